@@ -1,0 +1,153 @@
+# Bramble. `make demo` and `make test` do all set-up on a fresh Debian 12; `make help` lists the rest.
+#
+#   CC=clang            another compiler (its own build folder)
+#   SAN=address,undefined   with these sanitizers (its own build folder); `make test` uses them by default
+#   PREFIX=/usr DESTDIR=    for install
+
+.DEFAULT_GOAL := all
+SHELL := /bin/bash
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+SAN ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
+comma := ,
+
+VARIANT := $(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+OUT := build/$(VARIANT)
+BIN := $(if $(filter gcc,$(VARIANT)),build/bin,$(OUT)/bin)
+
+PACKAGES := gcc make pkg-config libevent-dev libssl-dev zlib1g-dev libxml2-dev libsqlite3-dev libjansson-dev uthash-dev
+TEST_PACKAGES := libcmocka-dev libpurple-dev libpurple0 libglib2.0-dev python3 iproute2 openssl tcpdump
+CHECK_PACKAGES := clang clang-tidy cppcheck
+
+LIBRARIES := libevent_core libssl libcrypto zlib libxml-2.0 sqlite3 jansson
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wvla \
+	-Wpointer-arith -Wcast-qual -Wundef
+HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+CFLAGS ?= -O2 -g
+ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARNINGS) $(HARDEN) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
+	-I. -I$(OUT) $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null) -DBRAMBLE_VERSION='"$(VERSION)"' -MMD -MP
+ALL_LDFLAGS = $(LDFLAGS) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN))
+VERSION := 0.1
+
+# --- what is built from what -------------------------------------------------------------------------------------------
+# Every folder is one archive; main.c stays out of it, so that tests can link what a program is made of.
+FOLDERS := base protocol db router dispatcher collab simulator admin
+sources = $(filter-out %/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
+objects = $(patsubst %.c,$(OUT)/%.o,$(1))
+$(foreach f,$(FOLDERS),$(eval $(f)_OBJ := $(call objects,$(call sources,$(f)))))
+db_OBJ += $(OUT)/db/migrations_list.o
+archive = $(OUT)/lib$(1).a
+
+# What each program may use, in link order: the router has no database, the simulator neither daemons nor database.
+router_USES := router protocol base
+dispatcher_USES := dispatcher db protocol base
+collab_USES := collab db protocol base
+simulator_USES := simulator protocol base
+admin_USES := admin db protocol base
+router_LIBS := libevent_core libssl libcrypto jansson
+dispatcher_LIBS := $(router_LIBS) zlib sqlite3
+collab_LIBS := $(router_LIBS) zlib sqlite3
+simulator_LIBS := $(router_LIBS) zlib libxml-2.0
+admin_LIBS := $(router_LIBS) zlib sqlite3 libxml-2.0
+router_PROGRAM := bramble-router
+dispatcher_PROGRAM := bramble-dispatcher
+collab_PROGRAM := bramble-collab
+simulator_PROGRAM := bramble-sim
+admin_PROGRAM := bramble
+PROGRAM_FOLDERS := $(foreach f,router dispatcher collab simulator admin,$(if $(wildcard $(f)/main.c),$(f)))
+PROGRAMS := $(foreach f,$(PROGRAM_FOLDERS),$(BIN)/$($(f)_PROGRAM))
+
+TEST_SOURCES := $(wildcard tests/unit/test_*.c tests/vectors/test_*.c tests/flow/test_*.c)
+TESTS := $(patsubst tests/%.c,$(OUT)/tests/%,$(TEST_SOURCES))
+TEST_HELPERS := $(call objects,$(wildcard tests/support/*.c))
+FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS := $(FUZZ_NAMES:%=$(OUT)/tests/replay/%)
+INTEROP := $(patsubst tests/interop/%.c,$(OUT)/tests/interop/%,$(wildcard tests/interop/*.c))
+BENCHES := $(patsubst tests/bench/%.c,$(OUT)/tests/bench/%,$(wildcard tests/bench/*.c))
+
+.PHONY: all help deps test-deps check-deps demo test test-build check fuzz bench format tidy cppcheck install clean docs
+.SECONDARY:
+
+all: $(PROGRAMS)   ## build the five programs into build/bin
+
+help:              ## list these words
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+$(OUT)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+define folder_rules
+$(call archive,$(1)): $$($(1)_OBJ)
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(if $$^,ar rcs $$@ $$^,ar rcs $$@)
+endef
+$(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
+
+define program_rules
+$(BIN)/$($(1)_PROGRAM): $(OUT)/$(1)/main.o $(foreach u,$($(1)_USES),$(call archive,$(u)))
+	@mkdir -p $$(@D)
+	$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(shell pkg-config --libs $($(1)_LIBS)) -lpthread
+endef
+$(foreach f,$(PROGRAM_FOLDERS),$(eval $(call program_rules,$(f))))
+
+# The numbered migration files become one C table, so that a program carries its schema with it.
+$(OUT)/db/migrations_list.c: $(wildcard db/migrations/*.sql)
+	@mkdir -p $(@D)
+	@{ echo '#include "db/migrations.h"'; echo 'const struct db_migration db_migrations[] = {'; \
+	  for f in $(sort $(wildcard db/migrations/*.sql)); do \
+	    n=$$(basename $$f | sed 's/^0*\([0-9]*\)_.*/\1/'); printf '{ %s, "%s",\n' "$$n" "$$(basename $$f)"; \
+	    sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $$f; echo '},'; \
+	  done; echo '{ 0, 0, 0 } };'; } > $@
+$(OUT)/db/migrations_list.o: $(OUT)/db/migrations_list.c
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+# --- tests -------------------------------------------------------------------------------------------------------------
+EVERYTHING = $(foreach u,admin collab dispatcher router simulator db protocol base,$(call archive,$(u)))
+link_all = $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+	$(shell pkg-config --libs $(LIBRARIES)) -lpthread
+
+$(OUT)/tests/unit/% $(OUT)/tests/vectors/% $(OUT)/tests/flow/%: LINK_EXTRA = -lcmocka
+$(TESTS): $(OUT)/tests/%: $(OUT)/tests/%.o $(TEST_HELPERS) $(EVERYTHING)
+	@mkdir -p $(@D)
+	$(link_all) -lcmocka
+$(REPLAYS): $(OUT)/tests/replay/%: $(OUT)/tests/fuzz/%.o $(OUT)/tests/fuzz/replay.o $(EVERYTHING)
+	@mkdir -p $(@D)
+	$(link_all)
+$(INTEROP): $(OUT)/tests/interop/%: tests/interop/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O1 -g -Wall -Wextra -I. -o $@ $< $$(pkg-config --cflags --libs purple glib-2.0)
+$(BENCHES): $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(EVERYTHING)
+	@mkdir -p $(@D)
+	$(link_all)
+
+test-build: all $(TESTS) $(if $(wildcard tests/fuzz/replay.c),$(REPLAYS)) $(INTEROP)
+
+test: test-deps    ## set up, build with sanitizers, run every test
+ifeq ($(SAN),)
+	@$(MAKE) --no-print-directory SAN=address,undefined CFLAGS="-O1 -g" test
+else
+	@$(MAKE) --no-print-directory -j$$(nproc) test-build
+	@python3 tests/run.py --out $(OUT) --bin $(BIN) $(ONLY)
+endif
+
+# --- words for people --------------------------------------------------------------------------------------------------
+deps: ; @scripts/install-packages $(PACKAGES)
+test-deps: ; @scripts/install-packages $(PACKAGES) $(TEST_PACKAGES)
+check-deps: ; @scripts/install-packages $(PACKAGES) $(TEST_PACKAGES) $(CHECK_PACKAGES)
+
+demo: deps         ## set up, build, and run the documented login flows on real processes
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all
+	@$(BIN)/bramble demo
+
+clean:             ## remove everything that was built
+	rm -rf build
+
+install: all       ## install programs, samples and pages under PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/bramble
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	cp -r README.md docs samples $(DESTDIR)$(PREFIX)/share/doc/bramble
+
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -1,0 +1,46 @@
+#ifndef BRAMBLE_BASE_IO_DAEMON_H
+#define BRAMBLE_BASE_IO_DAEMON_H
+
+#include "base/io/control_server.h"
+#include "base/io/loop.h"
+#include "base/settings.h"
+#include "base/trail.h"
+
+/* What every daemon does the same way: options, settings, log level, descriptor limit, signals, readiness, end.
+ *
+ *   -c FILE  -o section.key=value  -t (check the settings and end)  -T (print the effective ones)  -V  --help
+ *   --clock=manual   --ready (also told by NOTIFY_SOCKET, as systemd does: READY=1)
+ *
+ * run_dir/NAME.sock is its control socket. SIGTERM and SIGINT end it cleanly. */
+struct daemon;
+
+struct daemon_program {
+	const char *name;                 /* "router": section of the file, name in logs, control socket */
+	const char *help;                 /* one paragraph */
+	const struct setting *settings;
+};
+
+/* Settings that every daemon has, first member of each daemon's own struct; DAEMON_SETTINGS(struct x, common) are their rows. */
+struct daemon_settings {
+	char *run_dir;
+	char *log_level;
+};
+extern const char *const daemon_log_levels[];
+#define DAEMON_SETTINGS(type, member) \
+	{ .key = "run_dir", .type = SETTING_PATH, .offset = offsetof(type, member.run_dir), .fallback = "run", .common = true, \
+	  .help = "folder of the control sockets" }, \
+	{ .key = "log_level", .type = SETTING_TEXT, .offset = offsetof(type, member.log_level), .fallback = "info", \
+	  .common = true, .help = "error, warning, info or debug" }
+
+/* Ends the process itself for -t, -T, -V, --help and for anything wrong (exit statuses as the design lists them). */
+struct daemon *daemon_start(int argc, char **argv, const struct daemon_program *program, struct daemon_settings *settings);
+struct loop *daemon_loop(struct daemon *d);
+struct trail *daemon_trail(struct daemon *d);
+struct control_server *daemon_control(struct daemon *d);    /* serves status, trail, log, clock; add your own verbs */
+void daemon_run(struct daemon *d);       /* says that it is ready, then works until SIGTERM */
+int daemon_stop(struct daemon *d);       /* the exit status */
+
+/* Raises the soft limit of open files to the hard one and returns it. */
+unsigned long daemon_raise_descriptors(void);
+
+#endif

@@ -1,0 +1,74 @@
+#ifndef BRAMBLE_BASE_IO_LOOP_H
+#define BRAMBLE_BASE_IO_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The one loop thread of a process, and the only source of time for domain code.
+ *
+ * Two clocks: the loop's (virtual when it is manual) for everything the product's rules speak of, and the real one for
+ * what the network needs (handshake and frame deadlines). Both count monotonic milliseconds; neither is the time of day. */
+struct loop;
+
+struct loop *loop_new(void);
+void loop_free(struct loop **loop);   /* timers and watches must be gone: else bug() */
+
+/* From here on the loop's clock stands still at now_ms and only loop_clock_advance moves it. Call before any timer. */
+void loop_clock_manual(struct loop *loop, uint64_t now_ms);
+bool loop_clock_is_manual(const struct loop *loop);
+
+/* Moves a manual clock to now_ms (never back) and runs the timers that fall due on the way, earliest first, each at its own
+ * time. Events of sockets are not waited for. */
+void loop_clock_advance(struct loop *loop, uint64_t now_ms);
+
+/* When the earliest timer of the loop's clock is due; UINT64_MAX if there is none. */
+uint64_t loop_next_due_ms(const struct loop *loop);
+
+uint64_t loop_now_ms(const struct loop *loop);
+uint64_t loop_real_us(void);          /* CLOCK_MONOTONIC, the same for all processes of a host: for traces and benchmarks */
+uint64_t loop_wall_ms(void);          /* time of day, for rows and reports that people read; never for a decision */
+
+void loop_run(struct loop *loop);     /* until loop_stop */
+void loop_stop(struct loop *loop);
+
+/* One round: waits at most wait_ms of real time for the first event, then runs what is ready. true if anything ran. */
+bool loop_round(struct loop *loop, int wait_ms);
+
+/* How often anything ran: an unchanged count over a round means that nothing was ready. */
+uint64_t loop_activity(const struct loop *loop);
+
+/* A one-shot timer, set again as often as needed. Setting it replaces what was set; it may be freed in its own call. */
+struct loop_timer;
+typedef void loop_fn(void *arg);
+struct loop_timer *loop_timer_new(struct loop *loop, loop_fn *fn, void *arg);          /* on the loop's clock */
+struct loop_timer *loop_timer_new_real(struct loop *loop, loop_fn *fn, void *arg);     /* on the real clock */
+void loop_timer_set(struct loop_timer *timer, uint64_t in_ms);
+void loop_timer_set_at(struct loop_timer *timer, uint64_t at_ms);   /* on the timer's own clock */
+void loop_timer_cancel(struct loop_timer *timer);
+bool loop_timer_is_set(const struct loop_timer *timer);
+uint64_t loop_timer_due_ms(const struct loop_timer *timer);         /* UINT64_MAX when not set */
+void loop_timer_free(struct loop_timer **timer);                    /* NULL inside is fine */
+
+/* Calls fn once at the end of the current round, before the loop waits again: the place to flush what a round gathered.
+ * A task queued again before it ran still runs once. The owner keeps the struct alive until it ran or was dropped. */
+struct loop_task {
+	loop_fn *fn;
+	void *arg;
+	struct loop_task *next;
+	bool queued;
+};
+void loop_defer(struct loop *loop, struct loop_task *task);
+void loop_drop(struct loop *loop, struct loop_task *task);
+
+/* A file descriptor; wants is a mask of the two. The descriptor stays the caller's. */
+enum { LOOP_READ = 1, LOOP_WRITE = 2 };
+struct loop_watch;
+typedef void loop_ready_fn(void *arg, int ready);
+struct loop_watch *loop_watch_new(struct loop *loop, int fd, loop_ready_fn *fn, void *arg);
+void loop_watch_want(struct loop_watch *watch, int wants);
+void loop_watch_free(struct loop_watch **watch);
+
+/* Calls fn on the loop when the signal arrives. For the life of the loop. */
+void loop_signal(struct loop *loop, int signal, loop_fn *fn, void *arg);
+
+#endif

@@ -1,0 +1,34 @@
+#ifndef BRAMBLE_BASE_TRAIL_H
+#define BRAMBLE_BASE_TRAIL_H
+
+#include <jansson.h>
+
+#include "base/bytes.h"
+
+/* The last events of a process in a ring of fixed size: what happened to a message or a session at which step, so that one
+ * login can be told from end to end by asking each process. Noting costs no allocation and no formatting. */
+struct trail;
+
+struct trail_entry {
+	uint64_t seq;               /* set by trail_note: counts up from 1 */
+	uint64_t at_us;             /* set by trail_note: loop_real_us() */
+	const char *event;          /* a literal: "forward", "opened", "admit" */
+	uint32_t pin;               /* 0: none */
+	uint32_t transaction;       /* the envelope's message id; 0: none */
+	struct {
+		const char *name;   /* literals; the first NULL ends them */
+		uint64_t value;
+	} numbers[6];
+	char text[192];             /* further "key=value key=value", may be empty */
+};
+
+struct trail *trail_new(unsigned entries);
+void trail_free(struct trail **trail);
+void trail_note(struct trail *trail, const struct trail_entry *entry);     /* trail NULL: does nothing */
+void trail_text(struct trail_entry *entry, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The entries after seq, oldest first, at most max, of one pin (0: all): an array of objects. The caller owns it. */
+json_t *trail_json(const struct trail *trail, uint64_t after_seq, uint32_t pin, unsigned max);
+uint64_t trail_last(const struct trail *trail);
+
+#endif

@@ -1,0 +1,98 @@
+#ifndef BRAMBLE_DB_SEATS_H
+#define BRAMBLE_DB_SEATS_H
+
+#include "db/db.h"
+
+/* Seats: a session is a row, inserted in the transaction that decided to admit it. There is no separate counter; the rows are
+ * counted once per transaction, and logins that arrive together share one. */
+
+enum seat_evict { SEAT_EVICT_ALL, SEAT_EVICT_ONE };       /* every matching session, or only as many as needed (setting) */
+
+/* What the transaction read before it decided, and the arithmetic that a refusal carries. */
+struct seat_census {
+	uint32_t max_sessions;           /* 0: not set */
+	uint64_t idle_timeout_ms;        /* 0: not set */
+	uint64_t inactivity_timeout_ms;  /* 0: off */
+	uint32_t transport_capacity;
+	enum seat_evict evict;
+	bool groupwise;                  /* else CWA and its kind: "Failed" without a number */
+	uint32_t live;                   /* seats taken, without those this login replaces */
+	uint32_t evictable;              /* of these: out of coverage or silent, as their owners marked them */
+	bool permitted;                  /* the user may use the collaboration client */
+};
+
+enum seat_outcome { SEAT_ADMITTED, SEAT_SERVER_BUSY, SEAT_CAPACITY, SEAT_NOT_PERMITTED };
+const char *seat_outcome_name(enum seat_outcome outcome);
+
+struct seat_decision {
+	enum seat_outcome outcome;
+	uint32_t evict;                  /* how many evictable sessions end, oldest mark first, whatever the outcome */
+};
+
+/* The rule itself is the caller's (collab/limits): a pure function, called on the database's thread. */
+typedef struct seat_decision seat_decide_fn(const struct seat_census *census);
+
+/* This Collaboration Service as an owner of seats. */
+struct seat_owner { uint64_t id; uint32_t epoch; };
+
+/* Registers the instance for an environment: a new epoch; seats that its earlier life left behind end with reason "owner-lost".
+ * lease_ms: how long its seats stay valid without a renewal. Times are the loop's. */
+typedef void db_owner_done(void *ctx, enum db_status status, struct seat_owner owner);
+void db_owner_start(struct db *db, const char *environment, const char *instance, uint64_t now_ms, uint64_t lease_ms,
+	db_owner_done *done, void *ctx);
+/* Renews; DB_CONFLICT when a newer epoch has taken over: the caller must end all its sessions. */
+typedef void db_status_done(void *ctx, enum db_status status);
+void db_owner_renew(struct db *db, struct seat_owner owner, uint64_t now_ms, uint64_t lease_ms, db_status_done *done, void *ctx);
+
+struct seat_request {
+	const char *environment;
+	struct seat_owner owner;
+	uint32_t pin;
+	const char *im_user;
+	const char *login_id;            /* ties log, trail and history together */
+	uint64_t now_ms;
+	seat_decide_fn *decide;
+};
+
+enum { SEAT_ENDED_MAX = 64 };
+struct seat_ended {
+	uint64_t session;
+	uint64_t owner;                  /* the owner closes its IM connection */
+	int reason;                      /* enum im_logout_reason */
+};
+
+struct seat_answer {
+	struct seat_census census;       /* as read, before the eviction */
+	struct seat_decision decision;
+	uint64_t session;                /* when admitted; fits 32 bits, never 0, never used again */
+	const struct seat_ended *ended;  /* evicted and replaced sessions; lives until done returns */
+	size_t ended_count;
+};
+
+/* Decides one login: reads, calls decide, ends what is evicted, inserts the seat, all in one transaction that logins of the
+ * same moment share. im_user and pin identify what a login replaces: any live session of either in the environment.
+ * DB_UNAVAILABLE: no seat was given. Texts of the request are copied. */
+typedef void db_admit_done(void *ctx, enum db_status status, const struct seat_answer *answer);
+void db_session_admit(struct db *db, const struct seat_request *request, db_admit_done *done, void *ctx);
+
+/* connecting -> active, with the name the IM server gave. */
+void db_session_activate(struct db *db, struct seat_owner owner, uint64_t session, db_status_done *done, void *ctx);
+/* Marks a session evictable (reason IM_REASON_EVICTED_COVERAGE or _SILENT) or takes the mark back (0). DB_CONFLICT: the seat is gone. */
+void db_session_mark(struct db *db, struct seat_owner owner, uint64_t session, int reason, uint64_t now_ms, db_status_done *done,
+	void *ctx);
+/* Ends a session: its seat is free when done says DB_OK (also if it was free already), and history keeps the reason. */
+void db_session_end(struct db *db, struct seat_owner owner, uint64_t session, int reason, uint64_t now_ms, db_status_done *done,
+	void *ctx);
+
+/* All live sessions, or (history) the last ended ones, newest first. Rows live until done returns. */
+struct seat_row {
+	uint64_t session, owner;
+	uint32_t pin;
+	const char *user, *environment, *instance, *state, *reason, *login_id;
+	uint64_t started_wall_ms, ended_wall_ms;
+	int mark;                        /* enum im_logout_reason, 0: none */
+};
+typedef void db_sessions_done(void *ctx, enum db_status status, const struct seat_row *rows, size_t count);
+void db_session_list(struct db *db, bool history, uint32_t max, db_sessions_done *done, void *ctx);
+
+#endif

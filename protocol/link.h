@@ -1,0 +1,29 @@
+#ifndef BRAMBLE_PROTOCOL_LINK_H
+#define BRAMBLE_PROTOCOL_LINK_H
+
+#include "protocol/frame.h"
+
+/* Between the Dispatcher and the services that registered with it (port 3200). The vendor's protocol (BIPP) is not public:
+ * all of this is ours, on the same frames as SRP. */
+enum link_opcode {
+	LINK_RETURN = 0x01, LINK_DISCONNECT = 0x02, LINK_STATUS = 0x04, LINK_REGISTER = 0x15, LINK_UP = 0x17, LINK_DOWN = 0x16,
+	LINK_COVERAGE = 0x20, LINK_PING = 0xFC, LINK_PONG = 0xFD,
+};
+
+struct link_return { uint32_t code; struct bytes text; };                 /* srp_result; answers REGISTER */
+struct link_disconnect { uint32_t reason; struct bytes text; };
+struct link_register { struct bytes content_id, instance; uint32_t health, role; };
+/* Device -> service. transaction: the envelope's message id. flags bit 0: answer STATUS when taken. sizes for traces. */
+struct link_up { uint32_t pin; struct bytes user; uint32_t transaction, flags, packed_len, sealed_len; struct bytes content_id, clear; };
+/* Service -> device. transaction: the service's own tag, unique on this link, echoed by STATUS. */
+struct link_down { uint32_t pin, transaction; struct bytes content_id, clear; };
+/* Outcome of DOWN (srp_status: DELIVERED, UNAVAILABLE, REFUSED, INVALID), or of UP when it was asked for. */
+struct link_status { uint32_t pin, transaction, status; struct bytes text; };
+struct link_coverage { uint32_t pin, available; };                        /* pin 0, available 0: forget all, the list follows */
+struct link_ping { uint32_t nonce; };
+
+extern const struct wire_msg link_return_msg, link_disconnect_msg, link_register_msg, link_up_msg, link_down_msg,
+	link_status_msg, link_coverage_msg, link_ping_msg, link_pong_msg;
+extern const struct wire_msg *const link_messages[];
+
+#endif

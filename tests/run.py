@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Runs every test of the tree and ends with the line `N passed, N failed`.
+
+  tests/run.py --out build/VARIANT --bin FOLDER [WORD ...]     only tests whose name holds one of the words
+
+Unit, vector and flow tests are cmocka programs; corpora are replayed by their fuzz target; process and interop tests are
+Python files that drive the real programs. Whatever cannot run has failed: nothing is skipped."""
+import argparse
+import concurrent.futures
+import glob
+import os
+import re
+import subprocess
+import sys
+import time
+
+TIMEOUT_S = 300
+
+
+def jobs(out, words):
+    for kind in ("unit", "vectors", "flow"):
+        for source in sorted(glob.glob(f"tests/{kind}/test_*.c")):
+            name = os.path.basename(source)[:-2]
+            yield f"{kind}/{name}", [f"{out}/tests/{kind}/{name}"]
+    for source in sorted(glob.glob("tests/fuzz/fuzz_*.c")):
+        name = os.path.basename(source)[:-2]
+        yield f"corpus/{name}", [f"{out}/tests/replay/{name}", f"tests/fuzz/corpus/{name[5:]}"]
+    for kind in ("process", "interop", "vectors"):
+        for source in sorted(glob.glob(f"tests/{kind}/test_*.py")):
+            yield f"{kind}/{os.path.basename(source)[:-3]}", [sys.executable, "-B", source]
+
+
+def counts(text, status):
+    """What the program says it ran; a program that says nothing counts as one test."""
+    passed = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test", text))
+    failed = sum(int(n) for n in re.findall(r"\[  FAILED  \] (\d+) test", text))
+    ran = re.search(r"^Ran (\d+) tests? in", text, re.M)
+    if ran:
+        bad = sum(int(n) for n in re.findall(r"(?:failures|errors|skipped)=(\d+)", text))
+        passed, failed = int(ran.group(1)) - bad, bad
+    replayed = re.search(r"^replayed (\d+) inputs", text, re.M)
+    if replayed:
+        passed = int(replayed.group(1))
+    if passed + failed == 0:
+        failed = 1
+    if status != 0 and failed == 0:
+        failed = 1
+    return passed, failed
+
+
+def run(name, command, env):
+    start = time.monotonic()
+    try:
+        done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=TIMEOUT_S, check=False)
+        text, status = done.stdout.decode("utf-8", "replace"), done.returncode
+    except subprocess.TimeoutExpired as late:
+        text, status = (late.stdout or b"").decode("utf-8", "replace") + f"\nno end after {TIMEOUT_S} s\n", 1
+    except OSError as wrong:
+        text, status = f"{wrong}\n", 1
+    return name, text, status, time.monotonic() - start
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--bin", required=True)
+    parser.add_argument("words", nargs="*")
+    options = parser.parse_args()
+    env = dict(os.environ, BRAMBLE_BIN=os.path.abspath(options.bin), BRAMBLE_OUT=os.path.abspath(options.out),
+               ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:strict_string_checks=1",
+               UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1", PYTHONPATH="tests/support")
+    todo = [j for j in jobs(options.out, options.words) if not options.words or any(w in j[0] for w in options.words)]
+    passed = failed = 0
+    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(run, n, c, env) for n, c in todo]):
+            name, text, status, seconds = done.result()
+            good, bad = counts(text, status)
+            passed, failed = passed + good, failed + bad
+            print(f"{'ok  ' if bad == 0 else 'FAIL'} {name}: {good} passed, {bad} failed ({seconds:.1f} s)", flush=True)
+            if bad:
+                print("\n".join("     " + line for line in text.splitlines()[-80:]), flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 0 if failed == 0 and passed > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
