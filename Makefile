@@ -12,7 +12,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 comma := ,
 
-VARIANT := $(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+VARIANT := $(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(FUZZING),-fuzz)
 OUT := build/$(VARIANT)
 BIN := $(if $(filter gcc,$(VARIANT)),build/bin,$(OUT)/bin)
 
@@ -26,6 +26,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARNINGS) $(HARDEN) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
+	$(if $(FUZZING),-fsanitize=fuzzer-no-link) \
 	-I. -I$(OUT) $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null) -DBRAMBLE_VERSION='"$(VERSION)"' -MMD -MP
 ALL_LDFLAGS = $(LDFLAGS) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN))
 VERSION := 0.1
@@ -66,7 +67,7 @@ REPLAYS := $(FUZZ_NAMES:%=$(OUT)/tests/replay/%)
 INTEROP := $(patsubst tests/interop/%.c,$(OUT)/tests/interop/%,$(wildcard tests/interop/*.c))
 BENCHES := $(patsubst tests/bench/%.c,$(OUT)/tests/bench/%,$(wildcard tests/bench/*.c))
 
-.PHONY: all help deps test-deps check-deps demo test test-build check fuzz bench format tidy cppcheck install clean docs
+.PHONY: all help deps test-deps check-deps demo test test-build check fuzz fuzz-run bench tidy cppcheck install clean docs
 .SECONDARY:
 
 all: $(PROGRAMS)   ## build the five programs into build/bin
@@ -141,6 +142,42 @@ check-deps: ; @scripts/install-packages $(PACKAGES) $(TEST_PACKAGES) $(CHECK_PAC
 demo: deps         ## set up, build, and run the documented login flows on real processes
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
 	@$(BIN)/bramble demo
+
+# --- checks ------------------------------------------------------------------------------------------------------------
+FUZZ_SECONDS ?= 240
+FUZZERS := $(FUZZ_NAMES:%=$(OUT)/tests/fuzzers/%)
+
+check: check-deps  ## builds by gcc and clang with warnings as errors, clang-tidy, cppcheck
+	@$(MAKE) --no-print-directory -s -j$$(nproc) test-build
+	@$(MAKE) --no-print-directory -s -j$$(nproc) CC=clang test-build
+	@$(MAKE) --no-print-directory -j$$(nproc) tidy cppcheck
+
+C_FILES = $(wildcard $(foreach f,$(FOLDERS),$(f)/*.c $(f)/*/*.c))
+TIDY = $(C_FILES:%.c=build/tidy/%.ok)
+tidy: $(TIDY)      ## clang-tidy without findings (list in .clang-tidy)
+build/tidy/%.ok: %.c .clang-tidy
+	@mkdir -p $(@D)
+	@clang-tidy --quiet --warnings-as-errors='*' $< -- -std=gnu11 -D_GNU_SOURCE -I. $$(pkg-config --cflags $(LIBRARIES)) \
+		-DBRAMBLE_VERSION='"x"' 2>$@.err || { cat $@.err; exit 1; }
+	@touch $@
+
+cppcheck:          ## cppcheck without findings (suppressions with reasons in tests/cppcheck.txt)
+	@mkdir -p build/cppcheck
+	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --error-exitcode=1 --inline-suppr \
+		--suppressions-list=tests/cppcheck.txt --cppcheck-build-dir=build/cppcheck --library=posix -D_GNU_SOURCE -I. \
+		-j$$(nproc) $(FOLDERS)
+
+fuzz: check-deps   ## fuzz every decoder, FUZZ_SECONDS in all
+	@$(MAKE) --no-print-directory -s -j$$(nproc) CC=clang SAN=address,undefined FUZZING=1 CFLAGS="-O1 -g" fuzz-run
+fuzz-run: $(FUZZERS)
+	@scripts/fuzz $(FUZZ_SECONDS) $(OUT)/tests/fuzzers $(FUZZ_NAMES)
+$(FUZZERS): $(OUT)/tests/fuzzers/%: $(OUT)/tests/fuzz/%.o $(EVERYTHING)
+	@mkdir -p $(@D)
+	$(link_all) -fsanitize=fuzzer
+
+bench: deps test-deps   ## messages and logins per CPU-second through the pipeline
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(BENCHES)
+	@for b in $(BENCHES); do $$b --bin $(BIN) || exit 1; done
 
 clean:             ## remove everything that was built
 	rm -rf build
