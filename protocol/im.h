@@ -53,6 +53,9 @@ enum im_presence { IM_UNKNOWN, IM_OFFLINE, IM_AVAILABLE, IM_BUSY, IM_AWAY, IM_ID
 const char *im_presence_name(uint32_t presence);
 
 #define IM_USER_MAX 256
+#define IM_PASSWORD_MAX 256
+#define IM_NAME_MAX 256
+#define IM_STATUS_TEXT_MAX 1024
 #define IM_TEXT_MAX 32768
 #define IM_CONTACTS_MAX 32               /* per message; longer lists come in several */
 
@@ -68,6 +71,21 @@ struct im_message { uint32_t session; struct bytes to, text; };
 struct im_message_event { uint32_t session; struct bytes from, name, text; };
 struct im_forced_logout { uint32_t session, reason; struct bytes text; };
 struct im_ack { uint32_t session, sequence, code; struct bytes text; };   /* answers LOGOUT, PRESENCE_SET, MESSAGE */
+
+/* Room for any of them, for code that handles messages by their table. */
+union im_any {
+	struct im_login login;
+	struct im_login_ok login_ok;
+	struct im_login_fail login_fail;
+	struct im_session session;
+	struct im_presence_set presence_set;
+	struct im_presence_event presence_event;
+	struct im_contacts contacts;
+	struct im_message message;
+	struct im_message_event message_event;
+	struct im_forced_logout forced_logout;
+	struct im_ack ack;
+};
 
 extern const struct wire_msg im_login_msg, im_login_ok_msg, im_login_fail_msg, im_logout_msg, im_status_msg,
 	im_presence_set_msg, im_presence_event_msg, im_contacts_msg, im_message_msg, im_message_event_msg,

@@ -5,6 +5,8 @@
 
 /* Between the Dispatcher and the services that registered with it (port 3200). The vendor's protocol (BIPP) is not public:
  * all of this is ours, on the same frames as SRP. */
+#define LINK_CLEAR_MAX (FRAME_MAX - 2048)   /* of one message, so that it fits a frame with its other items */
+
 enum link_opcode {
 	LINK_RETURN = 0x01, LINK_DISCONNECT = 0x02, LINK_STATUS = 0x04, LINK_REGISTER = 0x15, LINK_UP = 0x17, LINK_DOWN = 0x16,
 	LINK_COVERAGE = 0x20, LINK_PING = 0xFC, LINK_PONG = 0xFD,
@@ -21,6 +23,18 @@ struct link_down { uint32_t pin, transaction; struct bytes content_id, clear; };
 struct link_status { uint32_t pin, transaction, status; struct bytes text; };
 struct link_coverage { uint32_t pin, available; };                        /* pin 0, available 0: forget all, the list follows */
 struct link_ping { uint32_t nonce; };
+
+/* Room for any of them, for code that handles messages by their table. */
+union link_any {
+	struct link_return ret;
+	struct link_disconnect disconnect;
+	struct link_register reg;
+	struct link_up up;
+	struct link_down down;
+	struct link_status status;
+	struct link_coverage coverage;
+	struct link_ping ping;
+};
 
 extern const struct wire_msg link_return_msg, link_disconnect_msg, link_register_msg, link_up_msg, link_down_msg,
 	link_status_msg, link_coverage_msg, link_ping_msg, link_pong_msg;

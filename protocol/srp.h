@@ -42,6 +42,23 @@ struct srp_info_entry { struct bytes entry; };                    /* "name=value
 struct srp_info { struct srp_info_entry entries[SRP_INFO_MAX]; size_t count; };
 struct srp_empty { uint8_t none; };                               /* INFO REQUEST */
 
+/* Room for any of them, for code that handles messages by their table. */
+union srp_any {
+	struct srp_return ret;
+	struct srp_disconnect disconnect;
+	struct srp_receive receive;
+	struct srp_status_msg status;
+	struct srp_send send;
+	struct srp_connect connect;
+	struct srp_register reg;
+	struct srp_data data;
+	struct srp_session session;
+	struct srp_coverage coverage;
+	struct srp_ping ping;
+	struct srp_info info;
+	struct srp_empty empty;
+};
+
 extern const struct wire_msg srp_return_msg, srp_disconnect_msg, srp_receive_msg, srp_status_msg_msg, srp_send_msg,
 	srp_connect_msg, srp_register_msg, srp_data_msg, srp_pause_msg, srp_resume_msg, srp_coverage_msg, srp_ping_msg,
 	srp_pong_msg, srp_info_request_msg, srp_info_msg;

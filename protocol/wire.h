@@ -13,7 +13,12 @@ enum wire_kind {
 	WIRE_KIND_GROUP,    /* what is left: up to max groups of the sub-table, in an array inside the struct; last field only */
 };
 
-enum { WIRE_SECRET = 1, WIRE_HEX = 2, WIRE_OPTIONAL = 4 };   /* hidden in dumps; printed as hex; may be missing at the end */
+enum {
+	WIRE_SECRET = 1,    /* a dump says only that there was one */
+	WIRE_HEX = 2,       /* printed as hex; a number as 8 digits, the way people write PINs */
+	WIRE_OPTIONAL = 4,  /* may be missing at the end: zero or empty then. The encoder always writes it */
+	WIRE_OPAQUE = 8,    /* another format inside: a dump says its length */
+};
 
 struct wire_field {
 	const char *name;
@@ -42,8 +47,8 @@ struct wire_msg {
 	  .help = (help_) }
 #define WIRE_GROUP(type, member, count_, table, help_) \
 	{ .name = #member, .kind = WIRE_KIND_GROUP, .offset = offsetof(type, member), \
-	  .max = sizeof((type){ 0 }.member) / sizeof((type){ 0 }.member[0]), .count_offset = offsetof(type, count_), \
-	  .group_size = sizeof((type){ 0 }.member[0]), .group = (table), .help = (help_) }
+	  .max = sizeof ((type *)NULL)->member / sizeof ((type *)NULL)->member[0], .count_offset = offsetof(type, count_), \
+	  .group_size = sizeof ((type *)NULL)->member[0], .group = (table), .help = (help_) }
 #define WIRE_END { .name = NULL }
 
 /* Fills *out (of msg->size) from the items. 0, or -1 with a sentence that names message, field and offset. */

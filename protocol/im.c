@@ -1,0 +1,240 @@
+#include "protocol/im.h"
+
+#include <stdio.h>
+
+#include "base/reader.h"
+
+static const struct wire_field login_fields[] = {
+	WIRE_BYTES(struct im_login, user, 0, IM_USER_MAX, "user ID at the IM server"),
+	WIRE_BYTES(struct im_login, password, WIRE_SECRET, IM_PASSWORD_MAX, "password at the IM server"),
+	WIRE_U32(struct im_login, capabilities, 0, "bits for features to come; 0"),
+	WIRE_END,
+};
+static const struct wire_field login_ok_fields[] = {
+	WIRE_U32(struct im_login_ok, session, 0, "number of the session; every later message carries it"),
+	WIRE_BYTES(struct im_login_ok, display_name, 0, IM_NAME_MAX, "the user's own name"),
+	WIRE_U32(struct im_login_ok, status_interval_s, 0, "seconds between STATUS messages"),
+	WIRE_END,
+};
+static const struct wire_field login_fail_fields[] = {
+	WIRE_U32(struct im_login_fail, code, 0, "why (list below)"),
+	WIRE_BYTES(struct im_login_fail, status_text, 0, IM_STATUS_TEXT_MAX, "what the device shows"),
+	WIRE_END,
+};
+static const struct wire_field session_fields[] = {
+	WIRE_U32(struct im_session, session, 0, "the session"),
+	WIRE_END,
+};
+static const struct wire_field presence_set_fields[] = {
+	WIRE_U32(struct im_presence_set, session, 0, "the session"),
+	WIRE_U32(struct im_presence_set, presence, 0, "the user's own availability (list below)"),
+	WIRE_BYTES(struct im_presence_set, text, 0, IM_STATUS_TEXT_MAX, "status in the user's words, may be empty"),
+	WIRE_END,
+};
+static const struct wire_field presence_event_fields[] = {
+	WIRE_U32(struct im_presence_event, session, 0, "the session"),
+	WIRE_BYTES(struct im_presence_event, user, 0, IM_USER_MAX, "whose availability"),
+	WIRE_U32(struct im_presence_event, presence, 0, "the new one (list below)"),
+	WIRE_BYTES(struct im_presence_event, text, 0, IM_STATUS_TEXT_MAX, "status in that user's words, may be empty"),
+	WIRE_END,
+};
+static const struct wire_field contact_fields[] = {
+	WIRE_BYTES(struct im_contact, user, 0, IM_USER_MAX, "user ID"),
+	WIRE_BYTES(struct im_contact, name, 0, IM_NAME_MAX, "name to show"),
+	WIRE_BYTES(struct im_contact, folder, 0, IM_NAME_MAX, "folder of the contact list, empty for the top"),
+	WIRE_U32(struct im_contact, presence, 0, "availability (list below)"),
+	WIRE_BYTES(struct im_contact, text, 0, IM_STATUS_TEXT_MAX, "status in the contact's words, may be empty"),
+	WIRE_END,
+};
+static const struct wire_field contacts_fields[] = {
+	WIRE_U32(struct im_contacts, session, 0, "the session"),
+	WIRE_U32(struct im_contacts, more, 0, "1: the list goes on in the next message"),
+	WIRE_GROUP(struct im_contacts, contacts, count, contact_fields, "the contacts"),
+	WIRE_END,
+};
+static const struct wire_field message_fields[] = {
+	WIRE_U32(struct im_message, session, 0, "the session"),
+	WIRE_BYTES(struct im_message, to, 0, IM_USER_MAX, "user ID of the recipient"),
+	WIRE_BYTES(struct im_message, text, 0, IM_TEXT_MAX, "what is said"),
+	WIRE_END,
+};
+static const struct wire_field message_event_fields[] = {
+	WIRE_U32(struct im_message_event, session, 0, "the session"),
+	WIRE_BYTES(struct im_message_event, from, 0, IM_USER_MAX, "user ID of the sender"),
+	WIRE_BYTES(struct im_message_event, name, 0, IM_NAME_MAX, "the sender's name to show"),
+	WIRE_BYTES(struct im_message_event, text, 0, IM_TEXT_MAX, "what is said"),
+	WIRE_END,
+};
+static const struct wire_field forced_logout_fields[] = {
+	WIRE_U32(struct im_forced_logout, session, 0, "the session that is over"),
+	WIRE_U32(struct im_forced_logout, reason, 0, "why (list below)"),
+	WIRE_BYTES(struct im_forced_logout, text, 0, IM_STATUS_TEXT_MAX, "in words, may be empty"),
+	WIRE_END,
+};
+static const struct wire_field ack_fields[] = {
+	WIRE_U32(struct im_ack, session, 0, "the session"),
+	WIRE_U32(struct im_ack, sequence, 0, "of the message that it answers"),
+	WIRE_U32(struct im_ack, code, 0, "0 done, else why not (list below)"),
+	WIRE_BYTES(struct im_ack, text, 0, IM_STATUS_TEXT_MAX, "in words, may be empty"),
+	WIRE_END,
+};
+
+#define MSG(variable, code_, name_, type, fields_, help_) \
+	const struct wire_msg variable = { .code = (code_), .name = (name_), .size = sizeof(type), .fields = (fields_), .help = (help_) }
+
+MSG(im_login_msg, IM_LOGIN, "LOGIN", struct im_login, login_fields, "device: begin a session");
+MSG(im_login_ok_msg, IM_LOGIN_OK, "LOGIN_OK", struct im_login_ok, login_ok_fields, "service: the session exists");
+MSG(im_login_fail_msg, IM_LOGIN_FAIL, "LOGIN_FAIL", struct im_login_fail, login_fail_fields, "service: there is no session");
+MSG(im_logout_msg, IM_LOGOUT, "LOGOUT", struct im_session, session_fields, "device: end the session");
+MSG(im_status_msg, IM_STATUS, "STATUS", struct im_session, session_fields, "device: I am still there");
+MSG(im_presence_set_msg, IM_PRESENCE_SET, "PRESENCE_SET", struct im_presence_set, presence_set_fields,
+	"device: the user's own availability");
+MSG(im_presence_event_msg, IM_PRESENCE_EVENT, "PRESENCE_EVENT", struct im_presence_event, presence_event_fields,
+	"service: a contact's availability changed");
+MSG(im_contacts_msg, IM_CONTACTS, "CONTACTS", struct im_contacts, contacts_fields, "service: the contact list");
+MSG(im_message_msg, IM_MESSAGE, "MESSAGE", struct im_message, message_fields, "device: say this to somebody");
+MSG(im_message_event_msg, IM_MESSAGE_EVENT, "MESSAGE_EVENT", struct im_message_event, message_event_fields,
+	"service: somebody says this");
+MSG(im_forced_logout_msg, IM_FORCED_LOGOUT, "FORCED_LOGOUT", struct im_forced_logout, forced_logout_fields,
+	"service: the session is over");
+MSG(im_ack_msg, IM_ACK, "ACK", struct im_ack, ack_fields, "service: answers LOGOUT, PRESENCE_SET and MESSAGE");
+
+const struct wire_msg *const im_messages[] = {
+	&im_login_msg, &im_login_ok_msg, &im_login_fail_msg, &im_logout_msg, &im_status_msg, &im_presence_set_msg,
+	&im_presence_event_msg, &im_contacts_msg, &im_message_msg, &im_message_event_msg, &im_forced_logout_msg, &im_ack_msg,
+	NULL,
+};
+
+struct code_row { uint32_t code; const char *status_text, *reason; };
+
+/* The vendor's documents give three texts; what they do not cover shows as plain "Failed".
+ * Source: document (IM login flows); the other codes and all reasons are ours. */
+static const struct code_row codes[] = {
+	{ IM_OK, "OK", "done" },
+	{ IM_SERVER_BUSY, "Server Busy", "the maximum of simultaneous sessions is reached and none is idle" },
+	{ IM_FAILED_CAPACITY, "Failed", "the transport's capacity is reached" },
+	{ IM_FAILED_300, "Failed (300)", "the transport's capacity is reached" },
+	{ IM_BAD_CREDENTIALS, "Failed", "the IM server does not accept user ID and password" },
+	{ IM_NOT_PERMITTED, "Failed", "not permitted to use the collaboration client" },
+	{ IM_NO_SESSION, "Failed", "the service holds no such session" },
+	{ IM_NOT_DELIVERED, "Failed", "the recipient is offline or has blocked the sender" },
+	{ IM_TOO_LARGE, "Failed", "the message is too large" },
+	{ IM_BACKEND_REFUSED, "Failed", "the IM server refused" },
+	{ IM_UNREACHABLE, "Failed", "the IM server cannot be reached" },
+	{ IM_NO_DATABASE, "Failed", "the configuration database is not available" },
+};
+
+static const struct code_row *code_row(uint32_t code)
+{
+	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+		if (codes[i].code == code)
+			return &codes[i];
+	}
+	return NULL;
+}
+
+/* For numbers that nobody gave a name: "what NUMBER", in one of a few static buffers. */
+static const char *unknown(const char *what, uint32_t value)
+{
+	static char texts[4][32];
+	static unsigned turn;
+
+	turn = (turn + 1) % 4;
+	snprintf(texts[turn], sizeof texts[turn], "%s-%u", what, value);
+	return texts[turn];
+}
+
+const char *im_code_status_text(uint32_t code)
+{
+	const struct code_row *row = code_row(code);
+
+	return row ? row->status_text : "Failed";
+}
+
+const char *im_code_reason(uint32_t code)
+{
+	const struct code_row *row = code_row(code);
+
+	return row ? row->reason : unknown("code", code);
+}
+
+const char *im_reason_name(uint32_t reason)
+{
+	static const char *const names[] = {
+		[IM_REASON_LOGOUT] = "logout",
+		[IM_REASON_EVICTED_COVERAGE] = "evicted-coverage",
+		[IM_REASON_EVICTED_SILENT] = "evicted-silent",
+		[IM_REASON_INACTIVE] = "inactive",
+		[IM_REASON_REPLACED] = "replaced",
+		[IM_REASON_ELSEWHERE] = "elsewhere",
+		[IM_REASON_SERVER_LOST] = "server-lost",
+		[IM_REASON_ADMIN] = "admin",
+		[IM_REASON_SHUTDOWN] = "shutdown",
+		[IM_REASON_UNKNOWN_SESSION] = "unknown-session",
+		[IM_REASON_OVERFLOW] = "overflow",
+	};
+
+	return reason < sizeof names / sizeof names[0] && names[reason] ? names[reason] : unknown("reason", reason);
+}
+
+const char *im_presence_name(uint32_t presence)
+{
+	static const char *const names[] = {
+		[IM_UNKNOWN] = "unknown",
+		[IM_OFFLINE] = "offline",
+		[IM_AVAILABLE] = "available",
+		[IM_BUSY] = "busy",
+		[IM_AWAY] = "away",
+		[IM_IDLE] = "idle",
+	};
+
+	return presence < sizeof names / sizeof names[0] ? names[presence] : unknown("presence", presence);
+}
+
+int im_peek(struct bytes raw, enum im_type *type, uint32_t *sequence, struct error *err)
+{
+	struct reader r = reader_of(raw);
+	uint8_t code = reader_u8(&r);
+
+	*sequence = reader_u32(&r);
+	if (!reader_ok(&r))
+		return error_set(err, "IM message: %zu bytes are no header of %d", raw.len, IM_HEADER);
+	if (!wire_find(im_messages, code))
+		return error_set(err, "IM message: unknown type %u", code);
+	*type = (enum im_type)code;
+	return 0;
+}
+
+int im_decode(const struct wire_msg *msg, struct bytes raw, void *out, struct error *err)
+{
+	enum im_type type;
+	uint32_t sequence;
+
+	if (im_peek(raw, &type, &sequence, err))
+		return -1;
+	if (type != (enum im_type)msg->code)
+		return error_set(err, "%s: type %u where %u belongs", msg->name, (unsigned)type, msg->code);
+	return wire_decode(msg, bytes_slice(raw, IM_HEADER, raw.len), out, err);
+}
+
+void im_encode(const struct wire_msg *msg, uint32_t sequence, const void *in, struct buf *out)
+{
+	buf_u8(out, msg->code);
+	buf_u32(out, sequence);
+	wire_encode(msg, in, out);
+}
+
+void im_dump(struct bytes raw, struct buf *out)
+{
+	union im_any any;
+	enum im_type type;
+	uint32_t sequence;
+	struct error err;
+
+	if (im_peek(raw, &type, &sequence, &err) || im_decode(wire_find(im_messages, (uint8_t)type), raw, &any, &err)) {
+		buf_printf(out, "<%s>", err.text);
+		return;
+	}
+	buf_printf(out, "#%u ", sequence);
+	wire_dump(wire_find(im_messages, (uint8_t)type), &any, out);
+}
