@@ -36,7 +36,8 @@ typedef struct seat_decision seat_decide_fn(const struct seat_census *census);
 struct seat_owner { uint64_t id; uint32_t epoch; };
 
 /* Registers the instance for an environment: a new epoch; seats that its earlier life left behind end with reason "owner-lost".
- * lease_ms: how long its seats stay valid without a renewal. Times are the loop's. */
+ * lease_ms: how long its seats stay valid without a renewal: every admission first ends those whose owner's lease ran out.
+ * Times are the loop's. DB_NOT_FOUND: no such environment. */
 typedef void db_owner_done(void *ctx, enum db_status status, struct seat_owner owner);
 void db_owner_start(struct db *db, const char *environment, const char *instance, uint64_t now_ms, uint64_t lease_ms,
 	db_owner_done *done, void *ctx);
@@ -54,12 +55,16 @@ struct seat_request {
 	seat_decide_fn *decide;
 };
 
-enum { SEAT_ENDED_MAX = 64 };
 struct seat_ended {
 	uint64_t session;
 	uint64_t owner;                  /* the owner closes its IM connection */
 	int reason;                      /* enum im_logout_reason */
 };
+
+/* Why a seat ended, as history names it: the protocol's names ("evicted-coverage") for its numbers, and one of the database's
+ * own for seats whose owner is gone. */
+enum { SEAT_REASON_OWNER_LOST = 256 };
+const char *seat_reason_name(int reason);
 
 struct seat_answer {
 	struct seat_census census;       /* as read, before the eviction */
@@ -69,7 +74,10 @@ struct seat_answer {
 	size_t ended_count;
 };
 
-/* Decides one login: reads, calls decide, ends what is evicted, inserts the seat, all in one transaction that logins of the
+/* A refused login replaces nothing: the older session of the same user or device goes on.
+ * DB_NOT_FOUND: no such environment. DB_CONFLICT: a newer epoch has taken over, as in db_owner_renew.
+ *
+ * Decides one login: reads, calls decide, ends what is evicted, inserts the seat, all in one transaction that logins of the
  * same moment share. im_user and pin identify what a login replaces: any live session of either in the environment.
  * DB_UNAVAILABLE: no seat was given. Texts of the request are copied. */
 typedef void db_admit_done(void *ctx, enum db_status status, const struct seat_answer *answer);
@@ -84,7 +92,7 @@ void db_session_mark(struct db *db, struct seat_owner owner, uint64_t session, i
 void db_session_end(struct db *db, struct seat_owner owner, uint64_t session, int reason, uint64_t now_ms, db_status_done *done,
 	void *ctx);
 
-/* All live sessions, or (history) the last ended ones, newest first. Rows live until done returns. */
+/* All live sessions (of every owner: an owner that misses one of its own here has lost it to another's eviction), or (history) the last ended ones, newest first. Rows live until done returns. */
 struct seat_row {
 	uint64_t session, owner;
 	uint32_t pin;
