@@ -136,8 +136,8 @@ static const struct code_row *code_row(uint32_t code)
 /* For numbers that nobody gave a name: "what NUMBER", in one of a few static buffers. */
 static const char *unknown(const char *what, uint32_t value)
 {
-	static char texts[4][32];
-	static unsigned turn;
+	static __thread char texts[4][32];
+	static __thread unsigned turn;
 
 	turn = (turn + 1) % 4;
 	snprintf(texts[turn], sizeof texts[turn], "%s-%u", what, value);

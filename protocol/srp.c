@@ -108,8 +108,8 @@ const struct wire_msg *const srp_messages[] = {
 /* The name of a code; for one that nobody gave a name, "what NUMBER" in one of a few static buffers. */
 static const char *code_text(const char *const *names, size_t count, uint32_t code, const char *what)
 {
-	static char unknown[4][32];
-	static unsigned turn;
+	static __thread char unknown[4][32];
+	static __thread unsigned turn;
 
 	if (code < count)
 		return names[code];
@@ -183,8 +183,8 @@ int pin_parse(struct bytes text, uint32_t *pin)
 
 const char *pin_text(uint32_t pin)
 {
-	static char texts[16][9];
-	static unsigned turn;
+	static __thread char texts[16][9];
+	static __thread unsigned turn;
 
 	turn = (turn + 1) % 16;
 	snprintf(texts[turn], sizeof texts[turn], "%08X", pin);

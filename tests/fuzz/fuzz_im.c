@@ -1,0 +1,29 @@
+#include "base/log.h"
+#include "protocol/im.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What decodes must encode to the very same bytes; anything at all can be dumped. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct bytes raw = bytes_of(data, size);
+	struct buf again = { 0 }, dump = { 0 };
+	const struct wire_msg *msg;
+	union im_any any;
+	enum im_type type;
+	uint32_t sequence;
+	struct error err;
+
+	im_dump(raw, &dump);
+	if (im_peek(raw, &type, &sequence, &err) == 0) {
+		msg = wire_find(im_messages, (uint8_t)type);
+		if (im_decode(msg, raw, &any, &err) == 0) {
+			im_encode(msg, sequence, &any, &again);
+			if (!bytes_equal(buf_bytes(&again), raw))
+				bug("%s: encoded to other bytes", msg->name);
+		}
+	}
+	buf_free(&again);
+	buf_free(&dump);
+	return 0;
+}

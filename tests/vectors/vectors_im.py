@@ -1,0 +1,41 @@
+"""The messages of the device's IM client, from the page on them: u8 type, u32 sequence number, items."""
+import struct
+
+from items import number, string
+
+SESSION = 5
+
+
+def message(kind, sequence, *items):
+    return struct.pack(">BI", kind, sequence) + b"".join(items)
+
+
+def contact(user, name, folder, presence, text):
+    return string(user) + string(name) + string(folder) + number(presence) + string(text)
+
+
+def vectors():
+    yield (message(1, 1, string("alice"), string("alice-secret"), number(0)),
+           "#1 LOGIN user=alice password=<hidden> capabilities=0")
+    yield (message(2, 1, number(SESSION), string("Alice Adams"), number(60)),
+           '#1 LOGIN_OK session=5 display_name="Alice Adams" status_interval_s=60')
+    yield message(3, 1, number(100), string("Server Busy")), '#1 LOGIN_FAIL code=100 status_text="Server Busy"'
+    yield message(3, 2, number(300), string("Failed (300)")), '#2 LOGIN_FAIL code=300 status_text="Failed (300)"'
+    yield message(4, 9, number(SESSION)), "#9 LOGOUT session=5"
+    yield message(5, 3, number(SESSION)), "#3 STATUS session=5"
+    yield message(6, 4, number(SESSION), number(4), string("at lunch")), '#4 PRESENCE_SET session=5 presence=4 text="at lunch"'
+    yield (message(7, 2, number(SESSION), string("bob"), number(3), string("")),
+           '#2 PRESENCE_EVENT session=5 user=bob presence=3 text=""')
+    yield message(8, 1, number(SESSION), number(0)), "#1 CONTACTS session=5 more=0 contacts=[]"
+    yield (message(8, 1, number(SESSION), number(1), contact("bob", "Bob Brown", "Friends", 2, ""),
+                   contact("carol", "Carol", "", 1, "gone")),
+           '#1 CONTACTS session=5 more=1 contacts=[{user=bob name="Bob Brown" folder=Friends presence=2 text=""}, '
+           '{user=carol name=Carol folder="" presence=1 text=gone}]')
+    yield message(12, 5, number(SESSION), string("bob"), string("hello")), "#5 MESSAGE session=5 to=bob text=hello"
+    yield (message(13, 3, number(SESSION), string("bob"), string("Bob Brown"), string("see you")),
+           '#3 MESSAGE_EVENT session=5 from=bob name="Bob Brown" text="see you"')
+    yield (message(14, 4, number(SESSION), number(2), string("device out of coverage")),
+           '#4 FORCED_LOGOUT session=5 reason=2 text="device out of coverage"')
+    yield message(16, 5, number(SESSION), number(5), number(0), string("")), '#5 ACK session=5 sequence=5 code=0 text=""'
+    yield (message(16, 0xFFFFFFFF, number(SESSION), number(6), number(410), string("bob is offline")),
+           '#4294967295 ACK session=5 sequence=6 code=410 text="bob is offline"')
