@@ -1,0 +1,42 @@
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "simulator/command.h"
+
+static const struct sim_command *const commands[] = {
+	NULL,
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out, "usage: bramble-sim COMMAND [OPTIONS]     (bramble-sim COMMAND --help says more)\n\n");
+	for (const struct sim_command *const *c = commands; *c; c++)
+		fprintf(out, "  %-12s %s\n", (*c)->name, (*c)->help);
+	fprintf(out, "\n  --help       this text\n  -V           the version\n");
+}
+
+int main(int argc, char **argv)
+{
+	log_open("bramble-sim");
+	signal(SIGPIPE, SIG_IGN);
+	if (argc < 2) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+		usage(stdout);
+		return EXIT_DONE;
+	}
+	if (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0) {
+		printf("bramble-sim %s\n", BRAMBLE_VERSION);
+		return EXIT_DONE;
+	}
+	for (const struct sim_command *const *c = commands; *c; c++) {
+		if (strcmp((*c)->name, argv[1]) == 0)
+			return (*c)->run(argc - 1, argv + 1);
+	}
+	fprintf(stderr, "bramble-sim: unknown command \"%s\"; bramble-sim --help lists them\n", argv[1]);
+	return EXIT_USAGE;
+}
