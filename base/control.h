@@ -64,4 +64,7 @@ const char *control_text(const json_t *params, const char *name, const char *fal
 uint64_t control_number(const json_t *params, const char *name, uint64_t fallback);
 bool control_switch(const json_t *params, const char *name, bool fallback);
 
+/* A JSON text of any C string: where it is not UTF-8, its bytes outside ASCII become '?'. Never NULL. */
+json_t *control_json_text(const char *text);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/nearest.h"
 
 /* One row per setting of a program: the INI reader, `-o section.key=value`, the range errors, `-T` and the manual all read
  * the same table. Types say how the value is written in the file and kept in the struct. */
@@ -35,6 +36,10 @@ struct setting {
 int settings_load(const struct setting *table, void *into, const char *section, const char *file,
 	const char *const *overrides, struct error *err);
 
+/* The same from text in memory: name stands in the sentences, relative paths are meant from folder. */
+int settings_load_text(const struct setting *table, void *into, const char *section, struct bytes text, const char *name,
+	const char *folder, const char *const *overrides, struct error *err);
+
 /* The effective settings as a file that could be read back, each with its help as a comment. */
 void settings_print(const struct setting *table, const void *from, const char *section, struct buf *out);
 void settings_free(const struct setting *table, void *settings);
@@ -43,8 +48,5 @@ void settings_free(const struct setting *table, void *settings);
 int duration_parse(const char *text, uint64_t *ms, struct error *err);
 /* The shortest exact form: 1860000 -> "31m". One of 8 static buffers. */
 const char *duration_text(uint64_t ms);
-
-/* The nearest of a NULL-terminated list by edits, or NULL if none is near: "did you mean ...". */
-const char *nearest_name(const char *typed, const char *const *names);
 
 #endif

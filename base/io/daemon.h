@@ -9,7 +9,7 @@
 /* What every daemon does the same way: options, settings, log level, descriptor limit, signals, readiness, end.
  *
  *   -c FILE  -o section.key=value  -t (check the settings and end)  -T (print the effective ones)  -V  --help
- *   --clock=manual   --ready (also told by NOTIFY_SOCKET, as systemd does: READY=1)
+ *   --clock=manual[:MS] (stands at MS, usually 1000000)   --ready (prints READY; NOTIFY_SOCKET is told always: READY=1)
  *
  * run_dir/NAME.sock is its control socket. SIGTERM and SIGINT end it cleanly. */
 struct daemon;
@@ -38,7 +38,14 @@ struct loop *daemon_loop(struct daemon *d);
 struct trail *daemon_trail(struct daemon *d);
 struct control_server *daemon_control(struct daemon *d);    /* serves status, trail, log, clock; add your own verbs */
 void daemon_run(struct daemon *d);       /* says that it is ready, then works until SIGTERM */
-int daemon_stop(struct daemon *d);       /* the exit status */
+int daemon_stop(struct daemon *d);       /* the exit status; after everything that used its loop has been freed */
+
+/* Adds the daemon's own numbers to what the verb status answers: fn puts keys into the object ("linked": true, ...). */
+typedef void daemon_status_fn(void *ctx, json_t *into);
+void daemon_status_hook(struct daemon *d, daemon_status_fn *fn, void *ctx);
+
+/* Tells NOTIFY_SOCKET, when there is one, that this process is ready (sd_notify's protocol). For programs without daemon_run. */
+void daemon_notify_ready(void);
 
 /* Raises the soft limit of open files to the hard one and returns it. */
 unsigned long daemon_raise_descriptors(void);
