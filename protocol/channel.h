@@ -28,9 +28,11 @@ struct channel_key {
 	struct replay_counter send;
 };
 
+#define CHANNEL_KEYS 3
+
 /* The other end of a channel: its keys and the message that is coming in pieces. Zeroed is a valid peer without keys. */
 struct channel_peer {
-	struct channel_key keys[3];
+	struct channel_key keys[CHANNEL_KEYS];
 	unsigned suites;                 /* what this side allows (mask); a packet under another suite is refused */
 	struct {                         /* reassembly: one message at a time per peer */
 		uint32_t message_id;
@@ -39,6 +41,7 @@ struct channel_peer {
 		bool deflated;
 		uint32_t clear_len;
 		uint64_t present;        /* bit per fragment */
+		size_t sealed;           /* bytes of the envelopes so far */
 		struct buf slices[GME_FRAGMENTS_MAX];
 	} *parts;
 };
@@ -78,9 +81,15 @@ struct channel_opened {
 	struct channel_key *key;         /* the one it came under */
 	bool key_promoted;               /* it was the pending one and is now current: the caller stores that */
 	uint32_t resume_at;
+	bool is_part;                    /* with CHANNEL_DUPLICATE: a fragment of a message that is not whole yet, so that no
+	                                  * receipt is due */
 };
 
-/* Opens one decoded envelope of kind message. Accepts the message id only when the whole message was opened. */
+/* Opens one decoded envelope of kind message. Accepts the message id only when the whole message was opened.
+ * Fragments come in any order, of one message at a time: a fragment of another message discards what was unfinished, which
+ * is at most GME_FRAGMENTS_MAX slices. A packet opens under the current, the previous or the pending key; how old the
+ * previous one may be is the caller's business. Nothing of a message is believed, and no memory kept, before its packet
+ * opened. out->key is set for CHANNEL_OK, _PART, _DUPLICATE, _RESUME and _COMMIT_FIRST. */
 enum channel_result channel_open(struct channel *channel, struct channel_peer *peer, const struct gme *envelope,
 	struct channel_opened *out);
 

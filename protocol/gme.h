@@ -17,6 +17,8 @@ const char *gme_error_text(uint32_t code);
 #define GME_MAX 8192             /* one envelope: header and one fragment's packet */
 #define GME_FRAGMENT_BYTES 2048  /* of compressed text per packet. Source: document [DOC-MSGKEY] for the 2 KB */
 #define GME_FRAGMENTS_MAX 64     /* ours */
+#define GME_CONTENT_MAX 64       /* bytes of the content ids (ours) */
+#define GME_ERROR_TEXT_MAX 200   /* ours */
 
 struct gme_address {
 	bool is_pin;
@@ -37,6 +39,8 @@ struct gme {
 	struct bytes payload;
 };
 
+/* Strict: items in the order of their numbers and at most once, nothing unknown, flags and items that agree; one end is a PIN
+ * and the other an SRP identifier; receipts and errors carry neither flags nor payload. -1 with what is wrong and where. */
 int gme_decode(struct bytes raw, struct gme *out, struct error *err);      /* borrows from raw */
 /* Appends header and TLVs; the payload too, unless the caller appends it itself (header_only). */
 void gme_encode(const struct gme *gme, bool header_only, struct buf *out);
