@@ -2,6 +2,7 @@
 #define BRAMBLE_BASE_IO_LOOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The one loop thread of a process, and the only source of time for domain code.
@@ -67,6 +68,9 @@ typedef void loop_ready_fn(void *arg, int ready);
 struct loop_watch *loop_watch_new(struct loop *loop, int fd, loop_ready_fn *fn, void *arg);
 void loop_watch_want(struct loop_watch *watch, int wants);
 void loop_watch_free(struct loop_watch **watch);
+
+/* One large buffer for reading, shared by everything on the loop: what is in it is nobody's after the callback. */
+uint8_t *loop_scratch(struct loop *loop, size_t *size);
 
 /* Calls fn on the loop when the signal arrives. For the life of the loop. */
 void loop_signal(struct loop *loop, int signal, loop_fn *fn, void *arg);

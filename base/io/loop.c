@@ -1,0 +1,506 @@
+#include "base/io/loop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/io/timers.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+enum {
+	SCRATCH_SIZE = 256 * 1024,
+	TASK_PASSES = 16,      /* tasks that queue tasks: so often within a round, the rest in the next */
+};
+
+struct signal_watch {
+	struct event event;
+	struct loop *loop;
+	loop_fn *fn;
+	void *arg;
+	struct signal_watch *next;
+};
+
+struct loop {
+	struct event_base *base;
+	struct timers timers;          /* on the loop's clock */
+	struct timers real_timers;
+	uint64_t timer_order;
+	bool manual;
+	uint64_t manual_now_ms;
+
+	/* One timerfd for the earliest timer. libevent's own timers count in CLOCK_MONOTONIC_COARSE, up to 4 ms early. */
+	int alarm_fd;
+	struct event alarm;
+	uint64_t alarm_ms;             /* when it will ring; UINT64_MAX: not set */
+
+	struct loop_task *tasks;
+	struct loop_task **tasks_end;
+	struct signal_watch *signals;
+	uint64_t activity;
+	unsigned timer_count;
+	unsigned watch_count;
+	bool in_round;
+	bool stopped;
+	uint8_t *scratch;
+};
+
+struct loop_watch {
+	struct event read;
+	struct event *write;           /* made when first wanted: most watches only ever read */
+	struct loop *loop;
+	loop_ready_fn *fn;
+	void *arg;
+	int fd;
+	int wants;
+};
+
+/* --- the clocks --- */
+
+uint64_t loop_real_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t loop_wall_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint64_t real_now_ms(void)
+{
+	return loop_real_us() / 1000;
+}
+
+uint64_t loop_now_ms(const struct loop *loop)
+{
+	return loop->manual ? loop->manual_now_ms : real_now_ms();
+}
+
+void loop_clock_manual(struct loop *loop, uint64_t now_ms)
+{
+	if (timers_first(&loop->timers))
+		bug("the clock was made manual after timers were set on it");
+	loop->manual = true;
+	loop->manual_now_ms = now_ms;
+}
+
+bool loop_clock_is_manual(const struct loop *loop)
+{
+	return loop->manual;
+}
+
+uint64_t loop_next_due_ms(const struct loop *loop)
+{
+	const struct loop_timer *first = timers_first(&loop->timers);
+
+	return first ? first->due_ms : UINT64_MAX;
+}
+
+static void ring(struct loop *loop, struct loop_timer *timer)
+{
+	timers_remove(timer->timers, timer);
+	loop->activity++;
+	timer->fn(timer->arg);
+}
+
+void loop_clock_advance(struct loop *loop, uint64_t now_ms)
+{
+	struct loop_timer *first;
+
+	if (!loop->manual)
+		bug("only a manual clock can be advanced");
+	while ((first = timers_first(&loop->timers)) && first->due_ms <= now_ms) {
+		if (first->due_ms > loop->manual_now_ms)
+			loop->manual_now_ms = first->due_ms;
+		ring(loop, first);
+	}
+	if (now_ms > loop->manual_now_ms)
+		loop->manual_now_ms = now_ms;
+}
+
+/* --- timers --- */
+
+static struct loop_timer *timer_new(struct loop *loop, struct timers *timers, loop_fn *fn, void *arg)
+{
+	struct loop_timer *timer = memory_new(sizeof(*timer));
+
+	*timer = (struct loop_timer){ .loop = loop, .timers = timers, .fn = fn, .arg = arg };
+	loop->timer_count++;
+	return timer;
+}
+
+struct loop_timer *loop_timer_new(struct loop *loop, loop_fn *fn, void *arg)
+{
+	return timer_new(loop, &loop->timers, fn, arg);
+}
+
+struct loop_timer *loop_timer_new_real(struct loop *loop, loop_fn *fn, void *arg)
+{
+	return timer_new(loop, &loop->real_timers, fn, arg);
+}
+
+static uint64_t timer_now_ms(const struct loop_timer *timer)
+{
+	return timer->timers == &timer->loop->timers ? loop_now_ms(timer->loop) : real_now_ms();
+}
+
+static void timer_start(struct loop_timer *timer, uint64_t due_ms)
+{
+	loop_timer_cancel(timer);
+	timer->due_ms = due_ms;
+	timer->order = timer->loop->timer_order++;
+	timers_add(timer->timers, timer);
+}
+
+void loop_timer_set(struct loop_timer *timer, uint64_t in_ms)
+{
+	uint64_t now_ms = timer_now_ms(timer);
+
+	timer_start(timer, in_ms > UINT64_MAX - now_ms ? UINT64_MAX : now_ms + in_ms);
+}
+
+void loop_timer_set_at(struct loop_timer *timer, uint64_t at_ms)
+{
+	uint64_t now_ms = timer_now_ms(timer);
+
+	timer_start(timer, at_ms > now_ms ? at_ms : now_ms);
+}
+
+void loop_timer_cancel(struct loop_timer *timer)
+{
+	if (timer->at)
+		timers_remove(timer->timers, timer);
+}
+
+bool loop_timer_is_set(const struct loop_timer *timer)
+{
+	return timer->at != 0;
+}
+
+uint64_t loop_timer_due_ms(const struct loop_timer *timer)
+{
+	return timer->at ? timer->due_ms : UINT64_MAX;
+}
+
+void loop_timer_free(struct loop_timer **timer)
+{
+	if (!*timer)
+		return;
+	loop_timer_cancel(*timer);
+	(*timer)->loop->timer_count--;
+	free(*timer);
+	*timer = NULL;
+}
+
+/* What a timer sets while the due ones run waits for the next round, so that one which sets itself to "now" cannot keep
+ * the sockets from being served. */
+static void run_due(struct loop *loop, struct timers *timers)
+{
+	uint64_t started = loop->timer_order;
+	struct loop_timer *first = timers_first(timers);
+	uint64_t now_ms;
+
+	if (!first)
+		return;
+	now_ms = timer_now_ms(first);
+	while ((first = timers_first(timers)) && first->due_ms <= now_ms && first->order < started)
+		ring(loop, first);
+}
+
+static uint64_t earliest_real_ms(const struct loop *loop)
+{
+	const struct loop_timer *real = timers_first(&loop->real_timers);
+	const struct loop_timer *first = loop->manual ? NULL : timers_first(&loop->timers);
+	uint64_t due_ms = real ? real->due_ms : UINT64_MAX;
+
+	return first && first->due_ms < due_ms ? first->due_ms : due_ms;
+}
+
+/* Set only to something earlier: ringing once too often is cheaper than a system call whenever a timer moves. */
+static void set_alarm(struct loop *loop, uint64_t at_ms)
+{
+	struct itimerspec at = { 0 };
+
+	if (at_ms >= loop->alarm_ms)
+		return;
+	at.it_value.tv_sec = (time_t)(at_ms / 1000);
+	at.it_value.tv_nsec = (long)(at_ms % 1000) * 1000000 + 1;
+	if (timerfd_settime(loop->alarm_fd, TFD_TIMER_ABSTIME, &at, NULL) != 0)
+		fatal(EXIT_INTERNAL, "the loop's timer cannot be set: %s", strerror(errno));
+	loop->alarm_ms = at_ms;
+}
+
+static void alarm_rang(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *loop = arg;
+	uint64_t count;
+
+	(void)what;
+	if (read(fd, &count, sizeof(count)) > 0)
+		loop->alarm_ms = UINT64_MAX;
+}
+
+/* --- tasks --- */
+
+void loop_defer(struct loop *loop, struct loop_task *task)
+{
+	if (task->queued)
+		return;
+	task->queued = true;
+	task->next = NULL;
+	*loop->tasks_end = task;
+	loop->tasks_end = &task->next;
+}
+
+void loop_drop(struct loop *loop, struct loop_task *task)
+{
+	if (!task->queued)
+		return;
+	for (struct loop_task **at = &loop->tasks; *at; at = &(*at)->next) {
+		if (*at != task)
+			continue;
+		*at = task->next;
+		if (loop->tasks_end == &task->next)
+			loop->tasks_end = at;
+		break;
+	}
+	task->queued = false;
+}
+
+/* Tasks are taken off one by one, so that a task may drop, free or queue any other. A pass ends at what was last in the
+ * list when it began. */
+static void run_tasks(struct loop *loop)
+{
+	struct loop_task last = { 0 };
+
+	for (unsigned pass = 0; pass < TASK_PASSES && loop->tasks; pass++) {
+		struct loop_task *task;
+
+		loop_defer(loop, &last);
+		while ((task = loop->tasks) != NULL) {
+			loop->tasks = task->next;
+			if (!loop->tasks)
+				loop->tasks_end = &loop->tasks;
+			task->queued = false;
+			if (task == &last)
+				break;
+			loop->activity++;
+			task->fn(task->arg);
+		}
+	}
+}
+
+/* --- descriptors and signals --- */
+
+static void watch_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop_watch *watch = arg;
+
+	(void)fd;
+	watch->loop->activity++;
+	watch->fn(watch->arg, (what & EV_READ ? LOOP_READ : 0) | (what & EV_WRITE ? LOOP_WRITE : 0));
+}
+
+struct loop_watch *loop_watch_new(struct loop *loop, int fd, loop_ready_fn *fn, void *arg)
+{
+	struct loop_watch *watch = memory_new(sizeof(*watch));
+
+	watch->loop = loop;
+	watch->fd = fd;
+	watch->fn = fn;
+	watch->arg = arg;
+	event_assign(&watch->read, loop->base, fd, EV_READ | EV_PERSIST, watch_ready, watch);
+	loop->watch_count++;
+	return watch;
+}
+
+static void want_event(struct event *event, bool wanted)
+{
+	if ((wanted ? event_add(event, NULL) : event_del(event)) != 0)
+		fatal(EXIT_INTERNAL, "descriptor %d cannot be watched: %s", (int)event_get_fd(event), strerror(errno));
+}
+
+void loop_watch_want(struct loop_watch *watch, int wants)
+{
+	int changed = watch->wants ^ wants;
+
+	watch->wants = wants;
+	if (changed & LOOP_READ)
+		want_event(&watch->read, wants & LOOP_READ);
+	if (!(changed & LOOP_WRITE))
+		return;
+	if (!watch->write) {
+		watch->write = memory_new(sizeof(*watch->write));
+		event_assign(watch->write, watch->loop->base, watch->fd, EV_WRITE | EV_PERSIST, watch_ready, watch);
+	}
+	want_event(watch->write, wants & LOOP_WRITE);
+}
+
+void loop_watch_free(struct loop_watch **watch)
+{
+	if (!*watch)
+		return;
+	event_del(&(*watch)->read);
+	if ((*watch)->write)
+		event_del((*watch)->write);
+	free((*watch)->write);
+	(*watch)->loop->watch_count--;
+	free(*watch);
+	*watch = NULL;
+}
+
+static void signal_came(evutil_socket_t fd, short what, void *arg)
+{
+	struct signal_watch *watch = arg;
+
+	(void)fd;
+	(void)what;
+	watch->loop->activity++;
+	watch->fn(watch->arg);
+}
+
+void loop_signal(struct loop *loop, int signal, loop_fn *fn, void *arg)
+{
+	struct signal_watch *watch = memory_new(sizeof(*watch));
+
+	watch->loop = loop;
+	watch->fn = fn;
+	watch->arg = arg;
+	event_assign(&watch->event, loop->base, signal, EV_SIGNAL | EV_PERSIST, signal_came, watch);
+	if (event_add(&watch->event, NULL) != 0)
+		fatal(EXIT_INTERNAL, "signal %d cannot be watched: %s", signal, strerror(errno));
+	watch->next = loop->signals;
+	loop->signals = watch;
+}
+
+/* --- the loop --- */
+
+struct loop *loop_new(void)
+{
+	struct loop *loop = memory_new(sizeof(*loop));
+	struct event_config *config = event_config_new();
+
+	if (!config)
+		memory_exhausted(sizeof(config));
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME);
+	loop->base = event_base_new_with_config(config);
+	event_config_free(config);
+	if (!loop->base)
+		fatal(EXIT_INTERNAL, "no event loop: %s", strerror(errno));
+	loop->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (loop->alarm_fd < 0)
+		fatal(EXIT_INTERNAL, "no timer for the loop: %s", strerror(errno));
+	loop->alarm_ms = UINT64_MAX;
+	event_assign(&loop->alarm, loop->base, loop->alarm_fd, EV_READ | EV_PERSIST, alarm_rang, loop);
+	want_event(&loop->alarm, true);
+	loop->tasks_end = &loop->tasks;
+	/* A peer that vanishes is told by write()'s error; the signal would end the process. */
+	signal(SIGPIPE, SIG_IGN);
+	return loop;
+}
+
+void loop_free(struct loop **loop)
+{
+	struct loop *l = *loop;
+
+	if (!l)
+		return;
+	if (l->timer_count || l->watch_count)
+		bug("the loop ends with %u timers and %u watched descriptors left", l->timer_count, l->watch_count);
+	while (l->signals) {
+		struct signal_watch *watch = l->signals;
+
+		l->signals = watch->next;
+		event_del(&watch->event);
+		free(watch);
+	}
+	event_del(&l->alarm);
+	close(l->alarm_fd);
+	event_base_free(l->base);
+	timers_clear(&l->timers);
+	timers_clear(&l->real_timers);
+	free(l->scratch);
+	free(l);
+	*loop = NULL;
+}
+
+static bool must_not_wait(const struct loop *loop)
+{
+	const struct loop_timer *first = timers_first(&loop->timers);
+
+	return loop->tasks || loop->stopped || (loop->manual && first && first->due_ms <= loop->manual_now_ms);
+}
+
+/* Lets the descriptors' events happen; blocks for the first one until then, or not at all. */
+static void wait_for_events(struct loop *loop, int wait_ms)
+{
+	int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
+	uint64_t until_ms = earliest_real_ms(loop);
+
+	if (wait_ms == 0 || must_not_wait(loop)) {
+		flags = EVLOOP_NONBLOCK;
+	} else {
+		if (wait_ms > 0 && real_now_ms() + (uint64_t)wait_ms < until_ms)
+			until_ms = real_now_ms() + (uint64_t)wait_ms;
+		if (until_ms != UINT64_MAX)
+			set_alarm(loop, until_ms);
+	}
+	if (event_base_loop(loop->base, flags) < 0)
+		fatal(EXIT_INTERNAL, "the event loop failed: %s", strerror(errno));
+}
+
+bool loop_round(struct loop *loop, int wait_ms)
+{
+	uint64_t before = loop->activity;
+
+	if (loop->in_round)
+		bug("a round of the loop was started inside a round");
+	loop->in_round = true;
+	wait_for_events(loop, wait_ms);
+	/* After the sockets: what a peer sent in time counts before the timer that would have missed it. */
+	run_due(loop, &loop->real_timers);
+	run_due(loop, &loop->timers);
+	run_tasks(loop);
+	loop->in_round = false;
+	return loop->activity != before;
+}
+
+void loop_run(struct loop *loop)
+{
+	while (!loop->stopped)
+		loop_round(loop, -1);
+	loop->stopped = false;
+}
+
+void loop_stop(struct loop *loop)
+{
+	loop->stopped = true;
+}
+
+uint64_t loop_activity(const struct loop *loop)
+{
+	return loop->activity;
+}
+
+uint8_t *loop_scratch(struct loop *loop, size_t *size)
+{
+	if (!loop->scratch)
+		loop->scratch = memory_new(SCRATCH_SIZE);
+	*size = SCRATCH_SIZE;
+	return loop->scratch;
+}
