@@ -1,0 +1,97 @@
+#include "base/io/redial.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+enum {
+	FIRST_DELAY_MS = 1000,
+	LAST_DELAY_MS = 60 * 1000,
+	WINDOW_DIALS = 4,
+	/* The other side sees the connects a little nearer to each other than they were dialled when the first of them took
+	 * longer than the last: a second more than its minute. */
+	WINDOW_MS = 61 * 1000,
+};
+
+struct redial {
+	struct loop *loop;
+	loop_fn *dial;
+	void *arg;
+	struct loop_timer *timer;
+	uint64_t next_delay_ms;              /* after the next loss; 0: at once */
+	uint64_t dialled_ms[WINDOW_DIALS];   /* the last dials, a ring */
+	uint64_t dials;
+};
+
+static void dial_now(void *arg)
+{
+	struct redial *redial = arg;
+
+	redial->dialled_ms[redial->dials++ % WINDOW_DIALS] = loop_now_ms(redial->loop);
+	redial->dial(redial->arg);
+}
+
+struct redial *redial_new(struct loop *loop, loop_fn *dial, void *arg)
+{
+	struct redial *redial = memory_new(sizeof(*redial));
+
+	redial->loop = loop;
+	redial->dial = dial;
+	redial->arg = arg;
+	redial->timer = loop_timer_new(loop, dial_now, redial);
+	return redial;
+}
+
+/* The earliest moment from now on at which the window has room for one dial more. */
+static uint64_t allowed_ms(const struct redial *redial)
+{
+	uint64_t now_ms = loop_now_ms(redial->loop);
+	uint64_t free_ms = redial->dials < WINDOW_DIALS ? 0 : redial->dialled_ms[redial->dials % WINDOW_DIALS] + WINDOW_MS;
+
+	return free_ms > now_ms ? free_ms : now_ms;
+}
+
+void redial_start(struct redial *redial)
+{
+	uint64_t at_ms = allowed_ms(redial);
+
+	loop_timer_cancel(redial->timer);
+	redial->next_delay_ms = 0;
+	if (at_ms > loop_now_ms(redial->loop))
+		loop_timer_set_at(redial->timer, at_ms);
+	else
+		dial_now(redial);
+}
+
+void redial_lost(struct redial *redial)
+{
+	uint64_t at_ms = loop_now_ms(redial->loop) + redial->next_delay_ms;
+	uint64_t free_ms = allowed_ms(redial);
+
+	if (redial->next_delay_ms == 0)
+		redial->next_delay_ms = FIRST_DELAY_MS;
+	else if (redial->next_delay_ms < LAST_DELAY_MS)
+		redial->next_delay_ms *= 2;
+	if (redial->next_delay_ms > LAST_DELAY_MS)
+		redial->next_delay_ms = LAST_DELAY_MS;
+	loop_timer_set_at(redial->timer, at_ms > free_ms ? at_ms : free_ms);
+}
+
+void redial_good(struct redial *redial)
+{
+	redial->next_delay_ms = 0;
+}
+
+uint64_t redial_due_ms(const struct redial *redial)
+{
+	return loop_timer_due_ms(redial->timer);
+}
+
+void redial_free(struct redial **redial)
+{
+	if (!*redial)
+		return;
+	loop_timer_free(&(*redial)->timer);
+	free(*redial);
+	*redial = NULL;
+}
