@@ -26,10 +26,10 @@ struct daemon_settings {
 	char *log_level;
 };
 extern const char *const daemon_log_levels[];
-#define DAEMON_SETTINGS(type, member) \
-	{ .key = "run_dir", .type = SETTING_PATH, .offset = offsetof(type, member.run_dir), .fallback = "run", .common = true, \
+#define DAEMON_SETTINGS(struct_type, member) \
+	{ .key = "run_dir", .type = SETTING_PATH, .offset = offsetof(struct_type, member.run_dir), .fallback = "run", .common = true, \
 	  .help = "folder of the control sockets" }, \
-	{ .key = "log_level", .type = SETTING_TEXT, .offset = offsetof(type, member.log_level), .fallback = "info", \
+	{ .key = "log_level", .type = SETTING_TEXT, .offset = offsetof(struct_type, member.log_level), .fallback = "info", \
 	  .common = true, .help = "error, warning, info or debug" }
 
 /* Ends the process itself for -t, -T, -V, --help and for anything wrong (exit statuses as the design lists them). */
