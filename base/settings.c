@@ -43,6 +43,7 @@ struct reading {
 	const char *section;      /* the program's own */
 	const char *name;         /* of the file, for sentences */
 	const char *folder;
+	bool lenient;             /* keys that the table does not have are somebody else's */
 	char here[64];            /* the section that the line stands in; empty before the first */
 	unsigned line;
 	unsigned *seen_own;       /* line of each row of the table in the own section, 0: not yet */
@@ -122,7 +123,7 @@ static int take_key(struct reading *r, const char *key, const char *value, bool 
 		return 0;
 	if (in_common && s && !s->common)
 		return error_set(err, "%skey %s belongs in [%s], not in [common]", r->where, key, r->section);
-	if (in_common && !s && is_listed(key, shared_keys))
+	if (!s && (r->lenient || (in_common && is_listed(key, shared_keys))))
 		return 0;
 	if (!s)
 		return unknown_key(r, r->here, key, err);
@@ -235,29 +236,35 @@ out:
 	return rc;
 }
 
-int settings_load_text(const struct setting *table, void *into, const char *section, struct bytes text, const char *name,
-	const char *folder, const char *const *overrides, struct error *err)
+static int load(struct reading *r, struct bytes text, const char *const *overrides, struct error *err)
 {
-	struct reading r = { .table = table, .into = into, .section = section, .name = name, .folder = folder };
 	char cwd[PATH_MAX];
 	size_t rows = 0;
 	int rc = 0;
 
 	if (!getcwd(cwd, sizeof cwd))
 		snprintf(cwd, sizeof cwd, ".");
-	for (; table[rows].key; rows++)
-		setting_reset(&table[rows], folder, section, into);
-	r.seen_own = memory_new((rows + 1) * sizeof *r.seen_own);
-	r.seen_common = memory_new((rows + 1) * sizeof *r.seen_common);
-	if (take_text(&r, text, err) != 0)
+	for (; r->table[rows].key; rows++)
+		setting_reset(&r->table[rows], r->folder, r->section, r->into);
+	r->seen_own = memory_new((rows + 1) * sizeof *r->seen_own);
+	r->seen_common = memory_new((rows + 1) * sizeof *r->seen_common);
+	if (take_text(r, text, err) != 0)
 		rc = -1;
 	for (; rc == 0 && overrides && *overrides; overrides++)
-		rc = take_override(&r, *overrides, cwd, err);
-	free(r.seen_own);
-	free(r.seen_common);
+		rc = take_override(r, *overrides, cwd, err);
+	free(r->seen_own);
+	free(r->seen_common);
 	if (rc != 0)
-		settings_free(table, into);
+		settings_free(r->table, r->into);
 	return rc;
+}
+
+int settings_load_text(const struct setting *table, void *into, const char *section, struct bytes text, const char *name,
+	const char *folder, const char *const *overrides, struct error *err)
+{
+	struct reading r = { .table = table, .into = into, .section = section, .name = name, .folder = folder };
+
+	return load(&r, text, overrides, err);
 }
 
 static int read_file(const char *file, struct buf *out, struct error *err)
@@ -286,8 +293,7 @@ out:
 	return rc;
 }
 
-int settings_load(const struct setting *table, void *into, const char *section, const char *file,
-	const char *const *overrides, struct error *err)
+static int load_file(struct reading *r, const char *file, const char *const *overrides, struct error *err)
 {
 	char folder[PATH_MAX], *slash;
 	struct buf text = { 0 };
@@ -307,8 +313,25 @@ int settings_load(const struct setting *table, void *into, const char *section, 
 	slash = file ? strrchr(folder, '/') : NULL;
 	if (slash)
 		slash[slash == folder] = '\0';
-	rc = settings_load_text(table, into, section, buf_bytes(&text), file ? file : "defaults", folder, overrides, err);
+	r->folder = folder;
+	r->name = file ? file : "defaults";
+	rc = load(r, buf_bytes(&text), overrides, err);
 out:
 	buf_wipe(&text);
 	return rc;
+}
+
+int settings_load(const struct setting *table, void *into, const char *section, const char *file,
+	const char *const *overrides, struct error *err)
+{
+	struct reading r = { .table = table, .into = into, .section = section };
+
+	return load_file(&r, file, overrides, err);
+}
+
+int settings_peek(const struct setting *table, void *into, const char *section, const char *file, struct error *err)
+{
+	struct reading r = { .table = table, .into = into, .section = section, .lenient = true };
+
+	return load_file(&r, file, NULL, err);
 }

@@ -40,6 +40,9 @@ int settings_load(const struct setting *table, void *into, const char *section, 
 int settings_load_text(const struct setting *table, void *into, const char *section, struct bytes text, const char *name,
 	const char *folder, const char *const *overrides, struct error *err);
 
+/* The same for a tool that needs some settings of another program: keys of the file that the table does not have are left alone. */
+int settings_peek(const struct setting *table, void *into, const char *section, const char *file, struct error *err);
+
 /* The effective settings as a file that could be read back, each with its help as a comment. */
 void settings_print(const struct setting *table, const void *from, const char *section, struct buf *out);
 void settings_free(const struct setting *table, void *settings);

@@ -314,6 +314,13 @@ static void a_file_gives_its_folder_to_relative_paths(void **state)
 	assert_int_equal(settings_load(table, &s, "router", name, NULL, &err), 0);
 	assert_string_equal(s.identities, "/tmp/keys/x");
 	settings_free(table, &s);
+	/* A tool looks only for what it needs: the file's other keys are not its business. */
+	assert_int_equal(settings_peek(table + 1, &s, "router", name, &err), 0);
+	assert_string_equal(s.identities, "/tmp/keys/x");
+	settings_free(table + 1, &s);
+	assert_int_equal(settings_load(table + 2, &s, "router", name, NULL, &err), -1);
+	assert_int_equal(settings_peek(table + 2, &s, "router", name, &err), 0);
+	settings_free(table + 2, &s);
 	unlink(name);
 	assert_int_equal(settings_load(table, &s, "router", name, NULL, &err), -1);
 	assert_non_null(strstr(err.text, name));

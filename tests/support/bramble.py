@@ -1,0 +1,255 @@
+"""What process tests share: the programs, a lab on free ports, a device that a script drives, and waiting for a condition.
+
+    with bramble.Lab() as lab:
+        lab.tool("limits", "set", "--max", "2")
+        with lab.device("alice") as alice:
+            alice.say("login alice alice-secret")
+            alice.wait(lambda e: e.get("event") == "login-ok")
+
+Nothing sleeps for a guess: every wait has a condition and a deadline, and says what it saw when the deadline passes."""
+import json
+import os
+import pathlib
+import queue
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+BIN = pathlib.Path(os.environ.get("BRAMBLE_BIN", "build/bin")).absolute()
+DEADLINE_S = float(os.environ.get("BRAMBLE_TEST_DEADLINE", "20"))
+BASE_PORTS = (3101, 3200, 8300)
+USERS = {"alice": "2100000A", "bob": "2100000B", "carol": "2100000C", "dave": "2100000D"}
+
+
+def program(name):
+    return str(BIN / name)
+
+
+def password(user):
+    return user + "-secret"
+
+
+def wait_until(condition, what, deadline_s=DEADLINE_S, every_s=0.02):
+    """Asks until the condition gives something true, and returns that."""
+    end = time.monotonic() + deadline_s
+    while True:
+        got = condition()
+        if got:
+            return got
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {deadline_s} s: {what}")
+        time.sleep(every_s)
+
+
+def free_offset(ports=BASE_PORTS):
+    """An offset at which every port of a lab is free now."""
+    for _ in range(200):
+        offset = random.randrange(1000, 50000)
+        taken = []
+        try:
+            for port in ports:
+                s = socket.socket()
+                taken.append(s)
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind(("127.0.0.1", port + offset))
+            return offset
+        except OSError:
+            continue
+        finally:
+            for s in taken:
+                s.close()
+    raise AssertionError("no offset with free ports found")
+
+
+def run(*args, stdin=None, timeout=60, env=None, cwd=None):
+    """One program to its end: (exit status, standard output, standard error)."""
+    done = subprocess.run([program(args[0]), *map(str, args[1:])], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          timeout=timeout, check=False, env=env, cwd=cwd, text=not isinstance(stdin, bytes))
+    return done.returncode, done.stdout, done.stderr
+
+
+def is_alive(pid):
+    """A process that runs: a zombie does not."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def control(path, verb, timeout_s=DEADLINE_S, **params):
+    """Asks a running process over its control socket; an answer that is not ok raises RuntimeError."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(timeout_s)
+        s.connect(str(path))
+        s.sendall((json.dumps({"verb": verb, "id": 1, "params": params}) + "\n").encode())
+        line = b""
+        while not line.endswith(b"\n"):
+            more = s.recv(65536)
+            if not more:
+                raise RuntimeError(f"{path}: ended before it answered {verb}")
+            line += more
+    answer = json.loads(line)
+    if not answer["ok"]:
+        raise RuntimeError(answer["error"])
+    return answer["result"]
+
+
+class Process:
+    """A program in the background whose standard output is read line by line."""
+
+    def __init__(self, *args, env=None, log=None):
+        self.args = [program(args[0]), *map(str, args[1:])]
+        self.log = open(log, "ab") if log else tempfile.TemporaryFile()
+        self.lines = []
+        self.queue = queue.Queue()
+        self.child = subprocess.Popen(self.args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
+                                      bufsize=1, env=env)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.child.stdout:
+            self.queue.put(line.rstrip("\n"))
+        self.queue.put(None)
+
+    def errors(self):
+        """What it has written to standard error so far."""
+        with open(f"/proc/self/fd/{self.log.fileno()}", "rb") as log:
+            return log.read().decode("utf-8", "replace")
+
+    def say(self, line):
+        self.child.stdin.write(line + "\n")
+        self.child.stdin.flush()
+
+    def wait_line(self, wanted, what, deadline_s=DEADLINE_S):
+        """The first line not yet taken for which wanted(line) is true; those before it are passed over."""
+        end = time.monotonic() + deadline_s
+        while True:
+            try:
+                line = self.queue.get(timeout=max(0.001, end - time.monotonic()))
+            except queue.Empty:
+                line = None
+            if line is None:
+                state = self.child.poll()
+                raise AssertionError(f"{self.args[0]}: {what} did not come ({'runs' if state is None else f'ended {state}'}); "
+                                     f"saw {self.lines[-20:]}, errors:\n{self.errors()[-3000:]}")
+            self.lines.append(line)
+            if wanted(line):
+                return line
+
+    def stop(self, deadline_s=10):
+        """Ends it by SIGTERM and returns its exit status."""
+        if self.child.poll() is None:
+            self.child.send_signal(signal.SIGTERM)
+        try:
+            self.child.wait(deadline_s)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+            raise AssertionError(f"{self.args[0]} did not end {deadline_s} s after SIGTERM") from None
+        finally:
+            self.child.stdin.close()
+            self.reader.join()
+            self.child.stdout.close()
+            self.log.close()
+        return self.child.returncode
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Device(Process):
+    """A simulated BlackBerry: say() types a line, wait() takes its JSON events one after another."""
+
+    def __init__(self, *args, env=None):
+        super().__init__("bramble-sim", "device", *args, env=env)
+        self.events = []
+
+    def wait(self, wanted, what="the event", deadline_s=DEADLINE_S):
+        """The first event not yet taken for which wanted(event) is true. wanted may be a dict: all of it must match."""
+        found = []
+
+        def matches(line):
+            try:
+                event = json.loads(line)
+            except ValueError:
+                return False
+            if not isinstance(event, dict):
+                return False
+            self.events.append(event)
+            good = (all(event.get(k) == v for k, v in wanted.items()) if isinstance(wanted, dict) else wanted(event))
+            if good:
+                found.append(event)
+            return bool(good)
+
+        self.wait_line(matches, f"{what} {wanted if isinstance(wanted, dict) else ''}", deadline_s)
+        return found[0]
+
+
+class Lab:
+    """The whole pipeline in a folder of its own under /tmp, on free ports; gone, folder included, when the block ends."""
+
+    def __init__(self, *options, offset=None, dir=None):
+        self.dir = pathlib.Path(dir or tempfile.mkdtemp(prefix="bramble-lab-"))
+        self.offset = free_offset() if offset is None else offset
+        self.options = options
+        self.said = ""
+
+    def up(self):
+        status, out, err = run("bramble", "lab", "up", "--dir", self.dir, "--port-offset", self.offset, "--detach", *self.options)
+        if status != 0:
+            raise AssertionError(f"lab up ended {status}:\n{out}{err}\n{self.logs()}")
+        self.said = out
+        return self
+
+    def down(self):
+        return run("bramble", "lab", "down", "--dir", self.dir)
+
+    def logs(self):
+        """The last of what each process wrote, for the report of a failed test."""
+        text = ""
+        for log in sorted(self.dir.glob("log/*.log")):
+            text += f"--- {log.name}\n" + log.read_text(errors="replace")[-4000:]
+        return text
+
+    def tool(self, *args, want=0, stdin=None):
+        """`bramble ...` on this lab: standard output. The exit status must be the wanted one (None: any)."""
+        status, out, err = run("bramble", *args, "--dir", self.dir, stdin=stdin)
+        if want is not None and status != want:
+            raise AssertionError(f"bramble {' '.join(map(str, args))}: ended {status}, not {want}: {out}{err}")
+        return out if want in (0, None) else err
+
+    def json(self, *args):
+        return json.loads(self.tool(*args, "--json"))
+
+    def ask(self, name, verb, **params):
+        return control(self.dir / "run" / f"{name}.sock", verb, **params)
+
+    def port(self, base):
+        return base + self.offset
+
+    def device(self, user, *options):
+        """A device with the user's key, connected to this lab's router; commands and events as JSON."""
+        return Device("--key-file", self.dir / "devices" / f"{USERS[user]}.json", "--router",
+                      f"127.0.0.1:{self.port(3101)}", "--json", *options)
+
+    def __enter__(self):
+        try:
+            return self.up()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_):
+        self.down()
+        if not os.environ.get("BRAMBLE_KEEP_LABS"):
+            shutil.rmtree(self.dir, ignore_errors=True)
