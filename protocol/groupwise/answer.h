@@ -35,7 +35,7 @@ int gw_answer_decode(struct bytes raw, struct gw_tree *fields, struct gw_answer 
 void gw_answer_dump(struct bytes raw, struct buf *out);
 
 /* "Thu, 01 Jan 2009 12:00:00 GMT" */
-#define GW_DATE_MAX 30
+#define GW_DATE_MAX 40
 void gw_date(uint64_t wall_ms, char out[GW_DATE_MAX]);
 
 #endif

@@ -62,8 +62,8 @@ struct gw_field {
  * memory stays. What it held is overwritten, for there are passwords among it. */
 struct gw_tree {
 	struct gw_field root;           /* its children are the top level */
-	struct gw_block *blocks;        /* private */
 	size_t fields;                  /* how many there are */
+	struct gw_block *blocks, *spare; /* private */
 };
 
 void gw_tree_clear(struct gw_tree *tree);
@@ -81,6 +81,7 @@ struct gw_field *gw_add_array(struct gw_tree *tree, struct gw_field *parent, con
 
 /* For decoders: an empty field whose tag and text the decoder sets. NULL when GW_FIELDS_MAX is reached. */
 struct gw_field *gw_add_raw(struct gw_tree *tree, struct gw_field *parent, uint8_t type, uint8_t method);
+void gw_field_set_number(struct gw_tree *tree, struct gw_field *field, uint32_t value);
 /* Memory that lives as long as the tree's content. */
 uint8_t *gw_tree_alloc(struct gw_tree *tree, size_t size);
 
@@ -94,6 +95,9 @@ struct bytes gw_text(const struct gw_field *parent, const char *tag);
 /* The number of a field of whatever type: real servers and clients write numbers as text and the other way round.
  * false if it is NULL, an array or no decimal of 32 bits. */
 bool gw_number(const struct gw_field *field, uint32_t *out);
+
+/* Plain decimal digits of at most 32 bits: 0, or -1 and out as it was. */
+int gw_decimal(struct bytes text, uint32_t *out);
 
 bool gw_is_array(const struct gw_field *field);
 /* Where the values of a field begin that may be one value or a list of them: itself, or its first child. Go on with ->next

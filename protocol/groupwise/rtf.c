@@ -1,0 +1,438 @@
+#include "protocol/groupwise/rtf.h"
+
+#include <string.h>
+
+#include "protocol/groupwise/charset.h"
+#include "protocol/groupwise/names.h"
+
+#define GROUP_DEPTH_MAX 64
+#define FONTS_MAX 64
+#define WORD_MAX 32
+
+/* --- writing --------------------------------------------------------------------------------------------------------------- */
+
+void gw_rtf_write(struct bytes utf8, struct buf *out)
+{
+	buf_text(out, "{\\rtf1\\ansi\n{\\fonttbl{\\f0\\fnil Arial;}}\n\\uc1\\f0\\fs20 ");
+	while (utf8.len) {
+		uint32_t c = gw_utf8_next(&utf8);
+
+		if (c == '\r') {
+			if (!utf8.len || utf8.data[0] != '\n')
+				buf_text(out, "\\par ");
+		} else if (c == '\n') {
+			buf_text(out, "\\par ");
+		} else if (c == '\\' || c == '{' || c == '}') {
+			buf_u8(out, '\\');
+			buf_u8(out, (uint8_t)c);
+		} else if (c > 0x7F) {
+			buf_printf(out, "\\u%u?", c);
+		} else if (c >= ' ' || c == '\t') {
+			buf_u8(out, (uint8_t)c);
+		}
+	}
+	buf_text(out, "\\par\n}");
+}
+
+/* --- tokens ---------------------------------------------------------------------------------------------------------------- */
+
+enum token_kind { TOKEN_END, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_WORD, TOKEN_SYMBOL, TOKEN_BYTE, TOKEN_HEX, TOKEN_BAD };
+
+struct token {
+	enum token_kind kind;
+	char word[WORD_MAX + 1];
+	bool has_number;
+	int32_t number;
+	uint8_t byte;           /* symbol, raw byte or the value of \'hh */
+};
+
+static int hex(uint8_t c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+}
+
+static bool is_letter(uint8_t c)
+{
+	return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+}
+
+static bool is_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static void read_word(struct bytes in, size_t *at, struct token *t)
+{
+	size_t len = 0;
+	bool negative = false;
+	int64_t value = 0;
+
+	t->kind = TOKEN_WORD;
+	for (; *at < in.len && is_letter(in.data[*at]); ++*at)
+		if (len < WORD_MAX)
+			t->word[len++] = (char)in.data[*at];
+	t->word[len] = '\0';
+	if (*at + 1 < in.len && in.data[*at] == '-' && is_digit(in.data[*at + 1])) {
+		negative = true;
+		++*at;
+	}
+	for (; *at < in.len && is_digit(in.data[*at]); ++*at) {
+		t->has_number = true;
+		if (value < INT32_MAX / 10)
+			value = value * 10 + (in.data[*at] - '0');
+	}
+	t->number = (int32_t)(negative ? -value : value);
+	if (*at < in.len && in.data[*at] == ' ')
+		++*at;
+}
+
+/* The next token that means something; raw line ends do not. */
+static struct token next_token(struct bytes in, size_t *at)
+{
+	struct token t = { .kind = TOKEN_END };
+
+	while (*at < in.len && (in.data[*at] == '\r' || in.data[*at] == '\n' || in.data[*at] == 0))
+		++*at;
+	if (*at >= in.len)
+		return t;
+	t.byte = in.data[(*at)++];
+	if (t.byte == '{') {
+		t.kind = TOKEN_OPEN;
+	} else if (t.byte == '}') {
+		t.kind = TOKEN_CLOSE;
+	} else if (t.byte != '\\') {
+		t.kind = TOKEN_BYTE;
+	} else if (*at >= in.len) {
+		t.kind = TOKEN_BAD;
+	} else if (is_letter(in.data[*at])) {
+		read_word(in, at, &t);
+	} else if (in.data[*at] == '\'') {
+		int high = *at + 1 < in.len ? hex(in.data[*at + 1]) : -1;
+		int low = *at + 2 < in.len ? hex(in.data[*at + 2]) : -1;
+
+		t.kind = high >= 0 && low >= 0 ? TOKEN_HEX : TOKEN_BAD;
+		t.byte = (uint8_t)((unsigned)high << 4 | (unsigned)low);
+		*at += 3;
+	} else {
+		t.kind = TOKEN_SYMBOL;
+		t.byte = in.data[(*at)++];
+	}
+	return t;
+}
+
+static bool begins_rtf(struct bytes in)
+{
+	return in.len >= 5 && memcmp(in.data, "{\\rtf", 5) == 0;
+}
+
+/* --- reading --------------------------------------------------------------------------------------------------------------- */
+
+struct group {
+	int32_t font;
+	uint32_t uc;
+	bool skip;              /* nothing in it is text */
+	bool fonts;             /* inside the font table */
+	bool star;              /* \* was its first token */
+	bool fresh;             /* no token of it was seen yet */
+};
+
+struct rtf {
+	struct bytes in;
+	size_t at;
+	struct buf *out;
+	struct group group[GROUP_DEPTH_MAX];
+	unsigned depth;                 /* groups open */
+	struct { int32_t number; int charset; } fonts[FONTS_MAX];
+	unsigned font_count;
+	uint32_t to_skip;               /* stand-ins after \u */
+	uint32_t high;                  /* first half of a surrogate pair, or 0 */
+	uint8_t pending;                /* lead byte of a two-byte character, or 0 */
+	int pending_charset;
+	size_t after_par;               /* length of out right after a \par */
+};
+
+static int charset_of(const struct rtf *r, int32_t font)
+{
+	for (unsigned i = r->font_count; i > 0; i--)
+		if (r->fonts[i - 1].number == font)
+			return r->fonts[i - 1].charset;
+	return 0;
+}
+
+/* What waited for its second half and did not get it. */
+static void flush(struct rtf *r)
+{
+	if (r->pending)
+		gw_utf8_put(r->out, 0xFFFD);
+	if (r->high)
+		gw_utf8_put(r->out, 0xFFFD);
+	r->pending = 0;
+	r->high = 0;
+}
+
+static void put(struct rtf *r, uint32_t c)
+{
+	flush(r);
+	if (c)
+		gw_utf8_put(r->out, c);
+}
+
+static void put_byte(struct rtf *r, uint8_t byte)
+{
+	int charset = charset_of(r, r->group[r->depth - 1].font);
+
+	if (r->pending) {
+		uint8_t lead = r->pending;
+
+		r->pending = 0;
+		gw_utf8_put(r->out, gw_charset_decode(r->pending_charset, lead, byte));
+	} else if (gw_charset_is_lead(charset, byte)) {
+		flush(r);
+		r->pending = byte;
+		r->pending_charset = charset;
+	} else {
+		put(r, byte < 0x80 ? byte : gw_charset_decode(charset, 0, byte));
+	}
+}
+
+static void put_unicode(struct rtf *r, int32_t number)
+{
+	uint32_t c = (uint32_t)(number < 0 && number >= -65536 ? number + 65536 : number);
+
+	if (c >= 0xDC00 && c <= 0xDFFF && r->high) {
+		uint32_t whole = 0x10000 + ((r->high - 0xD800) << 10) + (c - 0xDC00);
+
+		r->high = 0;
+		put(r, whole);
+	} else if (c >= 0xD800 && c <= 0xDBFF) {
+		flush(r);
+		r->high = c;
+	} else {
+		put(r, c);
+	}
+}
+
+static const struct { const char *word; uint32_t c; } characters[] = {
+	{ "par", '\n' }, { "line", '\n' }, { "tab", '\t' }, { "ldblquote", 0x201C }, { "rdblquote", 0x201D },
+	{ "lquote", 0x2018 }, { "rquote", 0x2019 }, { "emdash", 0x2014 }, { "endash", 0x2013 }, { "bullet", 0x2022 },
+	{ "emspace", 0x2003 }, { "enspace", 0x2002 },
+};
+static const char *const skipped_groups[] = { "colortbl", "stylesheet", "info", "pict" };
+
+static void take_font_word(struct rtf *r, const struct token *t)
+{
+	if (strcmp(t->word, "f") == 0 && r->font_count < FONTS_MAX) {
+		r->fonts[r->font_count].number = t->number;
+		r->fonts[r->font_count++].charset = 0;
+	} else if (strcmp(t->word, "fcharset") == 0 && r->font_count) {
+		r->fonts[r->font_count - 1].charset = t->number;
+	}
+}
+
+static void take_word(struct rtf *r, const struct token *t)
+{
+	struct group *g = &r->group[r->depth - 1];
+
+	if (strcmp(t->word, "bin") == 0 && t->number > 0) {
+		/* Raw bytes that must not be read as tokens. */
+		r->at = (size_t)t->number < r->in.len - r->at ? r->at + (size_t)t->number : r->in.len;
+		return;
+	}
+	if (g->fonts)
+		take_font_word(r, t);
+	if (strcmp(t->word, "fonttbl") == 0)
+		g->fonts = g->skip = true;
+	for (size_t i = 0; i < sizeof skipped_groups / sizeof skipped_groups[0]; i++)
+		if (strcmp(t->word, skipped_groups[i]) == 0)
+			g->skip = true;
+	if (g->skip)
+		return;
+	if (strcmp(t->word, "u") == 0 && t->has_number) {
+		put_unicode(r, t->number);
+		r->to_skip = g->uc;
+		return;
+	}
+	if (strcmp(t->word, "uc") == 0 && t->has_number && t->number >= 0)
+		g->uc = (uint32_t)t->number;
+	if (strcmp(t->word, "f") == 0 || (strcmp(t->word, "deff") == 0 && r->depth == 1))
+		g->font = t->number;
+	for (size_t i = 0; i < sizeof characters / sizeof characters[0]; i++)
+		if (strcmp(t->word, characters[i].word) == 0)
+			put(r, characters[i].c);
+	if (strcmp(t->word, "par") == 0)
+		r->after_par = r->out->len;
+}
+
+static void take_symbol(struct rtf *r, uint8_t symbol)
+{
+	switch (symbol) {
+	case '\\':
+	case '{':
+	case '}':
+		put_byte(r, symbol);
+		break;
+	case '~':
+		put(r, 0xA0);
+		break;
+	case '_':
+		put(r, 0x2011);
+		break;
+	case '\r':
+	case '\n':
+		put(r, '\n');
+		r->after_par = r->out->len;
+		break;
+	default:
+		break;
+	}
+}
+
+static int take_token(struct rtf *r, const struct token *t, struct error *err)
+{
+	struct group *g = &r->group[r->depth - 1];
+	bool fresh = g->fresh;
+
+	g->fresh = false;
+	switch (t->kind) {
+	case TOKEN_OPEN:
+		if (r->depth == GROUP_DEPTH_MAX)
+			return error_set(err, "RTF groups are nested deeper than %d at offset %zu", GROUP_DEPTH_MAX, r->at);
+		r->group[r->depth] = *g;
+		r->group[r->depth++].fresh = true;
+		r->to_skip = 0;
+		return 0;
+	case TOKEN_CLOSE:
+		r->depth--;
+		r->to_skip = 0;
+		return 0;
+	case TOKEN_SYMBOL:
+		if (t->byte == '*' && fresh)
+			g->skip = true;
+		break;
+	default:
+		break;
+	}
+	if (r->to_skip) {
+		r->to_skip--;
+		return 0;
+	}
+	if (t->kind == TOKEN_WORD)
+		take_word(r, t);
+	else if (g->skip)
+		return 0;
+	else if (t->kind == TOKEN_SYMBOL)
+		take_symbol(r, t->byte);
+	else
+		put_byte(r, t->byte);
+	return 0;
+}
+
+int gw_rtf_read(struct bytes rtf, struct buf *out, struct error *err)
+{
+	struct rtf r = { .in = rtf, .out = out };
+	size_t before = out->len;
+
+	if (!begins_rtf(rtf))
+		return error_set(err, "the body does not begin with {\\rtf");
+	r.at = 1;
+	r.depth = 1;
+	r.group[0] = (struct group){ .uc = 1 };
+	while (r.depth) {
+		struct token t = next_token(rtf, &r.at);
+
+		if (t.kind == TOKEN_END || t.kind == TOKEN_BAD) {
+			out->len = before;
+			return error_set(err, "%s at offset %zu", t.kind == TOKEN_END ? "the RTF ends inside a group" :
+				"the RTF has a broken control word", r.at);
+		}
+		if (take_token(&r, &t, err) < 0) {
+			out->len = before;
+			return -1;
+		}
+	}
+	flush(&r);
+	if (r.after_par == out->len && r.after_par > before)
+		out->len--;
+	return 0;
+}
+
+/* --- the server's rule ------------------------------------------------------------------------------------------------------- */
+
+struct check {
+	bool declared[FONTS_MAX], used[FONTS_MAX];
+	unsigned entries;
+	unsigned depth, table_depth;    /* groups open; the depth of the font table, or 0 */
+	bool safe;
+};
+
+static void check_word(struct check *c, const struct token *t)
+{
+	if (strcmp(t->word, "fonttbl") == 0)
+		c->table_depth = c->depth;
+	/* Stock clients of the time read \u as the code point itself: they show the two forms of Windows as garbage. */
+	if (strcmp(t->word, "u") == 0 && (t->number < 0 || (t->number >= 0xD800 && t->number <= 0xDFFF)))
+		c->safe = false;
+	if (strcmp(t->word, "bin") == 0)
+		c->safe = false;
+	if (strcmp(t->word, "f") != 0)
+		return;
+	if (t->number < 0 || t->number >= FONTS_MAX) {
+		c->safe = false;
+	} else if (c->table_depth) {
+		c->entries += !c->declared[t->number];
+		c->declared[t->number] = true;
+	} else {
+		c->used[t->number] = true;
+	}
+}
+
+bool gw_rtf_is_safe(struct bytes body)
+{
+	struct check c = { .safe = true, .depth = 1 };
+	size_t at = 1;
+
+	if (!begins_rtf(body))
+		return false;
+	while (c.safe && c.depth) {
+		struct token t = next_token(body, &at);
+
+		if (t.kind == TOKEN_END || t.kind == TOKEN_BAD || ((t.kind == TOKEN_BYTE || t.kind == TOKEN_SYMBOL) && t.byte > 0x7F))
+			return false;
+		if (t.kind == TOKEN_OPEN) {
+			c.depth++;
+		} else if (t.kind == TOKEN_CLOSE) {
+			if (c.table_depth == c.depth--)
+				c.table_depth = 0;
+		} else if (t.kind == TOKEN_WORD) {
+			check_word(&c, &t);
+		}
+	}
+	/* A number below the count of entries as well: one may take it for a position in the table. */
+	for (unsigned i = 0; i < FONTS_MAX; i++)
+		if (c.used[i] && (!c.declared[i] || i >= c.entries))
+			return false;
+	return c.safe && c.entries && next_token(body, &at).kind == TOKEN_END;
+}
+
+void gw_rtf_pass(struct bytes body, struct bytes plain, struct buf *out)
+{
+	if (gw_rtf_is_safe(body)) {
+		buf_append(out, body);
+	} else {
+		struct buf text = { 0 };
+
+		if (!plain.len)
+			gw_rtf_text(body, plain, &text);
+		gw_rtf_write(plain.len ? plain : buf_bytes(&text), out);
+		buf_free(&text);
+	}
+}
+
+void gw_rtf_text(struct bytes body, struct bytes plain, struct buf *out)
+{
+	struct error unused;
+
+	if (begins_rtf(body) && gw_rtf_read(body, out, &unused) == 0)
+		return;
+	gw_utf8_repair(body.len && !begins_rtf(body) ? body : plain, out);
+}
