@@ -1,0 +1,97 @@
+#ifndef BRAMBLE_SIMULATOR_DEVICE_H
+#define BRAMBLE_SIMULATOR_DEVICE_H
+
+#include "protocol/im.h"
+#include "simulator/device/device_contacts.h"
+#include "simulator/device/device_link.h"
+
+/* A simulated BlackBerry with its IM client: log in, say things, show what comes, tell the service that it is still there, and go on
+ * with the same session when its link was lost and is back.
+ * Source: document - what the client does [FTO-7325][FTO5 32]; its messages, its states and the 60 seconds are ours. */
+struct device;
+
+enum device_state {
+	DEVICE_LOGGED_OUT,
+	DEVICE_LOGGING_IN,
+	DEVICE_ONLINE,
+	DEVICE_WAITING,          /* a session, and no link to use it */
+	DEVICE_LOGGING_OUT,
+};
+const char *device_state_name(enum device_state state);     /* "logging-in" */
+
+enum device_event_type {
+	DEVICE_EVENT_LINK_UP,         /* peer */
+	DEVICE_EVENT_LINK_DOWN,       /* text: why */
+	DEVICE_EVENT_LINK_REFUSED,    /* text: why */
+	DEVICE_EVENT_COVERAGE,        /* code: 1 in coverage, 0 out of it */
+	DEVICE_EVENT_LOGIN_SENT,      /* user, transaction, sizes, peer */
+	DEVICE_EVENT_LOGIN_OK,        /* session, name, transaction, elapsed_us, sizes of the answer */
+	DEVICE_EVENT_LOGIN_FAILED,    /* code (0: no answer of the service), text: what the screen shows, reason, elapsed_us */
+	DEVICE_EVENT_SENT,            /* sequence, user: to whom (empty for a presence), transaction, sizes */
+	DEVICE_EVENT_ACK,             /* sequence, code, user, text, elapsed_us since it was first sent */
+	DEVICE_EVENT_MESSAGE,         /* user, name, text, sequence */
+	DEVICE_EVENT_PRESENCE,        /* user, code: presence, text */
+	DEVICE_EVENT_CONTACTS,        /* contacts, as they came */
+	DEVICE_EVENT_WAITING,         /* session: the link is gone */
+	DEVICE_EVENT_RESUMED,         /* session: the link is back */
+	DEVICE_EVENT_STATUS_SENT,     /* session, sequence */
+	DEVICE_EVENT_FORCED_LOGOUT,   /* session, code: reason, text */
+	DEVICE_EVENT_LOGGED_OUT,      /* session */
+	DEVICE_EVENT_RETURNED,        /* transaction, code: enum gme_error_code, text */
+	DEVICE_EVENT_COUNT,
+};
+const char *device_event_name(enum device_event_type type);   /* "login-sent" */
+
+struct device_event {
+	enum device_event_type type;
+	uint64_t at_us;                /* loop_real_us() */
+	uint32_t pin, session, sequence, transaction, code;
+	uint64_t elapsed_us;
+	struct channel_sizes sizes;
+	struct bytes user, name, text; /* borrowed until the call returns */
+	const char *reason;
+	const char *peer;
+	const struct im_contacts *contacts;
+};
+
+struct device_settings {
+	const char *router;                 /* HOST:PORT */
+	struct device_identity *identity;   /* the caller's, outlives the device */
+	struct channel *channel;            /* may be shared by all devices of a process; NULL: one of its own */
+	uint64_t login_timeout_ms;          /* 0: 60000 */
+	uint64_t status_interval_ms;        /* 0: as LOGIN_OK says */
+	uint64_t resend_ms;                 /* what was not acknowledged is sent again after it, 0: 30000 */
+	int (*store)(void *ctx, const struct device_identity *identity, struct error *err);   /* as device_link's */
+	void *store_ctx;
+};
+
+struct device_callbacks {
+	void (*event)(void *ctx, const struct device_event *event);    /* must not free the device */
+};
+
+/* Starts in coverage, so it dials at once. The strings are copied. */
+struct device *device_new(struct loop *loop, const struct device_settings *settings, const struct device_callbacks *callbacks,
+	void *ctx);
+void device_free(struct device **device);
+
+/* What a user can do. -1 with a sentence when it is not possible now. */
+int device_login(struct device *d, struct bytes user, struct bytes password, struct error *err);
+int device_send(struct device *d, struct bytes to, struct bytes text, uint32_t *sequence, struct error *err);
+int device_presence(struct device *d, enum im_presence presence, struct bytes text, struct error *err);
+int device_logout(struct device *d, struct error *err);
+void device_coverage(struct device *d, bool on);
+void device_silent(struct device *d, bool on);       /* the link stays, status messages cease */
+
+enum device_state device_state(const struct device *d);
+uint32_t device_session(const struct device *d);     /* 0: none */
+uint32_t device_pin(const struct device *d);
+const struct device_contacts *device_contacts(const struct device *d);
+bool device_is_linked(const struct device *d);
+bool device_is_settled(const struct device *d);      /* waits for no answer */
+size_t device_unacknowledged(const struct device *d);
+const char *device_peer(const struct device *d);
+
+struct device_counts { uint64_t messages_in, messages_out, resent, duplicates, status_sent, returned; };
+void device_count(const struct device *d, struct device_counts *out);
+
+#endif

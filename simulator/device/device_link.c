@@ -1,0 +1,463 @@
+#include "simulator/device/device_link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/io/connection.h"
+#include "base/io/redial.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "protocol/im.h"
+
+#define REGISTER_MS 10000      /* the Router's answer must be there by then */
+#define KEEPALIVE_MS 60000     /* of silence, then PING; on the real clock: liveness is the network's business */
+#define KEEPALIVE_MISSES 3
+
+struct device_link {
+	struct loop *loop;
+	struct device_link_settings settings;
+	struct device_link_callbacks callbacks;
+	void *ctx;
+	char name[9];                     /* the PIN, for logs */
+	struct connection *connection;
+	struct redial *redial;
+	struct loop_timer *watchdog;
+	struct buf frame;                 /* what is sent, kept between messages */
+	uint32_t next_tag;
+	unsigned silent_ticks;
+	bool coverage, registered, paused, starved;
+};
+
+static void send_frame(struct device_link *l, const struct wire_msg *msg, const void *in)
+{
+	buf_clear(&l->frame);
+	frame_encode(msg, in, &l->frame);
+	connection_send(l->connection, buf_bytes(&l->frame));
+}
+
+/* Drops the connection and tells the client; again says whether to dial on. */
+static void lost(struct device_link *l, bool again, const char *why)
+{
+	bool was_up = l->registered;
+
+	connection_free(&l->connection);
+	loop_timer_cancel(l->watchdog);
+	l->registered = l->paused = l->starved = false;
+	if (again && l->redial)
+		redial_lost(l->redial);
+	log_info("link lost device=%s reason=%s", l->name, log_str(why));
+	if (was_up)
+		l->callbacks.down(l->ctx, why);
+	else
+		l->callbacks.refused(l->ctx, why);
+}
+
+/* --- ceilings -------------------------------------------------------------------------------------------------------- */
+
+static int store(struct device_link *l, struct error *err)
+{
+	if (!l->settings.store)
+		return 0;
+	return l->settings.store(l->settings.store_ctx, l->settings.identity, err);
+}
+
+static int raise_send_ceiling(struct device_link *l, struct channel_key *key, struct error *err)
+{
+	struct device_identity *identity = l->settings.identity;
+	uint32_t before = identity->send_ceiling;
+	uint32_t wanted = replay_counter_wanted(&key->send);
+
+	if (wanted > identity->send_ceiling)
+		identity->send_ceiling = wanted;
+	if (store(l, err)) {
+		identity->send_ceiling = before;
+		return -1;
+	}
+	replay_counter_committed(&key->send, identity->send_ceiling);
+	return 0;
+}
+
+static int raise_receive_ceiling(struct device_link *l, struct channel_key *key, uint32_t message_id, struct error *err)
+{
+	struct device_identity *identity = l->settings.identity;
+	uint32_t before = identity->receive_ceiling;
+	uint32_t wanted = replay_wanted_ceiling(&key->receive, message_id);
+
+	if (wanted > identity->receive_ceiling)
+		identity->receive_ceiling = wanted;
+	if (store(l, err)) {
+		identity->receive_ceiling = before;
+		return -1;
+	}
+	replay_committed(&key->receive, identity->receive_ceiling);
+	return 0;
+}
+
+/* --- down: from the Router to the client ------------------------------------------------------------------------------ */
+
+static void send_envelope(void *ctx, struct bytes envelope)
+{
+	struct device_link *l = ctx;
+	struct srp_data data = { .tag = ++l->next_tag, .gme = envelope };
+
+	send_frame(l, &srp_data_msg, &data);
+}
+
+static void answer_error(struct device_link *l, const struct gme *to, enum gme_error_code code, const char *text)
+{
+	struct buf envelope = { 0 };
+
+	gme_encode_error(to, code, text, &envelope);
+	send_envelope(l, buf_bytes(&envelope));
+	buf_free(&envelope);
+}
+
+static void answer_receipt(struct device_link *l, const struct gme *to)
+{
+	struct buf envelope = { 0 };
+
+	if (!(to->flags & GME_RECEIPT_WANTED))
+		return;
+	gme_encode_receipt(to, &envelope);
+	send_envelope(l, buf_bytes(&envelope));
+	buf_free(&envelope);
+}
+
+static enum channel_result open_message(struct device_link *l, const struct gme *gme, struct channel_opened *opened)
+{
+	struct device_identity *identity = l->settings.identity;
+	enum channel_result result = channel_open(l->settings.channel, &identity->peer, gme, opened);
+	struct error err;
+
+	if (result != CHANNEL_COMMIT_FIRST)
+		return result;
+	if (!opened->key || raise_receive_ceiling(l, opened->key, gme->message_id, &err)) {
+		log_error("message not opened device=%s id=%u: %s", l->name, gme->message_id, opened->key ? err.text : "no key");
+		return CHANNEL_COMMIT_FIRST;
+	}
+	return channel_open(l->settings.channel, &identity->peer, gme, opened);
+}
+
+static void take_message(struct device_link *l, const struct gme *gme)
+{
+	struct channel_opened opened;
+	enum channel_result result = open_message(l, gme, &opened);
+	struct error err;
+	char at[16];
+
+	switch (result) {
+	case CHANNEL_OK:
+		answer_receipt(l, gme);
+		if (opened.key_promoted && store(l, &err))
+			log_error("key state not stored device=%s: %s", l->name, err.text);
+		l->callbacks.opened(l->ctx, opened.clear, gme->message_id, &opened.sizes);
+		return;
+	case CHANNEL_DUPLICATE:
+		answer_receipt(l, gme);
+		return;
+	case CHANNEL_RESUME:
+		snprintf(at, sizeof at, "%u", opened.resume_at);
+		answer_error(l, gme, GME_RESUME_AT, at);
+		return;
+	case CHANNEL_NO_KEY:
+		answer_error(l, gme, GME_UNKNOWN_KEY, "");
+		break;
+	case CHANNEL_BAD:
+		answer_error(l, gme, GME_BAD_FORMAT, "");
+		break;
+	case CHANNEL_TOO_LARGE:
+		answer_error(l, gme, GME_TOO_LARGE, "");
+		break;
+	case CHANNEL_PART:
+	case CHANNEL_COMMIT_FIRST:
+		return;
+	}
+	log_warning("message refused device=%s id=%u reason=%s", l->name, gme->message_id, log_str(channel_result_text(result)));
+}
+
+/* The other end's receiver has used up ids that we do not know of: go on above them. The words are a number. */
+static bool resume(struct device_link *l, struct bytes text)
+{
+	struct channel_key *key = channel_peer_key(&l->settings.identity->peer, CHANNEL_KEY_CURRENT);
+	char digits[16];
+	char *end;
+	unsigned long at;
+
+	if (!key || !bytes_copy_str(text, digits, sizeof digits) || digits[0] < '0' || digits[0] > '9')
+		return false;
+	at = strtoul(digits, &end, 10);
+	return !*end && at <= UINT32_MAX && replay_counter_resume(&key->send, (uint32_t)at);
+}
+
+static void take_error(struct device_link *l, const struct gme *gme)
+{
+	const char *text = gme_error_text(gme->error_code);
+
+	log_info("message returned device=%s id=%u error=%s", l->name, gme->message_id, log_str(text));
+	if (gme->error_code == GME_RESUME_AT && !resume(l, gme->error_text)) {
+		log_warning("resume refused device=%s at=%s", l->name, log_value(gme->error_text));
+		return;
+	}
+	l->callbacks.failed(l->ctx, gme->message_id, gme->error_code, text);
+}
+
+static void take_data(struct device_link *l, const struct srp_data *data)
+{
+	struct device_identity *identity = l->settings.identity;
+	struct srp_status_msg status = { .tag = data->tag, .status = SRP_DELIVERED };
+	struct error err;
+	struct gme gme;
+
+	if (gme_decode(data->gme, &gme, &err)) {
+		log_warning("envelope refused device=%s: %s", l->name, err.text);
+		status.status = SRP_INVALID;
+		send_frame(l, &srp_status_msg_msg, &status);
+		return;
+	}
+	send_frame(l, &srp_status_msg_msg, &status);
+	if (!gme.destination.is_pin || gme.destination.pin != identity->pin || gme.source.is_pin ||
+	    !bytes_is(gme.source.srp_id, identity->srp_id)) {
+		log_warning("envelope refused device=%s: it is for another device or from another service", l->name);
+		return;
+	}
+	if (gme.kind == GME_MESSAGE)
+		take_message(l, &gme);
+	else if (gme.kind == GME_DELIVERED)
+		l->callbacks.taken(l->ctx, gme.message_id);
+	else
+		take_error(l, &gme);
+}
+
+static void take_return(struct device_link *l, const struct srp_return *answer)
+{
+	char *why;
+
+	if (l->registered)
+		return;
+	if (answer->code == SRP_OK) {
+		l->registered = true;
+		redial_good(l->redial);
+		loop_timer_set(l->watchdog, KEEPALIVE_MS);
+		log_info("link up device=%s router=%s", l->name, connection_peer(l->connection));
+		l->callbacks.up(l->ctx);
+		return;
+	}
+	why = memory_printf("the router refused the PIN: %s", srp_result_text(answer->code));
+	lost(l, true, why);
+	free(why);
+}
+
+static void take_disconnect(struct device_link *l, const struct srp_disconnect *bye)
+{
+	char *why = memory_printf("the router ended the link: %s", srp_result_text(bye->reason));
+
+	/* Somebody else has registered this PIN: dialling again would only take it back and forth. */
+	if (bye->reason == SRP_SUPERSEDED)
+		l->coverage = false;
+	lost(l, bye->reason != SRP_SUPERSEDED, why);
+	free(why);
+}
+
+static void take_resume(struct device_link *l)
+{
+	l->paused = false;
+	if (l->starved && device_link_can_send(l)) {
+		l->starved = false;
+		l->callbacks.drained(l->ctx);
+	}
+}
+
+static void take_frame(void *ctx, struct bytes frame)
+{
+	struct device_link *l = ctx;
+	const struct wire_msg *msg = wire_find(srp_messages, frame_opcode(frame));
+	union srp_any any;
+	struct error err;
+
+	l->silent_ticks = 0;
+	if (!msg || frame_decode(msg, frame, &any, &err)) {
+		log_warning("link refused device=%s: %s", l->name, msg ? err.text : "unknown opcode");
+		lost(l, true, "the router sent what cannot be read");
+		return;
+	}
+	switch (msg->code) {
+	case SRP_RETURN:
+		take_return(l, &any.ret);
+		break;
+	case SRP_DISCONNECT:
+		take_disconnect(l, &any.disconnect);
+		break;
+	case SRP_DATA:
+		if (l->registered)
+			take_data(l, &any.data);
+		break;
+	case SRP_STATUS:
+		if (any.status.status != SRP_QUEUED && any.status.status != SRP_DELIVERED)
+			log_warning("envelope returned device=%s status=%s", l->name, srp_status_text(any.status.status));
+		break;
+	case SRP_PAUSE:
+		l->paused = true;
+		break;
+	case SRP_RESUME:
+		take_resume(l);
+		break;
+	case SRP_PING:
+		send_frame(l, &srp_pong_msg, &any.ping);
+		break;
+	default:      /* INFO and PONG say nothing that a device acts on */
+		break;
+	}
+}
+
+/* --- the connection ---------------------------------------------------------------------------------------------------- */
+
+static void on_up(void *ctx)
+{
+	struct device_link *l = ctx;
+	struct device_identity *identity = l->settings.identity;
+	struct srp_register reg = { .pin = identity->pin, .srp_id = bytes_str(identity->srp_id) };
+
+	send_frame(l, &srp_register_msg, &reg);
+	l->silent_ticks = 0;
+	loop_timer_set(l->watchdog, REGISTER_MS);
+}
+
+static void on_closed(void *ctx, enum connection_end end, const char *why)
+{
+	struct device_link *l = ctx;
+	char *text = memory_printf("%s: %s", connection_end_name(end), why);
+
+	lost(l, true, text);
+	free(text);
+}
+
+static void on_drained(void *ctx)
+{
+	struct device_link *l = ctx;
+
+	if (l->starved && device_link_can_send(l)) {
+		l->starved = false;
+		l->callbacks.drained(l->ctx);
+	}
+}
+
+static void watch(void *arg)
+{
+	struct device_link *l = arg;
+	struct srp_ping ping = { .nonce = ++l->next_tag };
+
+	if (!l->registered) {
+		lost(l, true, "the router did not answer the registration");
+		return;
+	}
+	if (l->silent_ticks++ >= KEEPALIVE_MISSES) {
+		lost(l, true, "the router does not answer any more");
+		return;
+	}
+	send_frame(l, &srp_ping_msg, &ping);
+	loop_timer_set(l->watchdog, KEEPALIVE_MS);
+}
+
+static void dial(void *arg)
+{
+	static const struct connection_callbacks callbacks = {
+		.up = on_up, .split = frame_split, .message = take_frame, .closed = on_closed, .drained = on_drained,
+	};
+	static const struct connection_limits limits = { .max_message = FRAME_MAX };
+	struct device_link *l = arg;
+
+	if (l->connection)
+		return;
+	l->connection = connection_dial(l->loop, l->settings.router, NULL, NULL, &limits, &callbacks, l);
+}
+
+struct device_link *device_link_new(struct loop *loop, const struct device_link_settings *settings,
+	const struct device_link_callbacks *callbacks, void *ctx)
+{
+	struct device_link *l = memory_new(sizeof *l);
+
+	l->loop = loop;
+	l->settings = *settings;
+	l->callbacks = *callbacks;
+	l->ctx = ctx;
+	bytes_copy_str(bytes_str(pin_text(settings->identity->pin)), l->name, sizeof l->name);
+	l->watchdog = loop_timer_new_real(loop, watch, l);
+	return l;
+}
+
+void device_link_free(struct device_link **link)
+{
+	struct device_link *l = *link;
+
+	if (!l)
+		return;
+	connection_free(&l->connection);
+	redial_free(&l->redial);
+	loop_timer_free(&l->watchdog);
+	buf_free(&l->frame);
+	free(l);
+	*link = NULL;
+}
+
+void device_link_coverage(struct device_link *l, bool on)
+{
+	if (l->coverage == on)
+		return;
+	l->coverage = on;
+	redial_free(&l->redial);
+	if (on) {
+		l->redial = redial_new(l->loop, dial, l);
+		redial_start(l->redial);
+	} else if (l->connection) {
+		lost(l, false, "out of coverage");
+	}
+}
+
+bool device_link_has_coverage(const struct device_link *l)
+{
+	return l->coverage;
+}
+
+bool device_link_is_up(const struct device_link *l)
+{
+	return l->registered;
+}
+
+bool device_link_can_send(const struct device_link *l)
+{
+	return l->registered && !l->paused && !connection_is_full(l->connection);
+}
+
+const char *device_link_peer(const struct device_link *l)
+{
+	return l->connection ? connection_peer(l->connection) : "";
+}
+
+int device_link_send(struct device_link *l, struct bytes clear, bool want_receipt, uint32_t *message_id,
+	struct channel_sizes *sizes, struct error *err)
+{
+	struct device_identity *identity = l->settings.identity;
+	struct channel_key *key = channel_peer_key(&identity->peer, CHANNEL_KEY_CURRENT);
+	struct channel_envelope to = {
+		.source = { .is_pin = true, .pin = identity->pin },
+		.destination = { .srp_id = bytes_str(identity->srp_id) },
+		.content_id = IM_CONTENT_ID,
+		.flags = want_receipt ? GME_RECEIPT_WANTED : 0,
+	};
+	enum channel_result result;
+
+	if (!device_link_can_send(l)) {
+		l->starved = l->registered;
+		return error_set(err, l->registered ? "the link takes nothing more at the moment" : "there is no link");
+	}
+	result = channel_seal(l->settings.channel, &identity->peer, &to, clear, send_envelope, l, message_id, sizes);
+	if (result == CHANNEL_COMMIT_FIRST && key) {
+		if (raise_send_ceiling(l, key, err))
+			return -1;
+		result = channel_seal(l->settings.channel, &identity->peer, &to, clear, send_envelope, l, message_id, sizes);
+	}
+	if (result != CHANNEL_OK)
+		return error_set(err, "the message cannot be sealed: %s", channel_result_text(result));
+	return 0;
+}

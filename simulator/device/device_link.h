@@ -1,0 +1,49 @@
+#ifndef BRAMBLE_SIMULATOR_DEVICE_LINK_H
+#define BRAMBLE_SIMULATOR_DEVICE_LINK_H
+
+#include "base/io/loop.h"
+#include "simulator/device/device_keys.h"
+
+/* A device's wireless link: dials the Router, registers the PIN, seals and opens messages, counts their ids, and dials again
+ * when the link is lost. What it carries is the IM client's business (device.h).
+ * Source: document - PAT-COV, DOC-MSGKEY for what a device does; framing of this link is ours. */
+struct device_link;
+
+struct device_link_callbacks {
+	void (*up)(void *ctx);                       /* the PIN is registered */
+	void (*down)(void *ctx, const char *why);    /* it was up, and is not any more */
+	void (*refused)(void *ctx, const char *why); /* the Router did not take the PIN, or could not be reached */
+	/* A whole message was opened; clear lives until this returns. */
+	void (*opened)(void *ctx, struct bytes clear, uint32_t message_id, const struct channel_sizes *sizes);
+	void (*taken)(void *ctx, uint32_t message_id);    /* the service's receipt */
+	/* The message was not taken: an enum gme_error_code. After GME_RESUME_AT the counter has moved: seal it again. */
+	void (*failed)(void *ctx, uint32_t message_id, uint32_t code, const char *text);
+	void (*drained)(void *ctx);                  /* sending is possible again after it was not */
+};
+
+struct device_link_settings {
+	const char *router;               /* HOST:PORT */
+	struct channel *channel;          /* shared by all devices of a process */
+	struct device_identity *identity; /* the caller's; counted up here */
+	/* Stores the identity's ceilings; -1 with a sentence. NULL: they live in memory only. */
+	int (*store)(void *ctx, const struct device_identity *identity, struct error *err);
+	void *store_ctx;
+};
+
+/* Starts without coverage. */
+struct device_link *device_link_new(struct loop *loop, const struct device_link_settings *settings,
+	const struct device_link_callbacks *callbacks, void *ctx);
+void device_link_free(struct device_link **link);
+
+/* In coverage it dials, and dials again; out of it the link is cut without a goodbye, as radio does. */
+void device_link_coverage(struct device_link *link, bool on);
+bool device_link_has_coverage(const struct device_link *link);
+bool device_link_is_up(const struct device_link *link);
+bool device_link_can_send(const struct device_link *link);     /* up, and neither paused nor full */
+const char *device_link_peer(const struct device_link *link);  /* "127.0.0.1:3101", or "" */
+
+/* Seals one message for content id BBIM and sends it. -1 with a sentence: no link, no key, too large, ceilings not stored. */
+int device_link_send(struct device_link *link, struct bytes clear, bool want_receipt, uint32_t *message_id,
+	struct channel_sizes *sizes, struct error *err);
+
+#endif

@@ -1,0 +1,61 @@
+#include "simulator/device/device_outbox.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+void device_outbox_init(struct device_outbox *outbox)
+{
+	*outbox = (struct device_outbox){ .last = &outbox->first };
+}
+
+struct device_letter *device_outbox_add(struct device_outbox *outbox)
+{
+	struct device_letter *letter = memory_new(sizeof *letter);
+
+	*outbox->last = letter;
+	outbox->last = &letter->next;
+	outbox->count++;
+	return letter;
+}
+
+struct device_letter *device_outbox_by_sequence(const struct device_outbox *outbox, uint32_t sequence)
+{
+	struct device_letter *letter = outbox->first;
+
+	while (letter && letter->sequence != sequence)
+		letter = letter->next;
+	return letter;
+}
+
+struct device_letter *device_outbox_by_id(const struct device_outbox *outbox, uint32_t message_id)
+{
+	struct device_letter *letter = message_id ? outbox->first : NULL;
+
+	while (letter && letter->message_id != message_id)
+		letter = letter->next;
+	return letter;
+}
+
+void device_outbox_remove(struct device_outbox *outbox, struct device_letter *letter)
+{
+	struct device_letter **at = &outbox->first;
+
+	while (*at && *at != letter)
+		at = &(*at)->next;
+	if (!*at)
+		return;
+	*at = letter->next;
+	if (outbox->last == &letter->next)
+		outbox->last = at;
+	outbox->count--;
+	free(letter->to);
+	buf_wipe(&letter->raw);
+	free(letter);
+}
+
+void device_outbox_clear(struct device_outbox *outbox)
+{
+	while (outbox->first)
+		device_outbox_remove(outbox, outbox->first);
+}

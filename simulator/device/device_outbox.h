@@ -1,0 +1,32 @@
+#ifndef BRAMBLE_SIMULATOR_DEVICE_OUTBOX_H
+#define BRAMBLE_SIMULATOR_DEVICE_OUTBOX_H
+
+#include "protocol/im.h"
+
+/* What a session has sent and the service has not acknowledged, oldest first. At most half of the receiver's window, so that nothing
+ * that is sent again can be taken for a duplicate because it is old. */
+#define DEVICE_OUTBOX_MAX 32
+
+struct device_letter {
+	struct device_letter *next;
+	uint32_t sequence;
+	enum im_type type;
+	uint32_t message_id;        /* of its last sealing; 0: not on its way */
+	uint64_t first_us, sent_ms; /* real time of the first sealing; loop's time of the last */
+	char *to;
+	struct buf raw;             /* the encoded message */
+};
+
+struct device_outbox {
+	struct device_letter *first, **last;
+	size_t count;
+};
+
+void device_outbox_init(struct device_outbox *outbox);
+struct device_letter *device_outbox_add(struct device_outbox *outbox);
+struct device_letter *device_outbox_by_sequence(const struct device_outbox *outbox, uint32_t sequence);
+struct device_letter *device_outbox_by_id(const struct device_outbox *outbox, uint32_t message_id);
+void device_outbox_remove(struct device_outbox *outbox, struct device_letter *letter);
+void device_outbox_clear(struct device_outbox *outbox);
+
+#endif

@@ -1,0 +1,71 @@
+#ifndef BRAMBLE_SIMULATOR_DEVICE_PRIVATE_H
+#define BRAMBLE_SIMULATOR_DEVICE_PRIVATE_H
+
+#include "simulator/device/device.h"
+#include "simulator/device/device_outbox.h"
+
+/* What the files of one device share; nobody else includes it.
+ *   device.c          life, login, the link, the table of states
+ *   device_session.c  what a session sends, and sends again
+ *   device_inbox.c    what the service says */
+
+struct device {
+	struct loop *loop;
+	struct device_settings settings;
+	struct device_callbacks callbacks;
+	void *ctx;
+	char *router;
+	struct channel *own_channel;
+	struct device_link *link;
+	enum device_state state;
+	struct buf login;               /* the LOGIN under way, encoded: wiped when it is answered */
+	char *login_user;
+	uint32_t login_sequence, login_id;
+	bool login_taken;               /* the service's receipt came: its answer will follow, also over another link */
+	uint64_t login_us;
+	uint32_t session, next_sequence;
+	struct replay_window received;  /* sequence numbers of the session's events */
+	struct device_outbox outbox;
+	struct device_contacts contacts;
+	uint64_t status_interval_ms;
+	bool silent;
+	struct loop_timer *deadline;    /* of a login or logout */
+	struct loop_timer *status_timer, *resend_timer;
+	struct buf scratch;
+	struct device_counts counts;
+};
+
+/* What the table of states reacts to. */
+enum happening {
+	ON_LOGIN,           /* the user wants in */
+	ON_ACCEPTED,        /* LOGIN_OK; arg: struct im_login_ok */
+	ON_REFUSED,         /* LOGIN_FAIL, or the login cannot go on; arg: struct device_event to tell */
+	ON_DEADLINE,
+	ON_LINK_LOST,
+	ON_LINK_BACK,
+	ON_LOGOUT,          /* the user wants out */
+	ON_LOGOUT_DONE,     /* the service acknowledged it */
+	ON_FORCED,          /* FORCED_LOGOUT; arg: struct im_forced_logout */
+};
+/* Looks the happening up for the present state; one that is not accepted there changes nothing. */
+void device_happen(struct device *d, enum happening happening, const void *arg);
+void device_tell(struct device *d, struct device_event event);
+
+/* Entry functions of the table that live beside what they work on. */
+void device_begin_session(struct device *d, const void *arg);
+void device_resume_session(struct device *d, const void *arg);
+void device_send_outbox(struct device *d, const void *arg);
+void device_wait_for_logout(struct device *d, const void *arg);
+void device_logged_out(struct device *d, const void *arg);
+void device_forced_out(struct device *d, const void *arg);
+
+void device_forget_login(struct device *d);
+
+void device_send_letter(struct device *d, struct device_letter *letter);
+void device_resend_late(void *arg);     /* timers */
+void device_status_due(void *arg);
+
+/* One message from the service, opened. */
+void device_take(struct device *d, struct bytes clear, uint32_t message_id, const struct channel_sizes *sizes);
+
+#endif

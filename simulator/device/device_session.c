@@ -1,0 +1,224 @@
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "simulator/device/device_private.h"
+
+#define LOGOUT_TIMEOUT_MS 60000
+
+static void end_session(struct device *d)
+{
+	d->session = 0;
+	loop_timer_cancel(d->deadline);
+	loop_timer_cancel(d->status_timer);
+	loop_timer_cancel(d->resend_timer);
+	device_outbox_clear(&d->outbox);
+	device_contacts_clear(&d->contacts);
+}
+
+/* Also in a session: the LOGIN went twice, because its answer was late, and the second one made another session. */
+void device_begin_session(struct device *d, const void *arg)
+{
+	const struct im_login_ok *ok = arg;
+
+	end_session(d);
+	d->session = ok->session;
+	d->next_sequence = 1;
+	replay_start(&d->received, 0);
+	replay_committed(&d->received, UINT32_MAX);     /* a session's numbers do not outlive the process */
+	d->status_interval_ms = d->settings.status_interval_ms ? d->settings.status_interval_ms
+		: (uint64_t)ok->status_interval_s * 1000;
+	if (d->status_interval_ms)
+		loop_timer_set(d->status_timer, d->status_interval_ms);
+	device_forget_login(d);
+	device_tell(d, (struct device_event){
+		.type = DEVICE_EVENT_LOGIN_OK, .user = bytes_str(d->login_user), .name = ok->display_name,
+		.elapsed_us = loop_real_us() - d->login_us,
+	});
+	if (!device_link_is_up(d->link))
+		device_happen(d, ON_LINK_LOST, NULL);
+}
+
+/* The sign of life that the service waits for; nobody acknowledges it. */
+static void send_status(struct device *d)
+{
+	struct im_session session = { .session = d->session };
+	struct channel_sizes sizes;
+	uint32_t message_id;
+
+	if (d->silent || !device_link_can_send(d->link))
+		return;
+	buf_clear(&d->scratch);
+	im_encode(&im_status_msg, d->next_sequence, &session, &d->scratch);
+	if (device_link_send(d->link, buf_bytes(&d->scratch), false, &message_id, &sizes, NULL))
+		return;
+	d->counts.status_sent++;
+	device_tell(d, (struct device_event){
+		.type = DEVICE_EVENT_STATUS_SENT, .sequence = d->next_sequence++, .transaction = message_id, .sizes = sizes,
+	});
+}
+
+void device_resume_session(struct device *d, const void *arg)
+{
+	(void)arg;
+	device_tell(d, (struct device_event){ .type = DEVICE_EVENT_RESUMED });
+	send_status(d);
+	device_send_outbox(d, NULL);
+}
+
+void device_logged_out(struct device *d, const void *arg)
+{
+	uint32_t session = d->session;
+
+	(void)arg;
+	end_session(d);
+	device_tell(d, (struct device_event){ .type = DEVICE_EVENT_LOGGED_OUT, .session = session });
+}
+
+void device_forced_out(struct device *d, const void *arg)
+{
+	const struct im_forced_logout *out = arg;
+
+	end_session(d);
+	device_tell(d, (struct device_event){
+		.type = DEVICE_EVENT_FORCED_LOGOUT, .session = out->session, .code = out->reason, .text = out->text,
+		.reason = im_reason_name(out->reason),
+	});
+}
+
+/* --- what the session sends ------------------------------------------------------------------------------------------- */
+
+void device_send_letter(struct device *d, struct device_letter *letter)
+{
+	bool again = letter->first_us != 0;
+	struct channel_sizes sizes;
+	struct error err;
+
+	if (device_link_send(d->link, buf_bytes(&letter->raw), false, &letter->message_id, &sizes, &err)) {
+		letter->message_id = 0;
+		if (device_link_can_send(d->link))
+			log_warning("message not sent device=%s seq=%u: %s", pin_text(device_pin(d)), letter->sequence, err.text);
+		return;
+	}
+	letter->sent_ms = loop_now_ms(d->loop);
+	if (again)
+		d->counts.resent++;
+	else
+		letter->first_us = loop_real_us();
+	device_tell(d, (struct device_event){
+		.type = DEVICE_EVENT_SENT, .user = bytes_str(letter->to), .sequence = letter->sequence,
+		.transaction = letter->message_id, .sizes = sizes, .peer = device_link_peer(d->link),
+		.reason = again ? "again" : NULL,
+	});
+}
+
+/* In order, so that a conversation is not shuffled. */
+void device_send_outbox(struct device *d, const void *arg)
+{
+	(void)arg;
+	for (struct device_letter *letter = d->outbox.first; letter; letter = letter->next)
+		device_send_letter(d, letter);
+	if (d->outbox.first)
+		loop_timer_set(d->resend_timer, d->settings.resend_ms);
+}
+
+void device_resend_late(void *arg)
+{
+	struct device *d = arg;
+	uint64_t now = loop_now_ms(d->loop), next = d->settings.resend_ms;
+
+	for (struct device_letter *letter = d->outbox.first; letter; letter = letter->next) {
+		uint64_t due = letter->sent_ms + d->settings.resend_ms;
+
+		if (due <= now && d->state != DEVICE_WAITING)
+			device_send_letter(d, letter);
+		else if (due > now && due - now < next)
+			next = due - now;
+	}
+	if (d->outbox.first)
+		loop_timer_set(d->resend_timer, next);
+}
+
+static int post(struct device *d, const struct wire_msg *msg, const void *message, struct bytes to, uint32_t *sequence,
+	struct error *err)
+{
+	struct device_letter *letter;
+
+	if (d->outbox.count >= DEVICE_OUTBOX_MAX)
+		return error_set(err, "%d messages are not acknowledged yet", DEVICE_OUTBOX_MAX);
+	letter = device_outbox_add(&d->outbox);
+	letter->sequence = d->next_sequence++;
+	letter->type = (enum im_type)msg->code;
+	letter->to = bytes_dup(to);
+	im_encode(msg, letter->sequence, message, &letter->raw);
+	if (sequence)
+		*sequence = letter->sequence;
+	device_send_letter(d, letter);
+	if (!loop_timer_is_set(d->resend_timer))
+		loop_timer_set(d->resend_timer, d->settings.resend_ms);
+	return 0;
+}
+
+static int need_session(const struct device *d, const char *to_do, struct error *err)
+{
+	if (d->state == DEVICE_ONLINE || d->state == DEVICE_WAITING)
+		return 0;
+	return error_set(err, "cannot %s while %s", to_do, device_state_name(d->state));
+}
+
+int device_send(struct device *d, struct bytes to, struct bytes text, uint32_t *sequence, struct error *err)
+{
+	struct im_message message = { .session = d->session, .to = to, .text = text };
+
+	if (need_session(d, "send", err))
+		return -1;
+	if (to.len == 0 || to.len > IM_USER_MAX)
+		return error_set(err, "a user ID has 1 to %d bytes, not %zu", IM_USER_MAX, to.len);
+	if (text.len > IM_TEXT_MAX)
+		return error_set(err, "a message has at most %d bytes, not %zu", IM_TEXT_MAX, text.len);
+	if (post(d, &im_message_msg, &message, to, sequence, err))
+		return -1;
+	d->counts.messages_out++;
+	return 0;
+}
+
+int device_presence(struct device *d, enum im_presence presence, struct bytes text, struct error *err)
+{
+	struct im_presence_set set = { .session = d->session, .presence = presence, .text = text };
+
+	if (need_session(d, "set the status", err))
+		return -1;
+	if (text.len > IM_STATUS_TEXT_MAX)
+		return error_set(err, "a status text has at most %d bytes, not %zu", IM_STATUS_TEXT_MAX, text.len);
+	return post(d, &im_presence_set_msg, &set, (struct bytes){ 0 }, NULL, err);
+}
+
+void device_wait_for_logout(struct device *d, const void *arg)
+{
+	(void)arg;
+	loop_timer_cancel(d->status_timer);
+	loop_timer_set(d->deadline, LOGOUT_TIMEOUT_MS);
+}
+
+int device_logout(struct device *d, struct error *err)
+{
+	struct im_session session = { .session = d->session };
+
+	if (d->state == DEVICE_LOGGING_IN) {
+		device_happen(d, ON_REFUSED, &(struct device_event){ .text = bytes_str("Failed"), .reason = "given up by the user" });
+		return 0;
+	}
+	if (need_session(d, "log out", err) || post(d, &im_logout_msg, &session, (struct bytes){ 0 }, NULL, err))
+		return -1;
+	device_happen(d, ON_LOGOUT, NULL);
+	return 0;
+}
+
+void device_status_due(void *arg)
+{
+	struct device *d = arg;
+
+	if (d->state == DEVICE_ONLINE)
+		send_status(d);
+	loop_timer_set(d->status_timer, d->status_interval_ms);
+}
