@@ -14,7 +14,7 @@
 #include "base/memory.h"
 
 #define KEY_FILE_MAX 65536
-#define KEYS_MAX (sizeof((struct channel_peer *)NULL)->keys / sizeof((struct channel_peer *)NULL)->keys[0])
+#define KEYS_MAX ((size_t)CHANNEL_KEYS)
 
 static const char *const state_names[] = {
 	[CHANNEL_KEY_NONE] = "none",

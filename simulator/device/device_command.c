@@ -1,0 +1,242 @@
+#include "simulator/device/device_command.h"
+
+#include <getopt.h>
+#include <glob.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io/address.h"
+#include "base/io/daemon.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/settings.h"
+#include "simulator/device/device_shell.h"
+
+#define COUNT_MAX 100000
+
+struct options {
+	const char *router, *keys;
+	unsigned long count;           /* 0: the one file */
+	uint64_t status_interval_ms, login_timeout_ms;
+	bool json, verbose, stay;
+};
+
+/* One device of the process, with its key file. */
+struct unit {
+	struct device_identity identity;
+	char *path;
+	struct device_shell **shell;
+	const struct device_printer *printer;
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out,
+		"usage: bramble-sim device --key-file FILE [OPTIONS]\n\n"
+		"A simulated BlackBerry. It registers its PIN with the router and takes these lines from standard input:\n\n");
+	device_shell_help(out);
+	fprintf(out,
+		"\n"
+		"  --key-file FILE           who it is and its transport key, as `bramble device export` writes it; mode 0600\n"
+		"  --count N                 N devices in this process: FILE is a folder, its first N *.json are taken\n"
+		"  --router HOST:PORT        [127.0.0.1:3101]\n"
+		"  --status-interval TIME    between status messages, as 60s; default: what the service says at login\n"
+		"  --login-timeout TIME      until a login without an answer has failed [60s]\n"
+		"  --json                    one JSON object per line instead of words\n"
+		"  --stay                    go on when the input has ended (default: until nothing waits for an answer)\n"
+		"  -v, --verbose             also status messages and acknowledgements; debug lines on standard error\n"
+		"  -h, --help                this text\n"
+		"\n"
+		"exit status: 0 done, 2 usage, 3 the key file is wrong\n");
+}
+
+static int refuse(const char *option, const char *why)
+{
+	fprintf(stderr, "bramble-sim device: %s: %s\n", option, why);
+	return EXIT_USAGE;
+}
+
+/* 0 to go on; else the exit status plus one, so that --help can end well. */
+static int read_options(int argc, char **argv, struct options *o)
+{
+	enum { KEY_FILE = 256, COUNT, ROUTER, STATUS_INTERVAL, LOGIN_TIMEOUT, JSON, STAY };
+	static const struct option known[] = {
+		{ "key-file", required_argument, NULL, KEY_FILE }, { "count", required_argument, NULL, COUNT },
+		{ "router", required_argument, NULL, ROUTER }, { "status-interval", required_argument, NULL, STATUS_INTERVAL },
+		{ "login-timeout", required_argument, NULL, LOGIN_TIMEOUT }, { "json", no_argument, NULL, JSON },
+		{ "stay", no_argument, NULL, STAY }, { "verbose", no_argument, NULL, 'v' }, { "help", no_argument, NULL, 'h' }, { 0 },
+	};
+	struct address address;
+	struct error err;
+	char *end;
+	int c;
+
+	*o = (struct options){ .router = "127.0.0.1:3101" };
+	while ((c = getopt_long(argc, argv, "hv", known, NULL)) != -1) {
+		switch (c) {
+		case KEY_FILE:
+			o->keys = optarg;
+			break;
+		case COUNT:
+			o->count = strtoul(optarg, &end, 10);
+			if (*end || o->count == 0 || o->count > COUNT_MAX)
+				return refuse("--count", "it is a number from 1 to 100000") + 1;
+			break;
+		case ROUTER:
+			o->router = optarg;
+			if (address_parse(optarg, &address, &err))
+				return refuse("--router", err.text) + 1;
+			break;
+		case STATUS_INTERVAL:
+			if (duration_parse(optarg, &o->status_interval_ms, &err))
+				return refuse("--status-interval", err.text) + 1;
+			break;
+		case LOGIN_TIMEOUT:
+			if (duration_parse(optarg, &o->login_timeout_ms, &err))
+				return refuse("--login-timeout", err.text) + 1;
+			break;
+		case JSON:
+			o->json = true;
+			break;
+		case STAY:
+			o->stay = true;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case 'h':
+			usage(stdout);
+			return EXIT_DONE + 1;
+		default:
+			return EXIT_USAGE + 1;      /* getopt has said why */
+		}
+	}
+	if (optind < argc)
+		return refuse(argv[optind], "this is no option; commands come from standard input") + 1;
+	if (!o->keys)
+		return refuse("--key-file", "it is needed; bramble device export writes one") + 1;
+	return 0;
+}
+
+static int store_keys(void *ctx, const struct device_identity *identity, struct error *err)
+{
+	struct unit *unit = ctx;
+
+	return device_keys_store(unit->path, identity, err);
+}
+
+static void on_event(void *ctx, const struct device_event *event)
+{
+	struct unit *unit = ctx;
+
+	device_print_event(unit->printer, event);
+	if (*unit->shell)
+		device_shell_event(*unit->shell);
+}
+
+/* The key files: the one, or the first count of the folder. The list ends with NULL; NULL with a sentence if it is too short. */
+static char **key_files(const struct options *o, struct error *err)
+{
+	char **paths = memory_new((o->count + 2) * sizeof *paths);
+	char *pattern;
+	glob_t found;
+
+	if (o->count == 0) {
+		paths[0] = memory_str(o->keys);
+		return paths;
+	}
+	pattern = memory_printf("%s/*.json", o->keys);
+	if (glob(pattern, 0, NULL, &found) || found.gl_pathc < o->count) {
+		error_set(err, "%s has not the %lu *.json key files of --count", o->keys, o->count);
+		free(paths);
+		paths = NULL;
+	}
+	for (size_t i = 0; paths && i < o->count; i++)
+		paths[i] = memory_str(found.gl_pathv[i]);
+	globfree(&found);
+	free(pattern);
+	return paths;
+}
+
+static void stop(void *arg)
+{
+	loop_stop(arg);
+}
+
+static void run_devices(const struct options *o, struct unit *units, size_t count)
+{
+	static const struct device_callbacks callbacks = { .event = on_event };
+	struct device_printer printer = { .out = stdout, .json = o->json, .verbose = o->verbose, .many = count > 1 };
+	struct device **devices = memory_new(count * sizeof *devices);
+	struct loop *loop = loop_new();
+	struct channel *channel = channel_new();
+	struct device_shell *shell = NULL;
+
+	loop_signal(loop, SIGTERM, stop, loop);
+	loop_signal(loop, SIGINT, stop, loop);
+	for (size_t i = 0; i < count; i++) {
+		struct device_settings settings = {
+			.router = o->router, .identity = &units[i].identity, .channel = channel,
+			.login_timeout_ms = o->login_timeout_ms, .status_interval_ms = o->status_interval_ms, .store = store_keys,
+			.store_ctx = &units[i],
+		};
+
+		units[i].shell = &shell;
+		units[i].printer = &printer;
+		devices[i] = device_new(loop, &settings, &callbacks, &units[i]);
+	}
+	shell = device_shell_new(loop, devices, count, &printer);
+	device_shell_read(shell, STDIN_FILENO, o->stay);
+	daemon_notify_ready();
+	loop_run(loop);
+
+	for (size_t i = 0; i < count; i++)
+		device_free(&devices[i]);
+	device_shell_free(&shell);
+	channel_free(&channel);
+	loop_free(&loop);
+	free(devices);
+}
+
+static int run(int argc, char **argv)
+{
+	struct options options;
+	struct unit *units;
+	struct error err;
+	char **paths;
+	size_t count;
+	int status = read_options(argc, argv, &options);
+
+	if (status)
+		return status - 1;
+	log_open("device");
+	log_set_level(options.verbose ? LOG_DEBUG : LOG_WARNING);
+	daemon_raise_descriptors();
+	paths = key_files(&options, &err);
+	if (!paths)
+		fatal(EXIT_CONFIG, "%s", err.text);
+	count = options.count ? options.count : 1;
+	units = memory_new(count * sizeof *units);
+	for (size_t i = 0; i < count; i++) {
+		units[i].path = paths[i];
+		if (device_keys_load(paths[i], &units[i].identity, &err))
+			fatal(EXIT_CONFIG, "%s", err.text);
+	}
+	run_devices(&options, units, count);
+	for (size_t i = 0; i < count; i++) {
+		device_identity_free(&units[i].identity);
+		free(units[i].path);
+	}
+	free(units);
+	free(paths);
+	return EXIT_DONE;
+}
+
+const struct sim_command device_command = {
+	.name = "device",
+	.help = "a simulated BlackBerry with its IM client",
+	.run = run,
+};
