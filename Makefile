@@ -179,6 +179,9 @@ bench: deps test-deps   ## messages and logins per CPU-second through the pipeli
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(BENCHES)
 	@for b in $(BENCHES); do $$b --bin $(BIN) || exit 1; done
 
+docs: $(OUT)/tests/unit/test_pages   ## write the tables of docs/protocol from the code
+	@BRAMBLE_WRITE_PAGES=1 $<
+
 clean:             ## remove everything that was built
 	rm -rf build
 

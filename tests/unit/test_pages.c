@@ -1,0 +1,158 @@
+/* The tables of docs/protocol are printed from the code: this test compares, `make docs` writes them anew. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "protocol/im.h"
+#include "protocol/link.h"
+#include "protocol/srp.h"
+
+static void messages(const struct wire_msg *const *list, struct buf *out)
+{
+	buf_text(out, "| code | message or item | type | what it says |\n| --- | --- | --- | --- |\n");
+	for (; *list; list++)
+		wire_document(*list, out);
+}
+
+static void srp_table(struct buf *out)
+{
+	messages(srp_messages, out);
+}
+
+static void link_table(struct buf *out)
+{
+	messages(link_messages, out);
+}
+
+static void im_table(struct buf *out)
+{
+	messages(im_messages, out);
+}
+
+static void named(struct buf *out, const char *title, uint32_t first, uint32_t last, const char *(*name)(uint32_t))
+{
+	buf_printf(out, "| number | %s |\n| --- | --- |\n", title);
+	for (uint32_t n = first; n <= last; n++)
+		buf_printf(out, "| %u | %s |\n", n, name(n));
+}
+
+static void result_table(struct buf *out)
+{
+	named(out, "result", SRP_OK, SRP_NOT_PERMITTED, srp_result_text);
+}
+
+static void status_table(struct buf *out)
+{
+	named(out, "status", SRP_QUEUED, SRP_INVALID, srp_status_text);
+}
+
+static void reason_table(struct buf *out)
+{
+	named(out, "reason", IM_REASON_LOGOUT, IM_REASON_OVERFLOW, im_reason_name);
+}
+
+static void presence_table(struct buf *out)
+{
+	named(out, "availability", IM_UNKNOWN, IM_IDLE, im_presence_name);
+}
+
+static void code_table(struct buf *out)
+{
+	static const uint32_t codes[] = {
+		IM_OK, IM_SERVER_BUSY, IM_FAILED_CAPACITY, IM_FAILED_300, IM_BAD_CREDENTIALS, IM_NOT_PERMITTED, IM_NO_SESSION,
+		IM_NOT_DELIVERED, IM_TOO_LARGE, IM_BACKEND_REFUSED, IM_UNREACHABLE, IM_NO_DATABASE,
+	};
+
+	buf_text(out, "| code | the device shows | what happened |\n| --- | --- | --- |\n");
+	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+		buf_printf(out, "| %u | %s | %s |\n", codes[i], im_code_status_text(codes[i]), im_code_reason(codes[i]));
+}
+
+static const struct {
+	const char *page, *name;
+	void (*print)(struct buf *out);
+} tables[] = {
+	{ "srp", "messages", srp_table },
+	{ "srp", "results", result_table },
+	{ "srp", "statuses", status_table },
+	{ "link", "messages", link_table },
+	{ "im", "messages", im_table },
+	{ "im", "codes", code_table },
+	{ "im", "reasons", reason_table },
+	{ "im", "presences", presence_table },
+};
+
+static char *read_page(const char *path)
+{
+	char *text = memory_new(1 << 18);
+	FILE *file = fopen(path, "r");
+	size_t len;
+
+	if (!file)
+		fail_msg("%s cannot be read; tests run from the top folder", path);
+	len = fread(text, 1, (1 << 18) - 1, file);
+	text[len] = '\0';
+	fclose(file);
+	return text;
+}
+
+static void write_page(const char *path, const char *before, struct buf *table, const char *after)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fprintf(file, "%s%s%s", before, buf_cstr(table), after);
+	fclose(file);
+}
+
+static void check(const char *page, const char *name, struct buf *table, bool write)
+{
+	char path[64], begin[64], end[64];
+	char *text, *from, *to;
+
+	snprintf(path, sizeof path, "docs/protocol/%s.md", page);
+	snprintf(begin, sizeof begin, "<!-- table %s -->\n", name);
+	snprintf(end, sizeof end, "<!-- end %s -->\n", name);
+	text = read_page(path);
+	from = strstr(text, begin);
+	to = strstr(text, end);
+	if (!from || !to || to < from)
+		fail_msg("%s: no place marked for the table \"%s\"", path, name);
+	from += strlen(begin);
+	if ((size_t)(to - from) != table->len || memcmp(from, table->data, table->len) != 0) {
+		if (!write)
+			fail_msg("%s: the table \"%s\" is not what the code says; make docs writes it anew", path, name);
+		to = memory_str(to);
+		*from = '\0';
+		write_page(path, text, table, to);
+		free(to);
+	}
+	free(text);
+}
+
+static void pages_say_what_the_code_does(void **state)
+{
+	bool write = getenv("BRAMBLE_WRITE_PAGES") != NULL;
+	struct buf table = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+		buf_clear(&table);
+		tables[i].print(&table);
+		check(tables[i].page, tables[i].name, &table, write);
+	}
+	buf_free(&table);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(pages_say_what_the_code_does) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
