@@ -4,8 +4,10 @@
 
 #include "base/log.h"
 #include "simulator/command.h"
+#include "simulator/device/device_command.h"
 
 static const struct sim_command *const commands[] = {
+	&device_command,
 	NULL,
 };
 
