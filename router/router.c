@@ -73,6 +73,15 @@ void router_store_state(struct router *router)
 		log_error("%s; a restart would forget what was deactivated or enabled just now", err.text);
 }
 
+bool router_enable(struct router *router, const char *srp_id)
+{
+	if (!deactivation_enable(router->deactivation, srp_id))
+		return false;
+	log_info("enabled srp=%s", log_str(srp_id));
+	router_store_state(router);
+	return true;
+}
+
 int router_reload_identities(struct router *router, struct error *err)
 {
 	struct identities *fresh = identities_load(router->set->identities, err);

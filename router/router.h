@@ -36,6 +36,12 @@ void router_free(struct router **router);
 const char *router_address(const struct router *router);
 const char *router_device_address(const struct router *router);
 
+/* Lets a deactivated identifier connect again; false if it was not deactivated. */
+bool router_enable(struct router *router, const char *srp_id);
+/* Reads the identities file again; services whose key changed or is gone are disconnected. -1 with a sentence, and the ones read
+ * before stay in use. */
+int router_reload_identities(struct router *router, struct error *err);
+
 /* Its numbers, for the verb status. */
 void router_status(void *router, json_t *into);
 

@@ -46,9 +46,7 @@ struct router {
 	struct router_counts counts;
 };
 
-/* Deactivates or enables happened: stores them. A failure is logged; what is in memory stays true. */
+/* Stores who is deactivated, after a change. A failure is logged; what is in memory stays true. */
 void router_store_state(struct router *router);
-/* Reads the file again; services whose key changed or is gone are disconnected. -1 and nothing changed. */
-int router_reload_identities(struct router *router, struct error *err);
 
 #endif

@@ -61,12 +61,7 @@ static void srp_enable(void *ctx, struct control_request *request)
 		control_refuse(&request, EXIT_REFUSED, "the SRP identifier %s is not known here", log_str(id));
 		return;
 	}
-	bool was = deactivation_enable(router->deactivation, id);
-	if (was) {
-		log_info("enabled srp=%s", id);
-		router_store_state(router);
-	}
-	control_done(&request, json_pack("{ss sb}", "srp_id", id, "was_deactivated", was));
+	control_done(&request, json_pack("{ss sb}", "srp_id", id, "was_deactivated", router_enable(router, id)));
 }
 
 static void srp_reload(void *ctx, struct control_request *request)
