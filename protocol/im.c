@@ -172,6 +172,7 @@ const char *im_reason_name(uint32_t reason)
 		[IM_REASON_SHUTDOWN] = "shutdown",
 		[IM_REASON_UNKNOWN_SESSION] = "unknown-session",
 		[IM_REASON_OVERFLOW] = "overflow",
+		[IM_REASON_REFUSED] = "refused",
 	};
 
 	return reason < sizeof names / sizeof names[0] && names[reason] ? names[reason] : unknown("reason", reason);

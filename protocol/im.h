@@ -45,6 +45,7 @@ enum im_logout_reason {
 	IM_REASON_SHUTDOWN,              /* the service ends */
 	IM_REASON_UNKNOWN_SESSION,       /* the service holds no such session */
 	IM_REASON_OVERFLOW,              /* more events than the session may hold back */
+	IM_REASON_REFUSED,               /* the IM server did not accept the login */
 };
 const char *im_reason_name(uint32_t reason);        /* "evicted-coverage" */
 
