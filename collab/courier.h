@@ -1,0 +1,59 @@
+#ifndef BRAMBLE_COLLAB_COURIER_H
+#define BRAMBLE_COLLAB_COURIER_H
+
+#include "base/bytes.h"
+#include "base/io/loop.h"
+
+/* What is on its way to the devices, one queue per PIN, and which of them are in coverage.
+ *
+ * A message stays in its queue until the dispatcher says DELIVERED. When it comes back as UNAVAILABLE, or the link to the
+ * dispatcher is lost, it stays, and everything that waits is sent again, in order, when the device is back. Devices drop what
+ * they got twice by its IM sequence number, so sending again is harmless.
+ * Source: document - PAT-COV (available, unavailable, return if unavailable); keeping and sending again: ours. */
+struct courier;
+
+enum {
+	COURIER_QUEUE = 100,       /* messages held back per PIN; beyond that the oldest is dropped, and counted */
+	COURIER_IN_FLIGHT = 16,    /* handed to the dispatcher and not answered, per PIN: well inside the dispatcher's queue */
+	COURIER_BYTES = 1048576,   /* held back per PIN */
+	COURIER_ABSENT = 10000,    /* PINs that are out of coverage and have something waiting; beyond: the longest absent */
+	COURIER_GRACE_MS = 5000,   /* after the dispatcher starts its list over, PINs missing from it count as lost only then */
+};
+
+struct courier_callbacks {
+	/* Hands one message to the dispatcher; tag comes back in courier_status. */
+	void (*send)(void *ctx, uint32_t pin, uint32_t tag, struct bytes clear);
+	/* A PIN came into coverage or left it. */
+	void (*coverage)(void *ctx, uint32_t pin, bool available);
+};
+
+struct courier *courier_new(struct loop *loop, const struct courier_callbacks *callbacks, void *ctx);
+void courier_free(struct courier **courier);
+
+/* The link to the dispatcher is registered, or gone. Gone: nobody's coverage changes by that, but nothing is sent. */
+void courier_link(struct courier *c, bool up);
+/* What the dispatcher says. pin 0, available false: it forgets all, the list of those in coverage follows. */
+void courier_coverage(struct courier *c, uint32_t pin, bool available);
+/* Traffic came from the PIN: it is there. What waits for it is sent. */
+void courier_seen(struct courier *c, uint32_t pin);
+/* The outcome of a tag (enum srp_status). Unknown tags are ones given up already. */
+void courier_status(struct courier *c, uint32_t tag, uint32_t status);
+
+bool courier_available(const struct courier *c, uint32_t pin);
+
+enum {
+	COURIER_KEEP = 1,          /* never the one that is dropped when the queue is full */
+	COURIER_LAST_WORD = 2,     /* outlives its session: courier_forget leaves it */
+};
+/* Queues one message (copied) about a session (0: none). */
+void courier_send(struct courier *c, uint32_t pin, uint32_t session, int flags, struct bytes clear);
+/* The session is over: what still waits for the device on its account is dropped. */
+void courier_forget(struct courier *c, uint32_t pin, uint32_t session);
+/* Does anything about this session wait for the device? */
+bool courier_has(const struct courier *c, uint32_t pin, uint32_t session);
+size_t courier_waiting(const struct courier *c, uint32_t pin);
+
+struct courier_counts { uint64_t sent, delivered, returned, dropped, refused; size_t waiting, in_coverage; };
+void courier_count(const struct courier *c, struct courier_counts *out);
+
+#endif
