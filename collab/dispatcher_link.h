@@ -1,0 +1,31 @@
+#ifndef BRAMBLE_COLLAB_DISPATCHER_LINK_H
+#define BRAMBLE_COLLAB_DISPATCHER_LINK_H
+
+#include "base/io/connection.h"
+#include "protocol/link.h"
+
+/* The connection to the dispatcher: dialled, registered for the IM content id, kept alive, dialled again.
+ * Source: document - DOC-MVS, MIB dispatcher (services dial the dispatcher's port); the bytes are ours. */
+struct dispatcher_link;
+
+struct dispatcher_link_callbacks {
+	/* The dispatcher took our registration, or the link is gone. */
+	void (*changed)(void *ctx, bool up);
+	/* A device's message, decrypted and inflated; its bytes live until this returns. */
+	void (*message)(void *ctx, const struct link_up *up);
+	void (*status)(void *ctx, uint32_t tag, uint32_t status);
+	void (*coverage)(void *ctx, uint32_t pin, bool available);
+};
+
+/* tls NULL: clear (loopback). Dials at once, answers later. */
+struct dispatcher_link *dispatcher_link_new(struct loop *loop, const char *address, const char *instance, struct tls *tls,
+	const struct dispatcher_link_callbacks *callbacks, void *ctx);
+void dispatcher_link_free(struct dispatcher_link **link);
+
+bool dispatcher_link_is_up(const struct dispatcher_link *link);
+/* Sends a message to a device; only while the link is up. */
+void dispatcher_link_send(struct dispatcher_link *link, uint32_t pin, uint32_t tag, struct bytes clear);
+/* How much waits to be written to it. */
+size_t dispatcher_link_queued(const struct dispatcher_link *link);
+
+#endif

@@ -1,0 +1,58 @@
+#include "collab/settings.h"
+
+#include <stddef.h>
+
+#include "base/io/address.h"
+
+static const char *const trust_names[] = { "ca", "pin", "none", NULL };
+
+#define ROW(key_, type_, member) .key = key_, .type = type_, .offset = offsetof(struct collab_settings, member)
+
+const struct setting collab_setting_table[] = {
+	DAEMON_SETTINGS(struct collab_settings, common),
+	{ ROW("database", SETTING_PATH, database), .fallback = "bramble.db", .common = true,
+	  .help = "file of the configuration database" },
+	{ ROW("install_key", SETTING_PATH, install_key), .fallback = "install.key", .common = true,
+	  .help = "file of the key that seals secrets in the database" },
+	{ ROW("dispatcher", SETTING_ADDRESS, dispatcher), .fallback = "127.0.0.1:3200",
+	  .help = "service port of the dispatcher; any address but loopback needs the three tls settings" },
+	{ ROW("tls_certificate", SETTING_PATH, tls_certificate), .help = "our certificate towards the dispatcher (PEM)" },
+	{ ROW("tls_key", SETTING_PATH, tls_key), .help = "its private key (PEM)" },
+	{ ROW("tls_ca", SETTING_PATH, tls_ca), .help = "the installation's own CA, which signed the dispatcher's certificate (PEM)" },
+	{ ROW("environment", SETTING_TEXT, environment), .fallback = "groupwise",
+	  .help = "IM environment to serve: a row of emu_IMServiceConfig" },
+	{ ROW("instance", SETTING_TEXT, instance), .fallback = "collab-1",
+	  .help = "name of this Collaboration Service; no two that share a database may have the same" },
+	{ ROW("trust", SETTING_CHOICE, trust), .fallback = "ca", .choices = trust_names,
+	  .help = "whom to trust as the IM server: ca (needs trust_ca), pin (needs trust_pin) or none (encrypted, but to anybody)" },
+	{ ROW("trust_ca", SETTING_PATH, trust_ca), .help = "CA that signed the IM server's certificate, or that certificate (PEM)" },
+	{ ROW("trust_pin", SETTING_TEXT, trust_pin), .help = "SHA-256 fingerprint of the IM server's certificate, 64 hex digits" },
+	{ ROW("status_interval", SETTING_DURATION, status_interval_ms), .fallback = "60s", .min = 1000, .max = 86400000,
+	  .help = "how often devices are told to send a status message" },
+	{ ROW("database_poll", SETTING_DURATION, database_poll_ms), .fallback = "250ms", .min = 10, .max = 60000,
+	  .help = "how often to look whether others changed the database" },
+	{ .key = NULL },
+};
+
+const struct daemon_program collab_program = {
+	.name = "collab",
+	.help = "BlackBerry Collaboration Service: takes the logins of IM clients from the dispatcher, admits them by the limits in the "
+		"configuration database, and keeps one connection to the IM server for each session.",
+	.settings = collab_setting_table,
+};
+
+int collab_settings_check(const struct collab_settings *set, struct error *err)
+{
+	if (set->trust == COLLAB_TRUST_CA && !set->trust_ca)
+		return error_set(err, "collab.trust = ca needs collab.trust_ca, the file of the CA that signed the IM server's "
+			"certificate; collab.trust may also be pin or none");
+	if (set->trust == COLLAB_TRUST_PIN && !set->trust_pin)
+		return error_set(err, "collab.trust = pin needs collab.trust_pin, the SHA-256 fingerprint of the IM server's "
+			"certificate as 64 hex digits; collab.trust may also be ca or none");
+	if (address_is_loopback(set->dispatcher))
+		return 0;
+	if (!set->tls_certificate || !set->tls_key || !set->tls_ca)
+		return error_set(err, "collab.dispatcher = %s is not a loopback address: set collab.tls_certificate, collab.tls_key and "
+			"collab.tls_ca, because user IDs and passwords pass there", set->dispatcher);
+	return 0;
+}

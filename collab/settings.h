@@ -1,0 +1,26 @@
+#ifndef BRAMBLE_COLLAB_SETTINGS_H
+#define BRAMBLE_COLLAB_SETTINGS_H
+
+#include "base/io/daemon.h"
+
+enum collab_trust { COLLAB_TRUST_CA, COLLAB_TRUST_PIN, COLLAB_TRUST_NONE };
+
+struct collab_settings {
+	struct daemon_settings common;
+	char *database, *install_key;
+	char *dispatcher;                        /* address of its service port */
+	char *tls_certificate, *tls_key, *tls_ca;
+	char *environment, *instance;
+	int trust;                               /* enum collab_trust: how the IM server's certificate is checked */
+	char *trust_ca, *trust_pin;
+	uint64_t status_interval_ms;
+	uint64_t database_poll_ms;
+};
+
+extern const struct setting collab_setting_table[];
+extern const struct daemon_program collab_program;
+
+/* What the table cannot say: which settings need which others. 0, or -1 with a sentence. */
+int collab_settings_check(const struct collab_settings *set, struct error *err);
+
+#endif
