@@ -1,0 +1,53 @@
+#ifndef BRAMBLE_COLLAB_BACKEND_H
+#define BRAMBLE_COLLAB_BACKEND_H
+
+#include "base/io/loop.h"
+#include "protocol/im.h"
+
+struct tls;
+
+/* The seam between a session and the IM server that it lives on: one backend is one user's login on one server.
+ * GroupWise Messenger is the first kind (groupwise_client.h). Everything is answered later, never inside a call. */
+struct backend;
+
+struct backend_target {
+	struct loop *loop;
+	const char *host;          /* of the environment's row; copied */
+	uint16_t port;
+	struct tls *tls;           /* shared by all backends; lives as long as they do */
+};
+
+/* What the backend tells its session. Inside any of them the session may call finish, and after lost or login_failed free. */
+struct backend_events {
+	/* The connection stands and its certificate was checked; the login is on its way. */
+	void (*connected)(void *ctx, const char *peer, const char *local, const char *tls_version);
+	void (*logged_in)(void *ctx, struct bytes display_name);
+	/* It will not come to a login: IM_BAD_CREDENTIALS, IM_UNREACHABLE, IM_BACKEND_REFUSED. why is for the log. */
+	void (*login_failed)(void *ctx, uint32_t code, const char *why);
+	void (*presence)(void *ctx, struct bytes user, uint32_t presence, struct bytes text);
+	void (*message)(void *ctx, struct bytes from, struct bytes name, struct bytes text);
+	/* The outcome of send or set_presence with this ref (enum im_code). Said a second time, with IM_NOT_DELIVERED, when the
+	 * server took a message and then could not deliver it. */
+	void (*done)(void *ctx, uint32_t ref, uint32_t code, const char *text);
+	/* The login is over without our wish: IM_REASON_SERVER_LOST or IM_REASON_ELSEWHERE. */
+	void (*lost)(void *ctx, enum im_logout_reason reason, const char *why);
+	/* After finish: the connection is closed; free may be called. */
+	void (*ended)(void *ctx);
+};
+
+struct backend_type {
+	const char *name;
+	/* Connects and logs in. The password is kept until it was handed to the connection, then wiped. */
+	struct backend *(*open)(const struct backend_target *target, struct bytes user, struct bytes password,
+		const struct backend_events *events, void *ctx);
+	/* The contact list after the login, with what is known of each contact now: fills at most max from the from-th on and
+	 * returns how many. The texts live until the next call into the backend. */
+	size_t (*contacts)(struct backend *b, size_t from, struct im_contact *out, size_t max);
+	void (*send)(struct backend *b, uint32_t ref, struct bytes to, struct bytes text);
+	void (*set_presence)(struct backend *b, uint32_t ref, uint32_t presence, struct bytes text);
+	/* Logs out and closes; at most 2 s of real time until ended is called. */
+	void (*finish)(struct backend *b);
+	void (*free)(struct backend **b);      /* closes at once, calls nothing */
+};
+
+#endif

@@ -1,0 +1,353 @@
+#include "collab/groupwise_client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/io/address.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "collab/groupwise_talk.h"
+#include "protocol/groupwise/codes.h"
+#include "protocol/groupwise/names.h"
+#include "protocol/groupwise/tags.h"
+
+enum {
+	KEEP_ALIVE_MINUTES = 10,     /* where the server names none. Source: capture (its usual value) */
+	LOGOUT_MS = 2000,
+};
+
+enum phase { CONNECTING, LOGGING_IN, ONLINE, LEAVING, OVER };
+
+struct backend {
+	struct backend_events events;
+	void *ctx;
+	struct loop *loop;
+	enum phase phase;
+	char *user;
+	struct buf password;             /* until the login is sent */
+	char *host_line;
+	struct groupwise_link *link;
+	struct talk *talk;
+	struct people people;
+	struct person *listed;           /* where contacts() goes on */
+	size_t listed_at;
+	struct loop_timer *ping;         /* on the loop's clock: the interval is the server's rule for sessions */
+	struct loop_timer *leaving;      /* on the real clock */
+	struct loop_task ended;
+	uint64_t ping_ms;
+	struct gw_tree fields;
+};
+
+static const struct groupwise_link_callbacks link_callbacks;
+
+static void tell_ended(void *arg)
+{
+	struct backend *b = arg;
+
+	b->phase = OVER;
+	groupwise_link_free(&b->link);
+	b->events.ended(b->ctx);
+}
+
+/* Not at once: the call may come from inside the link or the talk. */
+static void leave_now(void *arg)
+{
+	struct backend *b = arg;
+
+	loop_timer_cancel(b->leaving);
+	loop_defer(b->loop, &b->ended);
+}
+
+static void send_ping(void *arg);
+
+static struct backend *groupwise_open(const struct backend_target *target, struct bytes user, struct bytes password,
+	const struct backend_events *events, void *ctx)
+{
+	struct backend *b = memory_new(sizeof *b);
+	bool v6 = strchr(target->host, ':');
+
+	b->events = *events;
+	b->ctx = ctx;
+	b->loop = target->loop;
+	b->user = bytes_dup(user);
+	buf_append(&b->password, password);
+	b->host_line = memory_printf(v6 ? "[%s]:%u" : "%s:%u", target->host, target->port);
+	b->ended = (struct loop_task){ .fn = tell_ended, .arg = b };
+	b->ping = loop_timer_new(b->loop, send_ping, b);
+	b->leaving = loop_timer_new_real(b->loop, leave_now, b);
+	b->link = groupwise_link_new(b->loop, b->host_line, target->tls, &link_callbacks, b);
+	return b;
+}
+
+static void groupwise_free(struct backend **backend)
+{
+	struct backend *b = *backend;
+
+	if (!b)
+		return;
+	*backend = NULL;
+	groupwise_link_free(&b->link);
+	talk_free(&b->talk);
+	people_free(&b->people);
+	loop_timer_free(&b->ping);
+	loop_timer_free(&b->leaving);
+	loop_drop(b->loop, &b->ended);
+	gw_tree_free(&b->fields);
+	buf_wipe(&b->password);
+	free(b->user);
+	free(b->host_line);
+	free(b);
+}
+
+/* The login is over, or will not come about. The session may free the backend inside. */
+static void over(struct backend *b, enum im_logout_reason reason, uint32_t code, const char *why)
+{
+	enum phase was = b->phase;
+
+	if (was == OVER)
+		return;
+	buf_wipe(&b->password);
+	loop_timer_cancel(b->ping);
+	if (was == LEAVING) {
+		leave_now(b);
+		return;
+	}
+	b->phase = OVER;
+	if (was == ONLINE)
+		b->events.lost(b->ctx, reason, why);
+	else
+		b->events.login_failed(b->ctx, code, why);
+}
+
+/* --- login ------------------------------------------------------------------------------------------------------------ */
+
+/* Which class of the device's a refused login belongs to. Source: capture - libpurple treats D10C, D146 and D149 as a wrong password;
+ * an unknown user and an account that may not log in are ours to put there or not. */
+static uint32_t login_code(uint32_t code)
+{
+	switch (code) {
+	case GW_WRONG_PASSWORD:
+	case GW_NO_CREDENTIALS:
+	case GW_BAD_CREDENTIALS:
+	case GW_USER_NOT_FOUND:
+		return IM_BAD_CREDENTIALS;
+	default:
+		return IM_BACKEND_REFUSED;
+	}
+}
+
+static void answered(void *ctx, void *arg, const struct gw_answer *answer, const struct gw_field *fields)
+{
+	const struct backend *b = ctx;
+	const char *command = arg;
+
+	(void)fields;
+	if (answer && (!answer->has_code || answer->code != GW_OK))
+		log_warning("groupwise refused user=%s command=%s code=%X text=%s", log_str(b->user), command, answer->code,
+			log_str(gw_code_text(answer->code)));
+}
+
+static void write_status(struct backend *b, uint32_t presence, struct bytes text)
+{
+	gw_tree_clear(&b->fields);
+	gw_add_decimal(&b->fields, NULL, GW_TAG_STATUS, presence);
+	if (!text.len)
+		return;
+	gw_add_text(&b->fields, NULL, GW_TAG_STATUS_TEXT, text);
+	/* Away and busy also carry it as the auto-reply. Source: capture (libpurple). */
+	if (presence == IM_AWAY || presence == IM_BUSY)
+		gw_add_text(&b->fields, NULL, GW_TAG_MESSAGE_BODY, text);
+}
+
+/* arg of a request is not const; these are only read. */
+static char setstatus_name[] = "setstatus", ping_name[] = "ping";
+
+static void login_answered(void *ctx, void *arg, const struct gw_answer *answer, const struct gw_field *fields)
+{
+	struct backend *b = ctx;
+	uint32_t minutes = 0;
+	struct bytes name;
+	char why[128];
+
+	(void)arg;
+	if (!answer || b->phase != LOGGING_IN)
+		return;
+	if (!answer->has_code || answer->code != GW_OK) {
+		if (answer->has_code)
+			snprintf(why, sizeof why, "%X: %s", answer->code, gw_code_text(answer->code));
+		else
+			snprintf(why, sizeof why, "HTTP status %u without a result code", answer->http_status);
+		over(b, 0, answer->has_code ? login_code(answer->code) : (uint32_t)IM_BACKEND_REFUSED, why);
+		return;
+	}
+	b->phase = ONLINE;
+	people_add_contact_list(&b->people, gw_find(fields, GW_TAG_CONTACT_LIST));
+	b->talk = talk_new(b->link, &b->people, gw_text(fields, GW_TAG_DN), &b->events, b->ctx);
+	gw_number(gw_find(fields, GW_TAG_KEEPALIVE), &minutes);
+	if (minutes == 0 || minutes > 1440)
+		minutes = KEEP_ALIVE_MINUTES;
+	b->ping_ms = minutes * 60000ULL;
+	loop_timer_set(b->ping, b->ping_ms);
+	write_status(b, IM_AVAILABLE, (struct bytes){ 0 });
+	groupwise_link_request(b->link, "setstatus", NULL, &b->fields, answered, setstatus_name);
+	name = gw_text(fields, GW_TAG_FULL_NAME);
+	b->events.logged_in(b->ctx, name.len ? name : bytes_str(b->user));
+}
+
+static void up(void *ctx)
+{
+	struct backend *b = ctx;
+	const struct connection *c = groupwise_link_connection(b->link);
+	struct address local = { 0 };
+
+	b->phase = LOGGING_IN;
+	address_parse(connection_local(c), &local, NULL);
+	gw_tree_clear(&b->fields);
+	gw_add_str(&b->fields, NULL, GW_TAG_USERID, b->user);
+	gw_add_text(&b->fields, NULL, GW_TAG_CREDENTIALS, buf_bytes(&b->password));
+	gw_add_str(&b->fields, NULL, GW_TAG_USER_AGENT, "Bramble/" BRAMBLE_VERSION " (Linux)");
+	gw_add_number(&b->fields, NULL, GW_TAG_BUILD, GW_TYPE_UDWORD, GW_BUILD_CLIENT);
+	gw_add_str(&b->fields, NULL, GW_TAG_IP_ADDRESS, local.host);
+	groupwise_link_request(b->link, "login", b->host_line, &b->fields, login_answered, NULL);
+	gw_tree_clear(&b->fields);
+	buf_wipe(&b->password);
+	b->events.connected(b->ctx, connection_peer(c), connection_local(c), connection_tls_version(c));
+}
+
+static void closed(void *ctx, enum connection_end end, const char *why)
+{
+	(void)end;
+	over(ctx, IM_REASON_SERVER_LOST, IM_UNREACHABLE, why);
+}
+
+static void event(void *ctx, const struct gw_event *e)
+{
+	struct backend *b = ctx;
+
+	if (e->type == GW_EVENT_ELSEWHERE)
+		over(b, IM_REASON_ELSEWHERE, IM_BACKEND_REFUSED, "the same user logged in elsewhere");
+	else if (e->type == GW_EVENT_SERVER_DOWN)
+		over(b, IM_REASON_SERVER_LOST, IM_UNREACHABLE, "the IM server goes down");
+	else if (b->phase == ONLINE)
+		talk_event(b->talk, e);
+}
+
+static const struct groupwise_link_callbacks link_callbacks = { .up = up, .event = event, .closed = closed };
+
+/* --- while it lives ----------------------------------------------------------------------------------------------------- */
+
+static void send_ping(void *arg)
+{
+	struct backend *b = arg;
+
+	gw_tree_clear(&b->fields);
+	groupwise_link_request(b->link, "ping", NULL, &b->fields, answered, ping_name);
+	loop_timer_set(b->ping, b->ping_ms);
+}
+
+static size_t groupwise_contacts(struct backend *b, size_t from, struct im_contact *out, size_t max)
+{
+	size_t count = 0;
+
+	if (from == 0 || from != b->listed_at) {
+		b->listed = b->people.first;
+		b->listed_at = 0;
+	}
+	for (; b->listed && count < max; b->listed = b->listed->next) {
+		const struct person *p = b->listed;
+
+		if (!p->is_contact)
+			continue;
+		if (b->listed_at++ < from)
+			continue;
+		out[count++] = (struct im_contact){ .user = bytes_str(p->user), .name = bytes_str(p->name), .folder = bytes_str(p->folder),
+			.presence = p->presence, .text = bytes_str(p->text) };
+	}
+	return count;
+}
+
+static void groupwise_send(struct backend *b, uint32_t ref, struct bytes to, struct bytes text)
+{
+	if (b->phase == ONLINE)
+		talk_send(b->talk, ref, to, text);
+}
+
+struct status_request {
+	struct backend *backend;
+	uint32_t ref;
+};
+
+static void status_set(void *ctx, void *arg, const struct gw_answer *answer, const struct gw_field *fields)
+{
+	struct status_request *request = arg;
+	struct backend *b = request->backend;
+	uint32_t ref = request->ref;
+	char text[96];
+
+	(void)ctx;
+	(void)fields;
+	free(request);
+	if (!answer)
+		return;
+	snprintf(text, sizeof text, "%X: %s", answer->code, gw_code_text(answer->code));
+	if (answer->has_code && answer->code == GW_OK)
+		b->events.done(b->ctx, ref, IM_OK, "");
+	else
+		b->events.done(b->ctx, ref, IM_BACKEND_REFUSED, text);
+}
+
+static void groupwise_set_presence(struct backend *b, uint32_t ref, uint32_t presence, struct bytes text)
+{
+	struct status_request *request;
+
+	if (b->phase != ONLINE)
+		return;
+	request = memory_new(sizeof *request);
+	request->backend = b;
+	request->ref = ref;
+	write_status(b, presence, text);
+	if (!groupwise_link_request(b->link, "setstatus", NULL, &b->fields, status_set, request)) {
+		free(request);
+		b->events.done(b->ctx, ref, IM_BACKEND_REFUSED, "too many requests wait for the IM server");
+	}
+}
+
+/* --- its end ---------------------------------------------------------------------------------------------------------- */
+
+static void logged_out(void *ctx, void *arg, const struct gw_answer *answer, const struct gw_field *fields)
+{
+	struct backend *b = ctx;
+
+	(void)arg;
+	(void)fields;
+	/* The server has heard it and forgotten the session: from here on nothing of ours counts there. */
+	if (answer)
+		leave_now(b);
+}
+
+static void groupwise_finish(struct backend *b)
+{
+	enum phase was = b->phase;
+
+	if (was == LEAVING)
+		return;
+	buf_wipe(&b->password);
+	loop_timer_cancel(b->ping);
+	b->phase = LEAVING;
+	gw_tree_clear(&b->fields);
+	if (was == ONLINE && groupwise_link_request(b->link, "logout", NULL, &b->fields, logged_out, NULL))
+		loop_timer_set(b->leaving, LOGOUT_MS);
+	else
+		leave_now(b);
+}
+
+const struct backend_type groupwise_backend = {
+	.name = "groupwise",
+	.open = groupwise_open,
+	.contacts = groupwise_contacts,
+	.send = groupwise_send,
+	.set_presence = groupwise_set_presence,
+	.finish = groupwise_finish,
+	.free = groupwise_free,
+};
