@@ -1,0 +1,336 @@
+#include "collab/admission.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "collab/limits.h"
+#include "collab/parts.h"
+#include "protocol/groupwise/names.h"
+#include "protocol/srp.h"
+
+struct login {
+	struct login *prev, *next;
+	struct collab *collab;
+	uint32_t pin, transaction, sequence;
+	char *user;
+	char login_id[32];
+	struct buf password;          /* until the backend has it */
+	struct session *session;      /* once admitted */
+	char *display_name;           /* once the IM server has accepted */
+	unsigned waiting;             /* connections of evicted sessions that are not closed yet */
+	bool in_database;             /* a completion will come back */
+	bool over;                    /* answered meanwhile: only kept for that completion */
+	uint64_t started_us;
+};
+
+struct admission {
+	struct collab *collab;
+	struct login *logins;
+	size_t count;
+};
+
+struct admission *admission_new(struct collab *collab)
+{
+	struct admission *a = memory_new(sizeof *a);
+
+	a->collab = collab;
+	return a;
+}
+
+static void free_login(struct login *login)
+{
+	struct admission *a = login->collab->admission;
+
+	DL_DELETE(a->logins, login);
+	a->count--;
+	buf_wipe(&login->password);
+	free(login->user);
+	free(login->display_name);
+	free(login);
+}
+
+void admission_free(struct admission **admission)
+{
+	struct admission *a = *admission;
+
+	if (!a)
+		return;
+	if (a->logins)
+		bug("admission freed with %zu logins under way", a->count);
+	free(a);
+	*admission = NULL;
+}
+
+size_t admission_count(const struct admission *admission)
+{
+	return admission->count;
+}
+
+/* --- answers ----------------------------------------------------------------------------------------------------------- */
+
+static void note_answer(struct login *login, uint32_t code, const char *text, const char *why)
+{
+	struct collab *c = login->collab;
+	struct trail_entry entry = { .event = "answer", .pin = login->pin, .transaction = login->transaction,
+		.numbers = { { "code", code }, { "session", login->session ? login->session->id : 0 },
+		{ "took_us", loop_real_us() - login->started_us } } };
+
+	trail_text(&entry, "status=%s user=%s login=%s why=%s", log_str(text), log_str(login->user), login->login_id, log_str(why));
+	collab_note(c, &entry, login->session ? login->session->id : 0, true);
+}
+
+/* Consumes the login, or leaves it for the completion that is still to come. */
+static void done(struct login *login)
+{
+	login->over = true;
+	login->session = NULL;
+	buf_wipe(&login->password);
+	if (!login->in_database && !login->waiting)
+		free_login(login);
+}
+
+static void refuse(struct login *login, uint32_t code, const char *why)
+{
+	struct collab *c = login->collab;
+	const char *text = im_code_status_text(code);
+	struct im_login_fail fail = { .code = code, .status_text = bytes_str(text) };
+
+	c->counts.refused++;
+	log_info("login refused device=%s user=%s login=%s code=%u status=%s reason=%s", pin_text(login->pin), log_str(login->user),
+		login->login_id, code, log_str(text), log_str(why));
+	note_answer(login, code, text, why);
+	courier_send(c->courier, login->pin, 0, COURIER_KEEP | COURIER_LAST_WORD,
+		collab_encode(c, &im_login_fail_msg, login->sequence, &fail));
+	done(login);
+}
+
+/* --- the steps ---------------------------------------------------------------------------------------------------------- */
+
+static void connect_backend(struct login *login)
+{
+	struct collab *c = login->collab;
+	const struct db_environment *environment = environment_now(c->environment);
+	const struct backend_target target = { .loop = c->loop, .host = environment->host, .port = environment->port, .tls = c->im_tls };
+
+	login->session->backend = c->backend_type->open(&target, bytes_str(login->user), buf_bytes(&login->password),
+		&session_backend_events, login->session);
+	buf_wipe(&login->password);
+}
+
+static void note_census(struct login *login, const struct seat_answer *answer, const char *arithmetic)
+{
+	const struct seat_census *census = &answer->census;
+	struct trail_entry entry = { .event = "admit", .pin = login->pin, .transaction = login->transaction, .numbers = {
+		{ "max", census->max_sessions }, { "live", census->live }, { "evictable", census->evictable },
+		{ "evicted", answer->ended_count }, { "capacity", census->transport_capacity }, { "session", answer->session } } };
+
+	trail_text(&entry, "outcome=%s user=%s login=%s permitted=%s arithmetic=%s", seat_outcome_name(answer->decision.outcome),
+		log_str(login->user), login->login_id, census->permitted ? "yes" : "no", log_str(arithmetic));
+	collab_note(login->collab, &entry, (uint32_t)answer->session, true);
+}
+
+/* Sessions that the transaction has ended. Ours end here and now; those of other services are ended by their owners. */
+static void end_others(struct login *login, const struct seat_answer *answer)
+{
+	struct collab *c = login->collab;
+
+	for (size_t i = 0; i < answer->ended_count; i++) {
+		const struct seat_ended *ended = &answer->ended[i];
+		struct session *s = ended->owner == owner_seat(c->owner).id ? session_table_find(&c->sessions, (uint32_t)ended->session)
+			: NULL;
+
+		if (s)
+			session_end(s, (enum im_logout_reason)ended->reason, login->login_id, false, login);
+	}
+}
+
+static uint32_t code_of(const struct seat_answer *answer)
+{
+	switch (answer->decision.outcome) {
+	case SEAT_SERVER_BUSY:
+		return IM_SERVER_BUSY;
+	case SEAT_CAPACITY:
+		return answer->census.groupwise ? IM_FAILED_300 : IM_FAILED_CAPACITY;
+	case SEAT_NOT_PERMITTED:
+		return IM_NOT_PERMITTED;
+	case SEAT_ADMITTED:
+		break;
+	}
+	return IM_OK;
+}
+
+static void admitted(void *ctx, enum db_status status, const struct seat_answer *answer)
+{
+	struct login *login = ctx;
+	struct collab *c = login->collab;
+	struct buf arithmetic = { 0 };
+	bool accepted;
+
+	login->in_database = false;
+	if (status != DB_OK) {
+		struct error err;
+
+		error_set(&err, "%s", status == DB_CONFLICT ? "another instance has taken over" : db_last_error(c->db));
+		refuse(login, IM_NO_DATABASE, err.text);
+		return;
+	}
+	accepted = answer->decision.outcome == SEAT_ADMITTED;
+	limits_explain(&answer->census, &answer->decision, &arithmetic);
+	log_info("login %s device=%s user=%s login=%s session=%llu %s", accepted ? "admitted" : "not admitted", pin_text(login->pin),
+		log_str(login->user), login->login_id, (unsigned long long)answer->session, buf_cstr(&arithmetic));
+	note_census(login, answer, buf_cstr(&arithmetic));
+	/* Held until the end of this function: the sessions that end may go at once. */
+	login->waiting++;
+	end_others(login, answer);
+	login->waiting--;
+	if (accepted && (c->stopping || c->fenced)) {
+		owner_release(c->owner, answer->session, IM_REASON_SHUTDOWN);
+		refuse(login, IM_NO_DATABASE, "the service ends");
+	} else if (!accepted) {
+		refuse(login, code_of(answer), buf_cstr(&arithmetic));
+	} else {
+		c->counts.admitted++;
+		login->session = session_new(c, (uint32_t)answer->session, login->pin, login->user, login->login_id, login->transaction);
+		login->session->login = login;
+		if (!login->waiting)
+			connect_backend(login);
+	}
+	buf_free(&arithmetic);
+}
+
+static bool is_under_way(const struct admission *a, uint32_t pin, uint32_t sequence, const struct im_login *message)
+{
+	const struct login *login;
+
+	DL_FOREACH(a->logins, login) {
+		if (!login->over && login->pin == pin && login->sequence == sequence && bytes_is(message->user, login->user))
+			return true;
+	}
+	return false;
+}
+
+void admission_login(struct admission *a, uint32_t pin, uint32_t transaction, uint32_t sequence, const struct im_login *message)
+{
+	struct collab *c = a->collab;
+	struct trail_entry entry = { .event = "login", .pin = pin, .transaction = transaction };
+	struct seat_request request;
+	struct login *login;
+
+	c->counts.logins++;
+	if (is_under_way(a, pin, sequence, message)) {
+		c->counts.duplicates++;
+		return;
+	}
+	login = memory_new(sizeof *login);
+	login->collab = c;
+	login->pin = pin;
+	login->transaction = transaction;
+	login->sequence = sequence;
+	login->user = bytes_dup(message->user);
+	login->started_us = loop_real_us();
+	snprintf(login->login_id, sizeof login->login_id, "%s-%u", pin_text(pin), transaction);
+	DL_APPEND(a->logins, login);
+	a->count++;
+	trail_text(&entry, "user=%s login=%s", log_str(login->user), login->login_id);
+	collab_note(c, &entry, 0, false);
+	if (strlen(login->user) != message->user.len || !login->user[0] || message->password.len == 0) {
+		refuse(login, IM_BAD_CREDENTIALS, "user ID or password is missing or holds a NUL");
+		return;
+	}
+	if (c->fenced || c->stopping || a->count > ADMISSION_MAX) {
+		refuse(login, IM_NO_DATABASE, c->fenced ? "another instance has taken over" : c->stopping ? "the service ends" :
+			"too many logins are under way");
+		return;
+	}
+	buf_append(&login->password, message->password);
+	request = (struct seat_request){ .environment = environment_now(c->environment)->name, .owner = owner_seat(c->owner), .pin = pin,
+		.im_user = login->user, .login_id = login->login_id, .now_ms = loop_now_ms(c->loop), .decide = limits_decide };
+	login->in_database = true;
+	db_session_admit(c->db, &request, admitted, login);
+}
+
+void admission_wait(struct login *login)
+{
+	login->waiting++;
+}
+
+void admission_go_on(struct login *login)
+{
+	if (--login->waiting)
+		return;
+	if (login->over)
+		done(login);
+	else if (login->session)
+		connect_backend(login);
+}
+
+static void recorded(void *ctx, enum db_status status)
+{
+	struct login *login = ctx;
+	struct collab *c = login->collab;
+	struct session *s = login->session;
+	struct im_login_ok ok;
+
+	login->in_database = false;
+	if (login->over) {
+		free_login(login);
+		return;
+	}
+	if (status != DB_OK) {
+		/* session_end refuses the login. */
+		session_end(s, status == DB_UNAVAILABLE ? IM_REASON_REFUSED : IM_REASON_REPLACED, status == DB_UNAVAILABLE ?
+			"the database did not record the login" : "its seat was given to another login", status == DB_UNAVAILABLE, NULL);
+		return;
+	}
+	ok = (struct im_login_ok){ .session = s->id, .display_name = bytes_str(login->display_name),
+		.status_interval_s = (uint32_t)(c->settings->status_interval_ms / 1000) };
+	c->counts.answered++;
+	log_info("login done device=%s user=%s session=%u login=%s took_ms=%llu", pin_text(login->pin), log_str(login->user), s->id,
+		login->login_id, (unsigned long long)((loop_real_us() - login->started_us) / 1000));
+	note_answer(login, IM_OK, im_code_status_text(IM_OK), "");
+	courier_send(c->courier, login->pin, s->id, COURIER_KEEP, collab_encode(c, &im_login_ok_msg, login->sequence, &ok));
+	done(login);
+	session_start(s);
+}
+
+void admission_logged_in(struct login *login, struct bytes display_name)
+{
+	struct collab *c = login->collab;
+	struct session *s = login->session;
+	struct trail_entry entry = { .event = "backend.login", .pin = login->pin, .transaction = login->transaction,
+		.numbers = { { "session", s->id }, { "took_us", loop_real_us() - login->started_us } } };
+
+	login->display_name = bytes_dup(gw_utf8_cut(display_name, IM_NAME_MAX));
+	trail_text(&entry, "user=%s login=%s name=%s", log_str(login->user), login->login_id, log_str(login->display_name));
+	collab_note(c, &entry, s->id, false);
+	login->in_database = true;
+	db_session_activate(c->db, owner_seat(c->owner), s->id, recorded, login);
+}
+
+void admission_login_failed(struct login *login, uint32_t code, const char *why)
+{
+	struct session *s = login->session;
+
+	s->login = NULL;
+	refuse(login, code, why);
+	session_end(s, code == IM_UNREACHABLE ? IM_REASON_SERVER_LOST : IM_REASON_REFUSED, why, true, NULL);
+}
+
+void admission_abandoned(struct login *login, enum im_logout_reason reason, const char *why)
+{
+	switch (reason) {
+	case IM_REASON_SERVER_LOST:
+	case IM_REASON_ELSEWHERE:
+		refuse(login, IM_UNREACHABLE, why);
+		break;
+	case IM_REASON_REFUSED:
+		refuse(login, IM_NO_DATABASE, why);
+		break;
+	default:
+		refuse(login, IM_NO_SESSION, why);
+	}
+}

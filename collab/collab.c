@@ -1,0 +1,255 @@
+#include "collab/collab.h"
+
+#include <stdlib.h>
+
+#include "base/io/tls.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "collab/device.h"
+#include "collab/groupwise_client.h"
+#include "collab/parts.h"
+#include "db/trail.h"
+#include "protocol/srp.h"
+
+enum { STOP_MS = 3000 };
+
+/* --- what the parts share --------------------------------------------------------------------------------------------- */
+
+struct bytes collab_encode(struct collab *c, const struct wire_msg *msg, uint32_t sequence, const void *in)
+{
+	buf_clear(&c->scratch);
+	im_encode(msg, sequence, in, &c->scratch);
+	return buf_bytes(&c->scratch);
+}
+
+static void stored(void *ctx, enum db_status status)
+{
+	(void)ctx;
+	if (status != DB_OK)
+		log_debug("event not stored status=%s", db_status_text(status));
+}
+
+void collab_note(struct collab *c, const struct trail_entry *entry, uint32_t session, bool store)
+{
+	struct buf text = { 0 };
+	struct db_trail_entry row;
+
+	trail_note(c->trail, entry);
+	if (!store)
+		return;
+	for (size_t i = 0; i < sizeof entry->numbers / sizeof *entry->numbers && entry->numbers[i].name; i++)
+		buf_printf(&text, "%s=%llu ", entry->numbers[i].name, (unsigned long long)entry->numbers[i].value);
+	buf_text(&text, entry->text);
+	row = (struct db_trail_entry){ .wall_ms = loop_wall_ms(), .process = "collab", .event = entry->event, .pin = entry->pin,
+		.transaction = entry->transaction, .session = session, .text = buf_cstr(&text) };
+	db_trail_append(c->db, &row, 1, stored, NULL);
+	buf_free(&text);
+}
+
+/* --- the dispatcher's side -------------------------------------------------------------------------------------------- */
+
+static void link_changed(void *ctx, bool up)
+{
+	struct collab *c = ctx;
+
+	courier_link(c->courier, up);
+}
+
+static void link_message(void *ctx, const struct link_up *up)
+{
+	device_message(ctx, up);
+}
+
+static void link_status(void *ctx, uint32_t tag, uint32_t status)
+{
+	struct collab *c = ctx;
+
+	courier_status(c->courier, tag, status);
+}
+
+static void link_coverage(void *ctx, uint32_t pin, bool available)
+{
+	struct collab *c = ctx;
+
+	courier_coverage(c->courier, pin, available);
+}
+
+static const struct dispatcher_link_callbacks link_callbacks = {
+	.changed = link_changed, .message = link_message, .status = link_status, .coverage = link_coverage,
+};
+
+static void courier_out(void *ctx, uint32_t pin, uint32_t tag, struct bytes clear)
+{
+	struct collab *c = ctx;
+
+	dispatcher_link_send(c->link, pin, tag, clear);
+}
+
+static void coverage_changed(void *ctx, uint32_t pin, bool available)
+{
+	struct collab *c = ctx;
+	struct session *s = session_table_of_pin(&c->sessions, pin);
+
+	if (s)
+		session_coverage(s, available);
+}
+
+static const struct courier_callbacks courier_callbacks = { .send = courier_out, .coverage = coverage_changed };
+
+/* --- the database's side ---------------------------------------------------------------------------------------------- */
+
+static void follow_limits(struct session *s, void *arg)
+{
+	(void)arg;
+	session_limits_changed(s);
+}
+
+static void limits_changed(void *ctx)
+{
+	struct collab *c = ctx;
+
+	session_table_each(&c->sessions, follow_limits, NULL);
+}
+
+static void end_fenced(struct session *s, void *arg)
+{
+	(void)arg;
+	session_end(s, IM_REASON_SHUTDOWN, "another instance has taken over", false, NULL);
+}
+
+static void fenced(void *ctx)
+{
+	struct collab *c = ctx;
+
+	c->fenced = true;
+	session_table_each(&c->sessions, end_fenced, NULL);
+	loop_stop(c->loop);
+}
+
+bool collab_is_fenced(const struct collab *collab)
+{
+	return collab->fenced;
+}
+
+/* --- beginning and end ------------------------------------------------------------------------------------------------ */
+
+static struct tls *make_im_tls(const struct collab_settings *set, struct error *err)
+{
+	const struct tls_settings tls = {
+		.ca_file = set->trust == COLLAB_TRUST_CA ? set->trust_ca : NULL,
+		.pin_sha256 = set->trust == COLLAB_TRUST_PIN ? set->trust_pin : NULL,
+		.trust_any = set->trust == COLLAB_TRUST_NONE,
+		.session_tickets = true,
+	};
+
+	if (set->trust == COLLAB_TRUST_NONE)
+		log_warning("collab.trust = none: passwords go to whoever answers at the IM server's address");
+	return tls_new(&tls, err);
+}
+
+static int make_dispatcher_tls(struct collab *c, struct error *err)
+{
+	const struct collab_settings *set = c->settings;
+	const struct tls_settings tls = { .certificate_file = set->tls_certificate, .key_file = set->tls_key, .ca_file = set->tls_ca,
+		.only_tls13 = true };
+
+	if (!set->tls_certificate && !set->tls_key && !set->tls_ca)
+		return 0;
+	c->dispatcher_tls = tls_new(&tls, err);
+	return c->dispatcher_tls ? 0 : -1;
+}
+
+/* What this kind of service can do for the environment. */
+static int check_environment(struct collab *c, struct error *err)
+{
+	const struct db_environment *environment = environment_now(c->environment);
+
+	if (environment->type != DB_GROUPWISE)
+		return error_set(err, "environment %s is of type %s; this service knows groupwise", environment->name,
+			db_environment_type_name(environment->type));
+	if (!bytes_is(bytes_str(environment->transport), "tls"))
+		return error_set(err, "environment %s has transport %s; with GroupWise it is always tls", environment->name,
+			environment->transport);
+	c->backend_type = &groupwise_backend;
+	return 0;
+}
+
+/* Gives back what there is; nothing of it is at work yet or any more. */
+static void free_parts(struct collab **collab)
+{
+	struct collab *c = *collab;
+
+	dispatcher_link_free(&c->link);
+	admission_free(&c->admission);
+	owner_free(&c->owner);
+	environment_free(&c->environment);
+	courier_free(&c->courier);
+	tls_free(&c->im_tls);
+	tls_free(&c->dispatcher_tls);
+	buf_wipe(&c->scratch);
+	free(c);
+	*collab = NULL;
+}
+
+struct collab *collab_new(struct loop *loop, const struct collab_settings *set, struct db *db, struct trail *trail, int *status,
+	struct error *err)
+{
+	struct collab *c = memory_new(sizeof *c);
+
+	c->loop = loop;
+	c->settings = set;
+	c->db = db;
+	c->trail = trail;
+	c->courier = courier_new(loop, &courier_callbacks, c);
+	c->admission = admission_new(c);
+	*status = EXIT_CONFIG;
+	if (collab_settings_check(set, err) != 0)
+		goto fail;
+	c->im_tls = make_im_tls(set, err);
+	if (!c->im_tls || make_dispatcher_tls(c, err) != 0)
+		goto fail;
+	c->environment = environment_new(db, set->environment, (uint32_t)set->database_poll_ms, limits_changed, c, status, err);
+	if (!c->environment || check_environment(c, err) != 0)
+		goto fail;
+	*status = EXIT_DATABASE;
+	c->owner = owner_new(loop, db, set->environment, set->instance, fenced, c, err);
+	if (!c->owner)
+		goto fail;
+	c->link = dispatcher_link_new(loop, set->dispatcher, set->instance, c->dispatcher_tls, &link_callbacks, c);
+	return c;
+fail:
+	free_parts(&c);
+	return NULL;
+}
+
+static void end_for_stop(struct session *s, void *arg)
+{
+	struct collab *c = arg;
+
+	session_end(s, IM_REASON_SHUTDOWN, "the service ends", !c->fenced, NULL);
+}
+
+static bool is_quiet(const struct collab *c)
+{
+	struct courier_counts counts;
+
+	courier_count(c->courier, &counts);
+	return c->sessions.closing == 0 && owner_releasing(c->owner) == 0 && admission_count(c->admission) == 0 &&
+		(counts.waiting == 0 || !dispatcher_link_is_up(c->link) || dispatcher_link_queued(c->link) == 0);
+}
+
+void collab_free(struct collab **collab)
+{
+	struct collab *c = *collab;
+	uint64_t until_us;
+
+	if (!c)
+		return;
+	c->stopping = true;
+	session_table_each(&c->sessions, end_for_stop, c);
+	until_us = loop_real_us() + STOP_MS * 1000ULL;
+	while (!is_quiet(c) && loop_real_us() < until_us)
+		loop_round(c->loop, 20);
+	db_wait(c->db);
+	free_parts(collab);
+}

@@ -1,0 +1,43 @@
+#ifndef BRAMBLE_COLLAB_PARTS_H
+#define BRAMBLE_COLLAB_PARTS_H
+
+#include "collab/admission.h"
+#include "collab/collab.h"
+#include "collab/courier.h"
+#include "collab/dispatcher_link.h"
+#include "collab/environment.h"
+#include "collab/owner.h"
+#include "collab/session_table.h"
+
+/* What the parts of one Collaboration Service share. Only files of this folder that need several of them include it. */
+struct collab {
+	struct loop *loop;
+	const struct collab_settings *settings;
+	const struct backend_type *backend_type;
+	struct db *db;
+	struct trail *trail;
+	struct tls *im_tls;
+	struct tls *dispatcher_tls;
+	struct environment *environment;
+	struct owner *owner;
+	struct courier *courier;
+	struct dispatcher_link *link;
+	struct admission *admission;
+	struct session_table sessions;
+	bool fenced, stopping;
+	struct {
+		uint64_t logins, admitted, refused, answered;
+		uint64_t evicted, expired, closed, lost, replaced;
+		uint64_t messages_up, messages_down, unknown_session, malformed, duplicates;
+	} counts;
+	struct buf scratch;          /* one message being encoded */
+};
+
+/* Encodes into the scratch buffer; valid until the next one. */
+struct bytes collab_encode(struct collab *collab, const struct wire_msg *msg, uint32_t sequence, const void *in);
+
+/* One step of a login or a session: in the process's trail, and, when stored, in the database's. numbers may be NULL. */
+struct trail_entry;
+void collab_note(struct collab *collab, const struct trail_entry *entry, uint32_t session, bool stored);
+
+#endif
