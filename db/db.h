@@ -24,7 +24,11 @@ enum db_open_mode {
 	DB_CREATE,            /* tools: made if missing */
 };
 
-/* url: "sqlite:PATH" or a bare path. install_key_file holds the key that seals secrets (0600; DB_CREATE makes it if missing).
+/* A locked database delays a verb, but no longer than this after it was given: then it is DB_UNAVAILABLE. */
+#define DB_LOCKED_MAX_MS 2000
+
+/* url: "sqlite:PATH" or a bare path. install_key_file holds the key that seals secrets (0600; DB_CREATE makes it if missing);
+ * NULL: verbs that touch secrets are DB_UNAVAILABLE. The work of opening, migrations included, is done inside the call.
  * inline_worker: for flow tests and tools, see worker_new_inline. NULL with a sentence. */
 struct db *db_open(struct loop *loop, const char *url, const char *install_key_file, enum db_open_mode mode, bool inline_worker,
 	struct error *err);
@@ -38,5 +42,14 @@ const char *db_last_error(const struct db *db);
 
 /* Calls fn when another process has changed the database (looked at every interval_ms of real time). */
 void db_watch(struct db *db, uint32_t interval_ms, loop_fn *fn, void *arg);
+
+struct db_stats {
+	uint64_t verbs;                  /* answered */
+	uint64_t commits;                /* transactions that wrote */
+	uint64_t retries;                /* tries that met a lock */
+	uint64_t failures;               /* batches that were DB_UNAVAILABLE */
+	unsigned waiting;                /* verbs given and not answered yet */
+};
+void db_stats(const struct db *db, struct db_stats *out);
 
 #endif
