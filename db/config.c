@@ -261,7 +261,7 @@ static void user_list_work(struct core *core, struct verb *verb)
 		v->users[v->count++] = (struct db_user){
 			.id = (uint64_t)sql_number(core, which, 0), .server = sql_text(core, which, 1, arena),
 			.name = sql_text(core, which, 2, arena), .mail = sql_text(core, which, 3, arena),
-			.mailbox_dn = sql_text(core, which, 4, arena), .pin = pin_parse(sql_text(core, which, 5, arena)),
+			.mailbox_dn = sql_text(core, which, 4, arena), .pin = sql_pin_parse(sql_text(core, which, 5, arena)),
 			.permitted = !core->driver_ops->is_null(core->driver, which, 6),
 		};
 	}

@@ -80,9 +80,9 @@ static inline struct db_value null(void)
 }
 
 /* A PIN as the tables keep it. */
-struct pin_text { char text[9]; };
-struct pin_text pin_text(uint32_t pin);
-uint32_t pin_parse(const char *text);      /* 0: NULL or not a PIN */
+struct sql_pin { char text[9]; };
+struct sql_pin sql_pin(uint32_t pin);
+uint32_t sql_pin_parse(const char *text);      /* 0: NULL or not a PIN */
 
 /* Runs a statement to its end; false if the transaction has failed. */
 bool sql_run_values(struct core *core, enum statement which, const struct db_value *values, size_t count);

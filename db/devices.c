@@ -19,7 +19,7 @@ struct device_write_verb {
 /* Adds the next serial's key in that state. */
 static void add_key(struct core *core, struct device_write_verb *v, enum db_key_state state, uint32_t serial)
 {
-	struct pin_text pin = pin_text(v->pin);
+	struct sql_pin pin = sql_pin(v->pin);
 	struct key_row_name row = key_row_name(v->pin, serial);
 	struct secret_place place = { "emu_DeviceKey", "Secret", row.text };
 	struct buf sealed = { 0 };
@@ -34,7 +34,7 @@ static void add_key(struct core *core, struct device_write_verb *v, enum db_key_
 static void device_add_work(struct core *core, struct verb *verb)
 {
 	struct device_write_verb *v = (struct device_write_verb *)(void *)verb;
-	struct pin_text pin = pin_text(v->pin);
+	struct sql_pin pin = sql_pin(v->pin);
 	const char *has;
 	int64_t id;
 
@@ -58,7 +58,7 @@ static void device_add_work(struct core *core, struct verb *verb)
 
 static bool device_there(struct core *core, struct verb *verb, uint32_t pin)
 {
-	struct pin_text name = pin_text(pin);
+	struct sql_pin name = sql_pin(pin);
 
 	if (sql_row(core, SQL_DEVICE_USER, text(name.text)))
 		return true;
@@ -69,7 +69,7 @@ static bool device_there(struct core *core, struct verb *verb, uint32_t pin)
 static void device_remove_work(struct core *core, struct verb *verb)
 {
 	struct device_write_verb *v = (struct device_write_verb *)(void *)verb;
-	struct pin_text pin = pin_text(v->pin);
+	struct sql_pin pin = sql_pin(v->pin);
 
 	if (!device_there(core, verb, v->pin))
 		return;
@@ -81,7 +81,7 @@ static void device_remove_work(struct core *core, struct verb *verb)
 static void device_rekey_work(struct core *core, struct verb *verb)
 {
 	struct device_write_verb *v = (struct device_write_verb *)(void *)verb;
-	struct pin_text pin = pin_text(v->pin);
+	struct sql_pin pin = sql_pin(v->pin);
 	uint32_t serial;
 
 	if (!key_have_secrets(core, verb) || !device_there(core, verb, v->pin) ||
@@ -166,7 +166,7 @@ static void device_list_work(struct core *core, struct verb *verb)
 	enum statement which = SQL_DEVICE_LIST;
 
 	for (bool row = sql_row_values(core, which, NULL, 0); row; row = sql_next(core, which)) {
-		uint32_t pin = pin_parse(sql_text(core, which, 0, &verb->arena));
+		uint32_t pin = sql_pin_parse(sql_text(core, which, 0, &verb->arena));
 		struct db_device *device;
 
 		if (v->count == 0 || v->devices[v->count - 1].pin != pin) {

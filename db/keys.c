@@ -63,7 +63,7 @@ static void device_keys_work(struct core *core, struct verb *verb)
 {
 	struct device_verb *v = (struct device_verb *)(void *)verb;
 	struct db_device *device = &v->device;
-	struct pin_text pin = pin_text(device->pin);
+	struct sql_pin pin = sql_pin(device->pin);
 
 	if (!key_have_secrets(core, verb))
 		return;
@@ -126,7 +126,7 @@ static void refuse_no_key(struct verb *verb, const struct key_verb *v)
 static void ceiling_work(struct core *core, struct verb *verb)
 {
 	struct key_verb *v = (struct key_verb *)(void *)verb;
-	struct pin_text pin = pin_text(v->pin);
+	struct sql_pin pin = sql_pin(v->pin);
 
 	sql_run(core, v->direction == DB_KEY_SEND ? SQL_KEY_SEND_CEILING : SQL_KEY_RECEIVE_CEILING, text(pin.text), number(v->serial),
 		number(v->ceiling));
@@ -158,7 +158,7 @@ void db_key_ceiling(struct db *db, uint32_t pin, uint32_t serial, enum db_key_di
 static void promote_work(struct core *core, struct verb *verb)
 {
 	struct key_verb *v = (struct key_verb *)(void *)verb;
-	struct pin_text pin = pin_text(v->pin);
+	struct sql_pin pin = sql_pin(v->pin);
 	enum db_key_state state = DB_KEY_NONE;
 
 	if (sql_row(core, SQL_KEY_STATE, text(pin.text), number(v->serial)))

@@ -52,7 +52,7 @@ struct replaced {
 
 static void find_replaced(struct core *core, struct admit_verb *v, int64_t environment_id, struct replaced *out)
 {
-	struct pin_text pin = pin_text(v->request.pin);
+	struct sql_pin pin = sql_pin(v->request.pin);
 	bool row = sql_row(core, SQL_SEATS_REPLACED, number(environment_id), text(pin.text), text(v->request.im_user));
 
 	for (; row; row = sql_next(core, SQL_SEATS_REPLACED)) {
@@ -97,7 +97,7 @@ static void evict(struct core *core, struct admit_verb *v, struct seat_batch *ba
 
 static void take_seat(struct core *core, struct admit_verb *v, struct seat_batch *batch, const struct replaced *replaced)
 {
-	struct pin_text pin = pin_text(v->request.pin);
+	struct sql_pin pin = sql_pin(v->request.pin);
 
 	for (size_t i = 0; i < replaced->count; i++) {
 		add_ended(v, replaced->items[i].session, replaced->items[i].owner, REASON_REPLACED);
@@ -118,7 +118,7 @@ static void admit_work(struct core *core, struct verb *verb)
 	struct seat_request *r = &v->request;
 	struct seat_batch *batch = seat_batch_of(core, r->environment, r->owner.id, r->now_ms);
 	struct replaced replaced = { 0 };
-	struct pin_text pin = pin_text(r->pin);
+	struct sql_pin pin = sql_pin(r->pin);
 
 	if (!batch) {
 		verb_refuse(verb, DB_NOT_FOUND, "there is no IM environment '%s'", r->environment);

@@ -194,7 +194,7 @@ static void list_work(struct core *core, struct verb *verb)
 		v->rows = arena_grow(arena, v->rows, v->count, sizeof *v->rows);
 		v->rows[v->count++] = (struct seat_row){
 			.session = (uint64_t)sql_number(core, which, 0), .owner = (uint64_t)sql_number(core, which, 1),
-			.pin = pin_parse(sql_text(core, which, 2, arena)), .user = sql_text(core, which, 3, arena),
+			.pin = sql_pin_parse(sql_text(core, which, 2, arena)), .user = sql_text(core, which, 3, arena),
 			.environment = sql_text(core, which, 4, arena), .instance = sql_text(core, which, 5, arena),
 			.state = sql_text(core, which, 6, arena), .reason = sql_text(core, which, 7, arena),
 			.login_id = sql_text(core, which, 8, arena), .started_wall_ms = (uint64_t)sql_number(core, which, 9),

@@ -4,15 +4,15 @@
 
 #include "db/core.h"
 
-struct pin_text pin_text(uint32_t pin)
+struct sql_pin sql_pin(uint32_t pin)
 {
-	struct pin_text out;
+	struct sql_pin out;
 
 	snprintf(out.text, sizeof out.text, "%08X", pin);
 	return out;
 }
 
-uint32_t pin_parse(const char *text)
+uint32_t sql_pin_parse(const char *text)
 {
 	uint32_t pin = 0;
 

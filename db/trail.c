@@ -21,7 +21,7 @@ static void append_work(struct core *core, struct verb *verb)
 
 	for (size_t i = 0; i < v->count; i++) {
 		const struct db_trail_entry *e = &v->entries[i];
-		struct pin_text pin = pin_text(e->pin);
+		struct sql_pin pin = sql_pin(e->pin);
 
 		sql_run(core, SQL_TRAIL_ADD, number((int64_t)e->wall_ms), text(e->process), text(e->event), text(e->pin ? pin.text : NULL),
 			number_or_null(e->transaction), number_or_null(e->session), text(e->text));
@@ -80,7 +80,7 @@ static void list_work(struct core *core, struct verb *verb)
 {
 	struct trail_verb *v = (struct trail_verb *)(void *)verb;
 	struct arena *arena = &verb->arena;
-	struct pin_text pin = pin_text(v->pin);
+	struct sql_pin pin = sql_pin(v->pin);
 	struct db_value of_pin = text(v->pin ? pin.text : NULL);
 	bool last = v->after_id > INT64_MAX;
 	enum statement which = last ? SQL_TRAIL_LAST : SQL_TRAIL_AFTER;
@@ -92,7 +92,7 @@ static void list_work(struct core *core, struct verb *verb)
 		v->entries[v->count++] = (struct db_trail_entry){
 			.id = (uint64_t)sql_number(core, which, 0), .wall_ms = (uint64_t)sql_number(core, which, 1),
 			.process = sql_text(core, which, 2, arena), .event = sql_text(core, which, 3, arena),
-			.pin = pin_parse(sql_text(core, which, 4, arena)), .transaction = (uint32_t)sql_number(core, which, 5),
+			.pin = sql_pin_parse(sql_text(core, which, 4, arena)), .transaction = (uint32_t)sql_number(core, which, 5),
 			.session = (uint32_t)sql_number(core, which, 6), .text = sql_text(core, which, 7, arena),
 		};
 	}
