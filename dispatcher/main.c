@@ -1,0 +1,31 @@
+#include "base/log.h"
+#include "dispatcher/dispatcher.h"
+
+static const struct daemon_program program = {
+	.name = "dispatcher",
+	.help = "opens and seals what devices and services say to each other",
+	.settings = dispatcher_setting_table,
+};
+
+int main(int argc, char **argv)
+{
+	struct dispatcher_settings set = { 0 };
+	struct daemon *d = daemon_start(argc, argv, &program, &set.common);
+	struct error err;
+	int status = EXIT_INTERNAL;
+	struct db *db = db_open(daemon_loop(d), set.database, set.install_key, DB_EXISTING, false, &err);
+	struct dispatcher *dispatcher;
+
+	if (!db)
+		fatal(EXIT_DATABASE, "%s", err.text);
+	dispatcher = dispatcher_new(daemon_loop(d), &set, db, daemon_trail(d), &status, &err);
+	if (!dispatcher)
+		fatal((enum exit_status)status, "%s", err.text);
+	daemon_status_hook(d, dispatcher_status, dispatcher);
+
+	daemon_run(d);
+	dispatcher_free(&dispatcher);
+	db_close(&db);
+	settings_free(dispatcher_setting_table, &set);
+	return daemon_stop(d);
+}

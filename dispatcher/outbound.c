@@ -1,0 +1,697 @@
+#include "dispatcher/outbound.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/settings.h"
+
+#define NOTICES_MAX 64                 /* receipts and errors that wait per PIN; further ones are dropped. Source: ours */
+#define KEPT_BYTES_MAX (32u << 20)
+#define RESEALS_MAX 3
+#define RETRY_MS 1000                  /* while the database does not answer */
+
+struct line;
+
+struct message {
+	struct message *prev, *next;           /* in one list of its line */
+	struct message *older, *newer;         /* among all kept ones */
+	struct line *line;
+	uint64_t order, service;
+	uint32_t transaction, message_id, serial;
+	unsigned fragments, delivered, outstanding, reseals;
+	bool is_told, is_failed, is_reseal_wanted;
+	char content_id[65];
+	size_t len;
+	uint8_t clear[];
+};
+
+/* One envelope. */
+struct item {
+	struct item *prev, *next;              /* in its line, or among all outstanding ones by age */
+	struct line *line;
+	struct message *message;               /* NULL: a notice */
+	uint32_t tag;
+	unsigned router;
+	uint64_t sent_ms;
+	UT_hash_handle hh;                     /* outstanding ones, by tag */
+	size_t len;
+	uint8_t gme[];
+};
+
+/* All that is under way to one PIN. */
+struct line {
+	uint32_t pin;
+	struct message *queue;                 /* not sealed yet */
+	struct message *sending;               /* sealed, without outcome */
+	struct message *kept;                  /* delivered; oldest first */
+	struct item *notices, *ready;          /* envelopes for which the window has no room yet */
+	unsigned waiting, notice_count, outstanding, kept_count;
+	bool owes_word;                        /* something went back although the PIN is covered: say so when there is room again */
+	UT_hash_handle hh;
+};
+
+struct outbound {
+	struct loop *loop;
+	struct channel *channel;
+	struct device_keys *keys;
+	struct coverage *coverage;
+	struct trail *trail;
+	struct outbound_settings settings;
+	struct outbound_callbacks callbacks;
+	void *ctx;
+	struct line *lines;
+	struct item *by_tag;
+	struct item *outstanding;              /* oldest first */
+	struct message *oldest_kept;
+	size_t outstanding_count, waiting, kept_bytes;
+	uint64_t order;
+	uint32_t tag;
+	struct loop_timer *deadline, *retry;
+	struct outbound_counts counts;
+};
+
+/* --- lines, items, messages ------------------------------------------------------------------------------------------------ */
+
+static struct line *line_find(const struct outbound *o, uint32_t pin)
+{
+	struct line *line;
+
+	HASH_FIND(hh, o->lines, &pin, sizeof pin, line);
+	return line;
+}
+
+static struct line *line_get(struct outbound *o, uint32_t pin)
+{
+	struct line *line = line_find(o, pin);
+
+	if (!line) {
+		line = memory_new(sizeof *line);
+		line->pin = pin;
+		HASH_ADD(hh, o->lines, pin, sizeof line->pin, line);
+	}
+	return line;
+}
+
+static void line_drop_if_empty(struct outbound *o, struct line *line)
+{
+	if (line->queue || line->sending || line->kept || line->notices || line->ready || line->outstanding)
+		return;
+	HASH_DEL(o->lines, line);
+	free(line);
+}
+
+static struct item *item_new(struct line *line, struct message *message, struct bytes gme)
+{
+	struct item *item = memory_new(sizeof *item + gme.len);
+
+	item->line = line;
+	item->message = message;
+	item->len = gme.len;
+	memcpy(item->gme, gme.data, gme.len);
+	return item;
+}
+
+static void message_unkeep(struct outbound *o, struct message *message)
+{
+	DL_DELETE(message->line->kept, message);
+	DL_DELETE2(o->oldest_kept, message, older, newer);
+	message->line->kept_count--;
+	o->kept_bytes -= sizeof *message + message->len;
+}
+
+/* A device that restarted may not be able to take what its link already confirmed, and asks for it under a higher id. */
+static void message_keep(struct outbound *o, struct message *message)
+{
+	struct line *line = message->line;
+
+	DL_APPEND(line->kept, message);
+	DL_APPEND2(o->oldest_kept, message, older, newer);
+	line->kept_count++;
+	o->kept_bytes += sizeof *message + message->len;
+	while (line->kept_count > OUTBOUND_KEPT) {
+		struct message *oldest = line->kept;
+
+		message_unkeep(o, oldest);
+		free(oldest);
+	}
+	while (o->kept_bytes > KEPT_BYTES_MAX && o->oldest_kept != message) {
+		struct message *oldest = o->oldest_kept;
+		struct line *its = oldest->line;
+
+		message_unkeep(o, oldest);
+		free(oldest);
+		if (its != line)
+			line_drop_if_empty(o, its);
+	}
+}
+
+static void note(struct outbound *o, const char *event, const struct message *message, const char *text)
+{
+	struct trail_entry entry = { .event = event, .pin = message->line->pin, .transaction = message->message_id };
+
+	entry.numbers[0].name = "fragments";
+	entry.numbers[0].value = message->fragments;
+	if (text)
+		trail_text(&entry, "why=%s", log_str(text));
+	trail_note(o->trail, &entry);
+}
+
+/* Exactly one outcome per message, also if it is sealed more than once. */
+static void tell(struct outbound *o, struct message *message, enum srp_status status, const char *text)
+{
+	if (message->is_told)
+		return;
+	message->is_told = true;
+	o->counts.delivered += status == SRP_DELIVERED;
+	o->counts.returned += status == SRP_UNAVAILABLE;
+	o->counts.refused += status == SRP_REFUSED;
+	o->counts.invalid += status == SRP_INVALID;
+	note(o, status == SRP_DELIVERED ? "delivered" : "returned", message, status == SRP_DELIVERED ? NULL : text);
+	o->callbacks.outcome(o->ctx, message->service, message->line->pin, message->transaction, status, text);
+}
+
+static void drop_waiting(struct outbound *o, struct message *message)
+{
+	DL_DELETE(message->line->queue, message);
+	message->line->waiting--;
+	o->waiting--;
+}
+
+/* Where it belongs by its age: one that is sealed again goes before younger ones. */
+static void put_waiting(struct outbound *o, struct message *message)
+{
+	struct message *before;
+
+	DL_FOREACH(message->line->queue, before)
+		if (before->order > message->order)
+			break;
+	if (before)
+		DL_PREPEND_ELEM(message->line->queue, before, message);
+	else
+		DL_APPEND(message->line->queue, message);
+	message->line->waiting++;
+	o->waiting++;
+}
+
+static void queue_failed(struct outbound *o, struct message *message, enum srp_status status, const char *text)
+{
+	drop_waiting(o, message);
+	tell(o, message, status, text);
+	free(message);
+}
+
+static void drop_unsent(struct message *message)
+{
+	struct item *item, *next;
+
+	DL_FOREACH_SAFE(message->line->ready, item, next) {
+		if (item->message != message)
+			continue;
+		DL_DELETE(message->line->ready, item);
+		free(item);
+	}
+}
+
+static bool has_unsent(const struct message *message)
+{
+	const struct item *item;
+
+	DL_FOREACH(message->line->ready, item)
+		if (item->message == message)
+			return true;
+	return false;
+}
+
+/* No envelope of it is with the network any more. */
+static void message_settled(struct outbound *o, struct message *message)
+{
+	if (message->is_reseal_wanted) {
+		DL_DELETE(message->line->sending, message);
+		message->is_reseal_wanted = message->is_failed = false;
+		message->message_id = 0;
+		put_waiting(o, message);
+	} else if (message->is_failed) {
+		DL_DELETE(message->line->sending, message);
+		free(message);
+	} else if (message->delivered == message->fragments) {
+		DL_DELETE(message->line->sending, message);
+		tell(o, message, SRP_DELIVERED, "");
+		message_keep(o, message);
+	}
+}
+
+static void sending_failed(struct outbound *o, struct message *message, enum srp_status status, const char *text)
+{
+	drop_unsent(message);
+	message->is_failed = true;
+	if (!message->is_reseal_wanted)
+		tell(o, message, status, text);
+}
+
+/* --- sealing and sending ------------------------------------------------------------------------------------------------------ */
+
+struct sealing { struct line *line; struct message *message; };
+
+static void take_envelope(void *ctx, struct bytes envelope)
+{
+	const struct sealing *sealing = ctx;
+	struct item *item = item_new(sealing->line, sealing->message, envelope);
+
+	DL_APPEND(sealing->line->ready, item);
+}
+
+static void note_sealed(struct outbound *o, const struct message *message, const struct channel_sizes *sizes)
+{
+	struct trail_entry entry = {
+		.event = "sealed", .pin = message->line->pin, .transaction = message->message_id,
+		.numbers = { { "clear", sizes->clear }, { "packed", sizes->packed }, { "sealed", sizes->sealed },
+			{ "fragments", sizes->fragments } },
+	};
+
+	trail_text(&entry, "suite=%s content=%s", packet_suite_name(sizes->suite), message->content_id);
+	trail_note(o->trail, &entry);
+}
+
+/* Seals the message at the head of the queue. false: nothing there, or it must wait. */
+static bool seal_next(struct outbound *o, struct line *line)
+{
+	struct message *message = line->queue;
+	struct channel_envelope to = { .source = { .srp_id = bytes_str(o->settings.srp_id) },
+		.destination = { .is_pin = true, .pin = line->pin } };
+	struct channel_sizes sizes;
+	struct channel_key *key;
+	struct device *device;
+	enum channel_result result;
+
+	if (!message)
+		return false;
+	device = device_keys_find(o->keys, line->pin);
+	if (device && device->state == DEVICE_FAILED) {
+		/* The message stays until the database answers again; it is not asked at every turn. */
+		if (!loop_timer_is_set(o->retry))
+			loop_timer_set(o->retry, RETRY_MS);
+		return false;
+	}
+	device = device_keys_get(o->keys, line->pin);
+	if (device_is_busy(device))
+		return false;
+	if (device->state == DEVICE_UNKNOWN) {
+		queue_failed(o, message, SRP_REFUSED, "no user has this PIN");
+		return true;
+	}
+	to.content_id = message->content_id;
+	key = channel_peer_key(&device->peer, CHANNEL_KEY_CURRENT);
+	result = channel_seal(o->channel, &device->peer, &to, bytes_of(message->clear, message->len), take_envelope,
+		&(struct sealing){ line, message }, &message->message_id, &sizes);
+	switch (result) {
+	case CHANNEL_OK:
+		drop_waiting(o, message);
+		DL_APPEND(line->sending, message);
+		message->serial = key->serial;
+		message->fragments = sizes.fragments;
+		message->delivered = message->outstanding = 0;
+		o->counts.sealed++;
+		note_sealed(o, message, &sizes);
+		device_keys_settle(o->keys, device, key, false);
+		return true;
+	case CHANNEL_COMMIT_FIRST:
+		device_keys_commit(o->keys, device, key, DB_KEY_SEND, 0);
+		return false;
+	case CHANNEL_TOO_LARGE:
+		queue_failed(o, message, SRP_INVALID, "larger than the 64 fragments of a message hold");
+		return true;
+	default:
+		log_warning("message refused pin=%s reason=no-key", pin_text(line->pin));
+		queue_failed(o, message, SRP_REFUSED, "the device has no current key of a suite allowed here");
+		return true;
+	}
+}
+
+static void send_item(struct outbound *o, struct line *line, struct item *item, unsigned router)
+{
+	struct srp_send send = { .pin = line->pin, .flags = SRP_WANT_DELIVERED | SRP_RETURN_IF_UNAVAILABLE,
+		.gme = bytes_of(item->gme, item->len) };
+	struct item *taken;
+
+	do {
+		if (++o->tag == 0)
+			o->tag = 1;
+		HASH_FIND(hh, o->by_tag, &o->tag, sizeof o->tag, taken);
+	} while (taken);
+	item->tag = send.tag = o->tag;
+	item->router = router;
+	item->sent_ms = loop_now_ms(o->loop);
+	HASH_ADD(hh, o->by_tag, tag, sizeof item->tag, item);
+	DL_APPEND(o->outstanding, item);
+	if (!loop_timer_is_set(o->deadline))
+		loop_timer_set(o->deadline, o->settings.delivery_ms);
+	line->outstanding++;
+	o->outstanding_count++;
+	o->counts.envelopes++;
+	if (item->message)
+		item->message->outstanding++;
+	o->callbacks.send(o->ctx, router, &send);
+}
+
+static void return_waiting(struct outbound *o, struct line *line)
+{
+	struct message *message, *next;
+	struct item *item, *after;
+
+	DL_FOREACH_SAFE(line->notices, item, after) {
+		DL_DELETE(line->notices, item);
+		free(item);
+		o->counts.dropped++;
+	}
+	line->notice_count = 0;
+	/* What is whole with the network gets its own word from there. */
+	DL_FOREACH_SAFE(line->sending, message, next) {
+		if (message->outstanding && !has_unsent(message))
+			continue;
+		sending_failed(o, message, SRP_UNAVAILABLE, "out of coverage");
+		if (message->outstanding == 0)
+			message_settled(o, message);
+	}
+	DL_FOREACH_SAFE(line->queue, message, next)
+		queue_failed(o, message, SRP_UNAVAILABLE, "out of coverage");
+	line->owes_word = false;
+}
+
+/* Fills the window. May drop the line. */
+static void pump(struct outbound *o, struct line *line)
+{
+	while (line->outstanding < SRP_WINDOW) {
+		int router = coverage_router(o->coverage, line->pin);
+		struct item *item = line->notices ? line->notices : line->ready;
+
+		if (router < 0) {
+			return_waiting(o, line);
+			break;
+		}
+		if (!o->callbacks.can_send(o->ctx, (unsigned)router))
+			break;
+		if (!item) {
+			if (!seal_next(o, line))
+				break;
+		} else if (item == line->notices) {
+			DL_DELETE(line->notices, item);
+			line->notice_count--;
+			send_item(o, line, item, (unsigned)router);
+		} else {
+			DL_DELETE(line->ready, item);
+			send_item(o, line, item, (unsigned)router);
+		}
+	}
+	if (line->owes_word && !line->queue && coverage_has(o->coverage, line->pin)) {
+		line->owes_word = false;
+		o->callbacks.again(o->ctx, line->pin);
+	}
+	line_drop_if_empty(o, line);
+}
+
+void outbound_message(struct outbound *o, uint64_t service, uint32_t pin, uint32_t transaction, const char *content_id,
+	struct bytes clear)
+{
+	struct message *message = memory_new(sizeof *message + clear.len);
+	struct line *line = line_get(o, pin);
+
+	message->line = line;
+	message->order = ++o->order;
+	message->service = service;
+	message->transaction = transaction;
+	snprintf(message->content_id, sizeof message->content_id, "%s", content_id);
+	message->len = clear.len;
+	if (clear.len)
+		memcpy(message->clear, clear.data, clear.len);
+	put_waiting(o, message);
+	if (!coverage_has(o->coverage, pin)) {
+		queue_failed(o, message, SRP_UNAVAILABLE, "out of coverage");
+	} else if (line->waiting > o->settings.queue) {
+		line->owes_word = true;
+		queue_failed(o, message, SRP_UNAVAILABLE, "too many messages wait for this device");
+	}
+	pump(o, line);
+}
+
+void outbound_notice(struct outbound *o, uint32_t pin, struct bytes gme)
+{
+	struct line *line = line_get(o, pin);
+
+	if (!coverage_has(o->coverage, pin) || line->notice_count >= NOTICES_MAX) {
+		o->counts.dropped++;
+	} else {
+		struct item *item = item_new(line, NULL, gme);
+
+		DL_APPEND(line->notices, item);
+		line->notice_count++;
+		o->counts.notices++;
+	}
+	pump(o, line);
+}
+
+/* --- what became of it ---------------------------------------------------------------------------------------------------------- */
+
+static struct line *take_outstanding(struct outbound *o, struct item *item)
+{
+	struct line *line = item->line;
+
+	HASH_DEL(o->by_tag, item);
+	DL_DELETE(o->outstanding, item);
+	o->outstanding_count--;
+	line->outstanding--;
+	return line;
+}
+
+/* One envelope has its outcome. After EXPIRED the PIN may still be covered, and its service must hear so to send again. */
+static void item_done(struct outbound *o, struct item *item, enum srp_status status, const char *text)
+{
+	struct line *line = take_outstanding(o, item);
+	struct message *message = item->message;
+	int router = coverage_router(o->coverage, line->pin);
+
+	if (message) {
+		message->outstanding--;
+		if (status == SRP_DELIVERED)
+			message->delivered++;
+		else if (status == SRP_EXPIRED)
+			sending_failed(o, message, SRP_UNAVAILABLE, text);
+		else
+			sending_failed(o, message, status, text);
+		line->owes_word |= status == SRP_EXPIRED;
+		if (message->outstanding == 0)
+			message_settled(o, message);
+	}
+	if (status == SRP_UNAVAILABLE && (router < 0 || router == (int)item->router))
+		return_waiting(o, line);
+	free(item);
+	pump(o, line);
+}
+
+bool outbound_status(struct outbound *o, unsigned router, const struct srp_status_msg *status)
+{
+	struct item *item;
+
+	HASH_FIND(hh, o->by_tag, &status->tag, sizeof status->tag, item);
+	if (!item || item->router != router)
+		return false;
+	switch (status->status) {
+	case SRP_QUEUED:
+		break;
+	case SRP_DELIVERED:
+		item_done(o, item, SRP_DELIVERED, "");
+		break;
+	case SRP_UNAVAILABLE:
+		item_done(o, item, SRP_UNAVAILABLE, "the device is out of coverage");
+		break;
+	case SRP_EXPIRED:
+		item_done(o, item, SRP_EXPIRED, "the device did not confirm in time");
+		break;
+	case SRP_REFUSED:
+		item_done(o, item, SRP_REFUSED, "the router knows no such device");
+		break;
+	default:
+		log_warning("router refused an envelope pin=%s status=%s text=%s", pin_text(item->line->pin),
+			srp_status_text(status->status), log_value(status->text));
+		item_done(o, item, SRP_INVALID, "the router refused the envelope");
+		break;
+	}
+	return true;
+}
+
+static void deadline_passed(void *arg)
+{
+	struct outbound *o = arg;
+	uint64_t now_ms = loop_now_ms(o->loop);
+
+	while (o->outstanding && o->outstanding->sent_ms + o->settings.delivery_ms <= now_ms) {
+		log_warning("no word of an envelope pin=%s tag=%u after=%s", pin_text(o->outstanding->line->pin), o->outstanding->tag,
+			duration_text(o->settings.delivery_ms));
+		item_done(o, o->outstanding, SRP_EXPIRED, "no word from the router in time");
+	}
+	if (o->outstanding)
+		loop_timer_set_at(o->deadline, o->outstanding->sent_ms + o->settings.delivery_ms);
+}
+
+void outbound_router_lost(struct outbound *o, unsigned router)
+{
+	struct item *item, *next;
+
+	/* An outcome takes its own envelope out of the list; others may only be added at its end. */
+	for (item = o->outstanding; item; item = next) {
+		next = item->next;
+		if (item->router == router)
+			item_done(o, item, SRP_UNAVAILABLE, "the link to the router was lost");
+	}
+}
+
+void outbound_uncovered(struct outbound *o, uint32_t pin)
+{
+	struct line *line = line_find(o, pin);
+
+	if (line) {
+		return_waiting(o, line);
+		line_drop_if_empty(o, line);
+	}
+}
+
+static struct message *find_sealed(struct line *line, uint32_t message_id)
+{
+	struct message *message;
+
+	DL_FOREACH(line->sending, message)
+		if (message->message_id == message_id)
+			return message;
+	DL_FOREACH(line->kept, message)
+		if (message->message_id == message_id)
+			return message;
+	return NULL;
+}
+
+bool outbound_resume(struct outbound *o, uint32_t pin, uint32_t message_id, uint32_t at)
+{
+	struct line *line = line_find(o, pin);
+	struct message *message = line && message_id ? find_sealed(line, message_id) : NULL;
+	struct device *device = device_keys_find(o->keys, pin);
+	struct channel_key *key = device ? channel_peer_key(&device->peer, CHANNEL_KEY_CURRENT) : NULL;
+
+	/* The error is not authenticated: it only ever counts for a message that was really sent, and then a bounded number of times. */
+	if (!message || !key || key->serial != message->serial || message->is_failed || message->is_reseal_wanted ||
+	    message->reseals >= RESEALS_MAX || !replay_counter_resume(&key->send, at))
+		return false;
+	message->reseals++;
+	o->counts.resealed++;
+	note(o, "resume", message, NULL);
+	if (message->delivered == message->fragments) {
+		message_unkeep(o, message);
+		message->message_id = 0;
+		put_waiting(o, message);
+	} else {
+		drop_unsent(message);
+		message->is_reseal_wanted = true;
+		if (message->outstanding == 0)
+			message_settled(o, message);
+	}
+	pump(o, line);
+	return true;
+}
+
+void outbound_continue(struct outbound *o, uint32_t pin)
+{
+	struct line *line = line_find(o, pin);
+
+	if (line)
+		pump(o, line);
+}
+
+void outbound_continue_all(struct outbound *o)
+{
+	struct line *line, *next;
+
+	HASH_ITER(hh, o->lines, line, next)
+		if (line->queue || line->ready || line->notices)
+			pump(o, line);
+}
+
+static void retry(void *arg)
+{
+	outbound_continue_all(arg);
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------------------------- */
+
+struct outbound *outbound_new(struct loop *loop, struct channel *channel, struct device_keys *keys, struct coverage *coverage,
+	struct trail *trail, const struct outbound_settings *settings, const struct outbound_callbacks *callbacks, void *ctx)
+{
+	struct outbound *o = memory_new(sizeof *o);
+
+	o->loop = loop;
+	o->channel = channel;
+	o->keys = keys;
+	o->coverage = coverage;
+	o->trail = trail;
+	o->settings = *settings;
+	o->callbacks = *callbacks;
+	o->ctx = ctx;
+	o->deadline = loop_timer_new(loop, deadline_passed, o);
+	o->retry = loop_timer_new(loop, retry, o);
+	return o;
+}
+
+static void free_messages(struct message *list)
+{
+	struct message *message, *next;
+
+	DL_FOREACH_SAFE(list, message, next)
+		free(message);
+}
+
+static void free_items(struct item *list)
+{
+	struct item *item, *next;
+
+	DL_FOREACH_SAFE(list, item, next)
+		free(item);
+}
+
+void outbound_free(struct outbound **o_at)
+{
+	struct outbound *o = *o_at;
+	struct line *line, *next;
+
+	if (!o)
+		return;
+	*o_at = NULL;
+	loop_timer_free(&o->deadline);
+	loop_timer_free(&o->retry);
+	HASH_CLEAR(hh, o->by_tag);
+	free_items(o->outstanding);
+	HASH_ITER(hh, o->lines, line, next) {
+		free_messages(line->queue);
+		free_messages(line->sending);
+		free_messages(line->kept);
+		free_items(line->notices);
+		free_items(line->ready);
+		HASH_DEL(o->lines, line);
+		free(line);
+	}
+	free(o);
+}
+
+struct outbound_counts outbound_count(const struct outbound *o)
+{
+	return o->counts;
+}
+
+size_t outbound_outstanding(const struct outbound *o)
+{
+	return o->outstanding_count;
+}
+
+size_t outbound_waiting(const struct outbound *o)
+{
+	return o->waiting;
+}

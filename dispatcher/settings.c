@@ -1,0 +1,33 @@
+#include "dispatcher/dispatcher.h"
+
+#define ROW(key_, type_, member, fallback_, ...) \
+	{ .key = (key_), .type = (type_), .offset = offsetof(struct dispatcher_settings, member), .fallback = (fallback_), __VA_ARGS__ }
+
+static const char *const crypto_names[] = { "documented", "hardened", NULL };
+
+const struct setting dispatcher_setting_table[] = {
+	DAEMON_SETTINGS(struct dispatcher_settings, common),
+	ROW("database", SETTING_PATH, database, "bramble.db", .common = true, .help = "the configuration database, an SQLite file"),
+	ROW("install_key", SETTING_PATH, install_key, "install.key", .common = true,
+		.help = "file with the key that seals secrets in the database, mode 0600"),
+	ROW("routers", SETTING_TEXT, routers, "127.0.0.1:3101", .help = "routers to dial, HOST:PORT, separated by spaces; at most 32"),
+	ROW("listen", SETTING_ADDRESS, listen, "127.0.0.1:3200",
+		.help = "where services dial in; anything but loopback needs tls_certificate, tls_key and tls_ca"),
+	ROW("server", SETTING_TEXT, server, "bramble", .help = "the server whose SRP identity this is, a MachineName of ServerConfig"),
+	ROW("crypto", SETTING_CHOICE, crypto, "documented", .choices = crypto_names,
+		.help = "documented: the strongest suite that the device's key allows; hardened: AES-256-GCM alone"),
+	ROW("tls_certificate", SETTING_PATH, tls_certificate, NULL, .help = "certificate of this dispatcher, PEM"),
+	ROW("tls_key", SETTING_PATH, tls_key, NULL, .help = "its private key, PEM"),
+	ROW("tls_ca", SETTING_PATH, tls_ca, NULL, .help = "the installation's CA: services must show a certificate signed by it"),
+	ROW("ping_interval", SETTING_DURATION, ping_interval_ms, "60s", .min = 100, .max = 3600000,
+		.help = "how often routers and services are asked for a sign of life"),
+	ROW("ping_misses", SETTING_NUMBER, ping_misses, "3", .min = 1, .max = 100,
+		.help = "pings without answer after which a link is closed"),
+	ROW("delivery_timeout", SETTING_DURATION, delivery_ms, "10m", .min = 1000, .max = 86400000,
+		.help = "an envelope of which the router says nothing for so long goes back to its service"),
+	ROW("queue", SETTING_NUMBER, queue, "64", .min = 1, .max = 10000, .help = "messages that may wait for one device"),
+	ROW("devices", SETTING_NUMBER, devices, "20000", .min = 16, .max = 1000000, .help = "devices whose keys are kept in memory"),
+	ROW("database_check", SETTING_DURATION, database_check_ms, "1s", .min = 50, .max = 60000,
+		.help = "how often the database is asked whether somebody else changed it"),
+	{ .key = NULL },
+};
