@@ -55,8 +55,13 @@ void deactivation_free(struct deactivation **deactivation)
 	if (!gone)
 		return;
 	*deactivation = NULL;
-	HASH_ITER(hh, gone->records, record, next)
-		forget(gone, record);
+	record = gone->records;
+	HASH_CLEAR(hh, gone->records);
+	for (; record; record = next) {
+		next = record->hh.next;
+		free(record->made);
+		free(record);
+	}
 	free(gone);
 }
 

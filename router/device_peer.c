@@ -64,11 +64,13 @@ static void release(struct device_peer *device)
 
 void device_peers_release(struct router *router, const char *srp_id)
 {
-	struct device_peer *device, *next;
+	struct device_peer *next;
 
-	DL_FOREACH_SAFE(router->held, device, next)
+	for (struct device_peer *device = router->held; device; device = next) {
+		next = device->next;
 		if (bytes_is(bytes_str(pin_srp_id(device->pin)), srp_id))
 			release(device);
+	}
 }
 
 static void tell_coverage(struct router *router, const char *srp_id, uint32_t pin, bool available)

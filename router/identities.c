@@ -87,7 +87,7 @@ static int parse_line(struct identities *identities, const char *name, size_t nu
 	memcpy(entry->identity.key, raw.data, SRP_KEY_SIZE);
 	buf_wipe(&raw);
 	HASH_ADD_KEYPTR(hh, identities->by_id, entry->identity.id, id.len, entry);
-	identities->in_order = memory_resize(identities->in_order, (identities->count + 1) * sizeof *identities->in_order);
+	identities->in_order = memory_resize(identities->in_order, (identities->count + 1) * sizeof(struct entry *));
 	identities->in_order[identities->count++] = entry;
 	return 0;
 }
@@ -160,15 +160,14 @@ struct identities *identities_load(const char *path, struct error *err)
 void identities_free(struct identities **identities)
 {
 	struct identities *gone = *identities;
-	struct entry *entry, *next;
 
 	if (!gone)
 		return;
 	*identities = NULL;
-	HASH_ITER(hh, gone->by_id, entry, next) {
-		HASH_DEL(gone->by_id, entry);
-		OPENSSL_cleanse(entry, sizeof *entry);
-		free(entry);
+	HASH_CLEAR(hh, gone->by_id);
+	for (size_t i = 0; i < gone->count; i++) {
+		OPENSSL_cleanse(gone->in_order[i], sizeof *gone->in_order[i]);
+		free(gone->in_order[i]);
 	}
 	free(gone->in_order);
 	free(gone);

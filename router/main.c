@@ -9,7 +9,7 @@ static const struct daemon_program program = {
 
 int main(int argc, char **argv)
 {
-	struct router_settings set;
+	struct router_settings set = { 0 };
 	struct daemon *d = daemon_start(argc, argv, &program, &set.common);
 	struct router *router = router_new(daemon_loop(d), &set, daemon_trail(d));
 

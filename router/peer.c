@@ -339,7 +339,7 @@ void peer_proven(struct peer *peer)
 
 static void say_info(struct peer *peer)
 {
-	static const char *const entries[] = { "name=bramble-router", "version=" BRAMBLE_VERSION, "features=coverage" };
+	static const char *const entries[] = { "name=bramble-router", ("version=" BRAMBLE_VERSION), "features=coverage" };
 	struct srp_info info = { .count = sizeof entries / sizeof entries[0] + 1 };
 	char max_frame[32];
 
@@ -389,16 +389,20 @@ bool peer_common_frame(struct peer *peer, struct bytes frame)
 
 void peers_say_goodbye(struct router *router)
 {
-	struct peer *peer, *next;
+	struct peer *next;
 
-	DL_FOREACH_SAFE(router->peers, peer, next)
+	for (struct peer *peer = router->peers; peer; peer = next) {
+		next = peer->next;
 		peer_disconnect(peer, SRP_SHUTTING_DOWN, "%s", srp_result_text(SRP_SHUTTING_DOWN));
+	}
 }
 
 void peers_free(struct router *router)
 {
-	while (router->peers) {
-		struct peer *peer = router->peers;
+	struct peer *next;
+
+	for (struct peer *peer = router->peers; peer; peer = next) {
+		next = peer->next;
 		end_role(peer, "the router ends");
 		peer_free(peer);
 	}

@@ -64,8 +64,12 @@ void pins_free(struct pins **pins)
 	if (!gone)
 		return;
 	*pins = NULL;
-	HASH_ITER(hh, gone->by_number, pin, next)
-		forget(gone, pin);
+	pin = gone->by_number;
+	HASH_CLEAR(hh, gone->by_number);
+	for (; pin; pin = next) {
+		next = pin->hh.next;
+		free(pin);
+	}
 	free(gone);
 }
 
@@ -272,11 +276,13 @@ uint64_t pins_next_expiry_ms(const struct pins *pins)
 
 void pins_drop_service(struct pins *pins, uint32_t service_serial)
 {
-	struct outstanding *at, *next;
+	struct outstanding *next;
 
-	DL_FOREACH_SAFE(pins->oldest, at, next)
+	for (struct outstanding *at = pins->oldest; at; at = next) {
+		next = at->next;
 		if (at->service_serial == service_serial)
 			give_back(pins, at);
+	}
 }
 
 void pins_each(const struct pins *pins, struct bytes srp_id, pins_each_fn *fn, void *ctx)

@@ -206,6 +206,7 @@ const char *router_device_address(const struct router *router)
 
 void router_shutdown(struct router *router)
 {
+	router->is_ending = true;
 	listener_free(&router->listener);
 	listener_free(&router->device_listener);
 	peers_say_goodbye(router);
@@ -219,6 +220,7 @@ void router_free(struct router **router)
 	if (!gone)
 		return;
 	*router = NULL;
+	gone->is_ending = true;
 	listener_free(&gone->listener);
 	listener_free(&gone->device_listener);
 	peers_free(gone);

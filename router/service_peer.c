@@ -302,7 +302,8 @@ static void on_ended(void *as, const char *why)
 		log_info("service down srp=%s peer=%s after=%s why=%s", service->id, peer_address(service->peer),
 			duration_text(now_ms - service->up_since_ms), log_str(why));
 		note(service, "service.down", why);
-		if (deactivation_dropped(router->deactivation, service->id, service->up_since_ms, now_ms)) {
+		if (!router->is_ending &&
+			deactivation_dropped(router->deactivation, service->id, service->up_since_ms, now_ms)) {
 			log_error("deactivated srp=%s: connected and dropped %u times within %s; `srp.enable` lets it in again",
 				service->id, (unsigned)router->set->deactivate_connects,
 				duration_text(router->set->deactivate_window_ms));

@@ -41,6 +41,7 @@ struct router {
 	struct loop_timer *expiry;
 	struct loop_task round;             /* see keep_alive in peer.c */
 	uint64_t rounds;
+	bool is_ending;                     /* connections that end now are not their peers' doing */
 	struct listener *listener, *device_listener;
 	struct buf frame, envelope;         /* written and sent at once; kept for their memory */
 	struct router_counts counts;

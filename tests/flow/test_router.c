@@ -503,6 +503,20 @@ static void test_five_connects_in_a_minute_deactivate_over_restarts(void **state
 	connect_and_drop("T00000001");
 }
 
+static void test_an_end_of_the_router_is_not_the_services_doing(void **state)
+{
+	struct raw *service;
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		connect_and_drop("T00000001");
+	service = service_up("fifth", "T00000001");
+	router_free(&router);
+	hang_up(&service);
+	start_router();
+	connect_and_drop("T00000001");
+}
+
 static void test_connects_that_are_spread_do_not_deactivate(void **state)
 {
 	(void)state;
@@ -1164,6 +1178,7 @@ int main(void)
 		FLOW(test_our_own_challenge_cannot_be_handed_back),
 		FLOW(test_a_second_connection_supersedes_the_first),
 		FLOW(test_five_connects_in_a_minute_deactivate_over_restarts),
+		FLOW(test_an_end_of_the_router_is_not_the_services_doing),
 		FLOW(test_connects_that_are_spread_do_not_deactivate),
 		FLOW(test_two_servers_with_one_identifier_deactivate_it),
 		FLOW(test_a_changed_key_ends_the_service_that_had_the_old_one),
