@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/nearest.h"
 #include "simulator/command.h"
 #include "simulator/device/device_command.h"
 
@@ -17,6 +18,18 @@ static void usage(FILE *out)
 	for (const struct sim_command *const *c = commands; *c; c++)
 		fprintf(out, "  %-12s %s\n", (*c)->name, (*c)->help);
 	fprintf(out, "\n  --help       this text\n  -V           the version\n");
+}
+
+static int unknown(const char *typed)
+{
+	const char *names[sizeof commands / sizeof commands[0]] = { NULL };
+	char near[64];
+
+	for (size_t i = 0; commands[i]; i++)
+		names[i] = commands[i]->name;
+	fprintf(stderr, "bramble-sim: unknown command \"%s\"%s (bramble-sim --help lists them)\n", typed,
+		did_you_mean(typed, names, near, sizeof near));
+	return EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -39,6 +52,5 @@ int main(int argc, char **argv)
 		if (strcmp((*c)->name, argv[1]) == 0)
 			return (*c)->run(argc - 1, argv + 1);
 	}
-	fprintf(stderr, "bramble-sim: unknown command \"%s\"; bramble-sim --help lists them\n", argv[1]);
-	return EXIT_USAGE;
+	return unknown(argv[1]);
 }
