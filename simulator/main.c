@@ -6,9 +6,11 @@
 #include "base/nearest.h"
 #include "simulator/command.h"
 #include "simulator/device/device_command.h"
+#include "simulator/groupwise/groupwise.h"
 
 static const struct sim_command *const commands[] = {
 	&device_command,
+	&sim_groupwise,
 	NULL,
 };
 

@@ -1,0 +1,270 @@
+#include "simulator/groupwise/groupwise.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io/address.h"
+#include "base/io/control_server.h"
+#include "base/io/daemon.h"
+#include "base/io/tls.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "protocol/groupwise/codes.h"
+#include "simulator/groupwise/gw_server.h"
+
+struct options {
+	const char *listen, *world, *certificate, *key, *state, *control;
+	uint32_t capacity, keepalive;
+	bool auth_attribute, manual_clock;
+};
+
+enum { OPTION_LISTEN = 256, OPTION_WORLD, OPTION_CERTIFICATE, OPTION_KEY, OPTION_STATE, OPTION_CONTROL, OPTION_CAPACITY,
+	OPTION_KEEPALIVE, OPTION_AUTH_ATTRIBUTE, OPTION_CLOCK, OPTION_LOG_LEVEL, OPTION_HELP };
+
+static const struct option long_options[] = {
+	{ "listen", required_argument, NULL, OPTION_LISTEN },
+	{ "world", required_argument, NULL, OPTION_WORLD },
+	{ "certificate", required_argument, NULL, OPTION_CERTIFICATE },
+	{ "key", required_argument, NULL, OPTION_KEY },
+	{ "state", required_argument, NULL, OPTION_STATE },
+	{ "control", required_argument, NULL, OPTION_CONTROL },
+	{ "capacity", required_argument, NULL, OPTION_CAPACITY },
+	{ "keepalive", required_argument, NULL, OPTION_KEEPALIVE },
+	{ "auth-attribute", no_argument, NULL, OPTION_AUTH_ATTRIBUTE },
+	{ "clock", required_argument, NULL, OPTION_CLOCK },
+	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
+	{ "help", no_argument, NULL, OPTION_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
+static void print_help(FILE *out)
+{
+	fprintf(out, "usage: bramble-sim groupwise --world FILE [OPTIONS]\n\n"
+		"A GroupWise Messenger server for the people of a world.xml. Stock clients sign on to it over TLS.\n\n"
+		"  --listen ADDRESS:PORT  where [127.0.0.1:%d]; port 0: the kernel picks, the log says which\n"
+		"  --world FILE           the people, their passwords and contacts\n"
+		"  --state DIR            folder of the certificate made when none is given [.]\n"
+		"  --certificate FILE     PEM certificate [DIR/groupwise.crt]; when it and its key are missing, a self-signed one is made\n"
+		"  --key FILE             PEM key [DIR/groupwise.key]\n"
+		"  --control SOCKET       serve census, kick, fault.* and the clock on this Unix socket\n"
+		"  --capacity N           sessions at once; further logins are answered D123 [0: no limit]\n"
+		"  --keepalive MINUTES    what clients are told; after twice that without a request a session ends [10]\n"
+		"  --auth-attribute       also send each user's plain id, which clients then show instead of the dotted name\n"
+		"  --clock manual         a clock that only the control verb clock.advance moves\n"
+		"  --log-level LEVEL      error, warning, info or debug [info]\n"
+		"  --help                 this text\n\n"
+		"SIGTERM and SIGINT end it: clients are told with event 115.\n", GW_PORT);
+}
+
+static int usage(const char *format, const char *value) __attribute__((format(printf, 1, 0)));
+
+static int usage(const char *format, const char *value)
+{
+	fprintf(stderr, "bramble-sim groupwise: ");
+	fprintf(stderr, format, value);
+	fprintf(stderr, "; --help tells more\n");
+	return EXIT_USAGE;
+}
+
+static int parse_number(const char *text, uint32_t max, uint32_t *out)
+{
+	char *end;
+	unsigned long value;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno || *end || end == text || text[0] == '-' || value > max)
+		return -1;
+	*out = (uint32_t)value;
+	return 0;
+}
+
+/* 0 to go on; otherwise the exit status + 1. */
+static int parse_options(int argc, char **argv, struct options *o)
+{
+	enum log_level level;
+	int c;
+
+	opterr = 0;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
+		switch (c) {
+		case OPTION_LISTEN: o->listen = optarg; break;
+		case OPTION_WORLD: o->world = optarg; break;
+		case OPTION_CERTIFICATE: o->certificate = optarg; break;
+		case OPTION_KEY: o->key = optarg; break;
+		case OPTION_STATE: o->state = optarg; break;
+		case OPTION_CONTROL: o->control = optarg; break;
+		case OPTION_AUTH_ATTRIBUTE: o->auth_attribute = true; break;
+		case OPTION_CAPACITY:
+			if (parse_number(optarg, 1000000, &o->capacity) < 0)
+				return 1 + usage("--capacity is 0 to 1000000, not %s", log_str(optarg));
+			break;
+		case OPTION_KEEPALIVE:
+			if (parse_number(optarg, 10000, &o->keepalive) < 0 || !o->keepalive)
+				return 1 + usage("--keepalive is 1 to 10000 minutes, not %s", log_str(optarg));
+			break;
+		case OPTION_CLOCK:
+			if (strcmp(optarg, "manual") != 0)
+				return 1 + usage("--clock is manual, not %s", log_str(optarg));
+			o->manual_clock = true;
+			break;
+		case OPTION_LOG_LEVEL:
+			if (log_level_parse(optarg, &level) < 0)
+				return 1 + usage("--log-level is error, warning, info or debug, not %s", log_str(optarg));
+			log_set_level(level);
+			break;
+		case OPTION_HELP:
+			print_help(stdout);
+			return 1 + EXIT_DONE;
+		default:
+			return 1 + usage("unknown option or missing value: %s", log_str(argv[optind - 1]));
+		}
+	}
+	if (optind < argc)
+		return 1 + usage("nothing is expected after the options, but there is %s", log_str(argv[optind]));
+	if (!o->world)
+		return 1 + usage("%s is needed", "--world FILE");
+	return 0;
+}
+
+/* --- TLS -------------------------------------------------------------------------------------------------------------------------- */
+
+static bool exists(const char *file)
+{
+	struct stat st;
+
+	return stat(file, &st) == 0;
+}
+
+/* The names a client may reach us by. */
+static char *certificate_names(const char *listen)
+{
+	struct address address;
+
+	if (address_parse(listen, &address, NULL) == 0 && strcmp(address.host, "127.0.0.1") != 0 &&
+	    strcmp(address.host, "localhost") != 0)
+		return memory_printf("localhost 127.0.0.1 %s", address.host);
+	return memory_str("localhost 127.0.0.1");
+}
+
+/* RSA, which every client of the time can verify. */
+static struct tls *make_tls(const struct options *o)
+{
+	char *certificate = o->certificate ? memory_str(o->certificate) : memory_printf("%s/groupwise.crt", o->state);
+	char *key = o->key ? memory_str(o->key) : memory_printf("%s/groupwise.key", o->state);
+	struct error err = { "" };
+	struct tls *tls;
+
+	if (!exists(certificate) && !exists(key)) {
+		char *names = certificate_names(o->listen);
+
+		if (tls_make_self_signed(certificate, key, names, true, &err) < 0)
+			fatal(EXIT_CONFIG, "%s", err.text);
+		log_info("certificate made file=%s names=%s", log_str(certificate), log_str(names));
+		free(names);
+	}
+	tls = tls_new(&(struct tls_settings){ .server = true, .certificate_file = certificate, .key_file = key }, &err);
+	if (!tls)
+		fatal(EXIT_CONFIG, "%s", err.text);
+	free(certificate);
+	free(key);
+	return tls;
+}
+
+/* --- life ---------------------------------------------------------------------------------------------------------------------------- */
+
+struct life {
+	struct loop *loop;
+	struct gw_server *server;
+};
+
+static void on_end(void *arg)
+{
+	struct life *life = arg;
+
+	loop_stop(life->loop);
+}
+
+static void on_signal(void *arg)
+{
+	struct life *life = arg;
+
+	log_info("ending");
+	gw_server_shutdown(life->server, on_end, life);
+}
+
+static void verb_shutdown(void *ctx, struct control_request *request)
+{
+	control_done(&request, json_object());
+	on_signal(ctx);
+}
+
+static const struct control_verb life_verbs[] = {
+	{ "shutdown", "tells every client with event 115, closes, ends", NULL, verb_shutdown },
+	{ NULL, NULL, NULL, NULL },
+};
+
+static struct control_server *open_control(struct life *life, const char *path)
+{
+	struct error err = { "" };
+	struct control_server *control;
+
+	if (!path)
+		return NULL;
+	control = control_server_new(life->loop, path, &err);
+	if (!control)
+		fatal(EXIT_BIND, "%s", err.text);
+	control_server_add(control, gw_server_verbs, life->server);
+	control_server_add(control, daemon_clock_verbs, life->loop);
+	control_server_add(control, life_verbs, life);
+	return control;
+}
+
+static int run(int argc, char **argv)
+{
+	struct options o = { .listen = "127.0.0.1:8300", .state = ".", .keepalive = 10 };
+	struct gw_server_settings settings;
+	struct control_server *control;
+	struct error err = { "" };
+	struct life life = { 0 };
+	struct world *world;
+	int rc = parse_options(argc, argv, &o);
+
+	if (rc)
+		return rc - 1;
+	log_open("groupwise");
+	world = world_load(o.world, &err);
+	if (!world)
+		fatal(EXIT_CONFIG, "%s", err.text);
+	daemon_raise_descriptors();
+	life.loop = loop_new();
+	if (o.manual_clock)
+		loop_clock_manual(life.loop, DAEMON_CLOCK_START_MS);
+	settings = (struct gw_server_settings){ .listen = o.listen, .tls = make_tls(&o), .capacity = o.capacity,
+		.keepalive_minutes = o.keepalive, .auth_attribute = o.auth_attribute };
+	life.server = gw_server_new(life.loop, world, &settings, &err);
+	if (!life.server)
+		fatal(EXIT_BIND, "%s", err.text);
+	control = open_control(&life, o.control);
+	loop_signal(life.loop, SIGTERM, on_signal, &life);
+	loop_signal(life.loop, SIGINT, on_signal, &life);
+	log_info("ready listen=%s users=%zu", gw_server_address(life.server), world->user_count);
+	daemon_notify_ready();
+	loop_run(life.loop);
+	control_server_free(&control);
+	gw_server_free(&life.server);
+	tls_free(&settings.tls);
+	loop_free(&life.loop);
+	world_free(&world);
+	log_info("end");
+	return EXIT_DONE;
+}
+
+const struct sim_command sim_groupwise = { "groupwise", "a GroupWise Messenger server", run };

@@ -1,0 +1,320 @@
+/* Connections of the simulated Messenger server: requests in, answers and events out, and the end of a session. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "simulator/groupwise/gw_state.h"
+
+#define LINGER_MS 2000
+
+static const char *user_of(const struct session *s)
+{
+	return s->person ? s->person->seed->id : "-";
+}
+
+/* --- out -------------------------------------------------------------------------------------------------------------------- */
+
+void session_event(struct session *s, const struct gw_event *event)
+{
+	struct gw_server *server = s->server;
+
+	/* A type that the client's version does not know would make it drop the connection. */
+	if (s->ending || s->muted || server->silent || gw_event_min_build(event->type) > s->build)
+		return;
+	buf_clear(&server->scratch);
+	gw_event_encode(event, &server->scratch);
+	connection_send(s->connection, buf_bytes(&server->scratch));
+	log_debug("event user=%s type=%s about=%s", user_of(s), gw_event_name(event->type), log_value(event->source));
+}
+
+void call_answer(struct call *call, uint32_t code)
+{
+	struct session *s = call->session;
+	struct gw_server *server = s->server;
+	struct error err;
+
+	if (call->answered)
+		bug("a request answered twice");
+	call->answered = true;
+	if (s->muted || server->silent)
+		return;
+	buf_clear(&server->scratch);
+	if (gw_answer_encode(code == GW_OK ? call->out : NULL, code, call->transaction, loop_wall_ms(), &server->scratch, &err) < 0)
+		bug("an answer that clients cannot take: %s", err.text);
+	connection_send(s->connection, buf_bytes(&server->scratch));
+}
+
+/* --- in --------------------------------------------------------------------------------------------------------------------- */
+
+static const struct command *const command_tables[] = {
+	session_commands, list_commands, privacy_commands, conference_commands,
+};
+
+static const struct command *command_find(struct bytes name)
+{
+	for (size_t t = 0; t < sizeof command_tables / sizeof command_tables[0]; t++)
+		for (const struct command *c = command_tables[t]; c->name; c++)
+			if (bytes_is(name, c->name))
+				return c;
+	return NULL;
+}
+
+/* Before login a deadline of its own; then two keep-alive periods from the last request on. */
+static void rearm(struct session *s)
+{
+	loop_timer_set(s->timer, s->person ? 2ull * 60000 * s->server->settings.keepalive_minutes : LOGIN_DEADLINE_MS);
+}
+
+static void on_message(void *ctx, struct bytes raw)
+{
+	struct session *s = ctx;
+	struct gw_server *server = s->server;
+	struct gw_request request;
+	struct call call = { .session = s, .in = &server->in.root, .out = &server->out };
+	const struct command *command;
+	struct error err;
+	int rc;
+
+	if (s->ending)
+		return;
+	rc = gw_request_decode(raw, &server->in, &request, &err);
+	gw_tree_clear(&server->out);
+	call.transaction = request.transaction;
+	command = command_find(request.command);
+	log_debug("request user=%s peer=%s command=%s transaction=%s", user_of(s), connection_peer(s->connection),
+		log_value(request.command), log_value(request.transaction));
+	if (s->person)
+		rearm(s);
+	if (rc < 0) {
+		log_warning("malformed request user=%s peer=%s: %s", user_of(s), connection_peer(s->connection), err.text);
+		call_answer(&call, GW_PROTOCOL_ERROR);
+	} else if (!s->person && !(command && command->before_login)) {
+		call_answer(&call, GW_NO_SESSION);
+	} else if (!command) {
+		log_info("unknown command user=%s command=%s", user_of(s), log_value(request.command));
+		call_answer(&call, GW_NOT_SUPPORTED);
+	} else {
+		uint32_t code = command->run(&call);
+
+		if (!call.answered)
+			call_answer(&call, code);
+		if (code && command->run)
+			log_debug("refused user=%s command=%s code=%04X (%s)", user_of(s), command->name, code, gw_code_text(code));
+	}
+	/* The request may hold a password. */
+	gw_tree_clear(&server->in);
+}
+
+static ssize_t split(void *ctx, struct bytes in, struct error *err)
+{
+	struct session *s = ctx;
+
+	return gw_request_split(&s->scan, in, err);
+}
+
+/* --- the end of a session ----------------------------------------------------------------------------------------------------- */
+
+static void logged_out(struct session *s, bool replaced)
+{
+	struct person *person = s->person;
+
+	if (!person)
+		return;
+	conferences_leave_all(s);
+	s->person = NULL;
+	s->server->session_count--;
+	person->session = NULL;
+	if (replaced)
+		return;
+	person->status = GW_OFFLINE;
+	if (person->announced)
+		person_announce(person);
+	person->announced = false;
+}
+
+static void session_free(struct session *s)
+{
+	struct gw_server *server = s->server;
+
+	if (s->previous)
+		s->previous->next = s->next;
+	else
+		server->sessions = s->next;
+	if (s->next)
+		s->next->previous = s->previous;
+	server->connection_count--;
+	loop_timer_free(&s->timer);
+	connection_free(&s->connection);
+	free(s);
+	if (server->shutting_down && !server->sessions && server->shutdown_done)
+		server->shutdown_done(server->shutdown_arg);
+}
+
+static void end(struct session *s, uint32_t event, const char *why, bool replaced)
+{
+	if (s->ending)
+		return;
+	log_info("session end user=%s peer=%s reason=%s", user_of(s), connection_peer(s->connection), why);
+	if (event && s->person)
+		session_event(s, &(struct gw_event){ .type = event, .source = s->person->dn });
+	logged_out(s, replaced);
+	s->ending = true;
+	loop_timer_cancel(s->timer);
+	connection_finish(s->connection, LINGER_MS);
+}
+
+void session_end(struct session *s, uint32_t event, const char *why)
+{
+	end(s, event, why, false);
+}
+
+void session_login(struct session *s, struct person *person)
+{
+	if (person->session)
+		end(person->session, GW_EVENT_ELSEWHERE, "signed-on-elsewhere", true);
+	s->person = person;
+	person->session = s;
+	s->server->session_count++;
+	/* Available until he says otherwise, which clients do at once; others are told only then. */
+	if (!person->announced) {
+		person->status = GW_AVAILABLE;
+		free(person->status_text);
+		free(person->auto_reply);
+		person->status_text = person->auto_reply = NULL;
+	}
+	rearm(s);
+}
+
+static void on_closed(void *ctx, enum connection_end how, const char *why)
+{
+	struct session *s = ctx;
+
+	if (!s->ending) {
+		if (how == CONNECTION_MALFORMED || how == CONNECTION_TOO_SLOW || how == CONNECTION_OVERFLOW)
+			log_warning("session end user=%s peer=%s reason=%s: %s", user_of(s), connection_peer(s->connection),
+				connection_end_name(how), why);
+		else
+			log_info("session end user=%s peer=%s reason=%s", user_of(s), connection_peer(s->connection),
+				connection_end_name(how));
+		logged_out(s, false);
+	}
+	session_free(s);
+}
+
+static void on_timer(void *arg)
+{
+	struct session *s = arg;
+
+	session_end(s, 0, s->person ? "no-request-for-two-keep-alive-periods" : "no-login-in-time");
+}
+
+/* --- the server ------------------------------------------------------------------------------------------------------------------ */
+
+static const struct connection_callbacks callbacks = { .split = split, .message = on_message, .closed = on_closed };
+
+static const struct connection_limits limits = {
+	.max_message = GW_REQUEST_MAX,
+	.max_queued = 16 * 1024 * 1024,
+};
+
+static void on_accept(void *ctx, struct connection *c)
+{
+	struct gw_server *server = ctx;
+	struct session *s;
+
+	if (server->shutting_down) {
+		connection_free(&c);
+		return;
+	}
+	s = memory_new(sizeof *s);
+	s->server = server;
+	s->connection = c;
+	s->build = GW_BUILD_CLIENT;
+	s->timer = loop_timer_new(server->loop, on_timer, s);
+	s->next = server->sessions;
+	if (s->next)
+		s->next->previous = s;
+	server->sessions = s;
+	server->connection_count++;
+	server->connections_total++;
+	rearm(s);
+	connection_own(c, &callbacks, s);
+}
+
+struct gw_server *gw_server_new(struct loop *loop, const struct world *world, const struct gw_server_settings *settings,
+	struct error *err)
+{
+	struct gw_server *server = memory_new(sizeof *server);
+
+	server->loop = loop;
+	server->world = world;
+	server->settings = *settings;
+	if (!server->settings.keepalive_minutes)
+		server->settings.keepalive_minutes = 10;
+	/* Ids of an earlier run mean nothing to this one. */
+	server->conference_salt = (uint32_t)loop_wall_ms();
+	server->listener = listener_new(loop, settings->listen, settings->tls, &limits, 0, on_accept, server, err);
+	if (!server->listener) {
+		free(server);
+		return NULL;
+	}
+	persons_make(server);
+	return server;
+}
+
+const char *gw_server_address(const struct gw_server *server)
+{
+	return listener_address(server->listener);
+}
+
+void gw_server_shutdown(struct gw_server *server, loop_fn *done, void *arg)
+{
+	struct session *next;
+
+	if (server->shutting_down)
+		return;
+	server->shutting_down = true;
+	server->shutdown_done = done;
+	server->shutdown_arg = arg;
+	listener_free(&server->listener);
+	if (!server->sessions) {
+		done(arg);
+		return;
+	}
+	/* All are told before the first leaves: nobody needs to hear that the others went offline. */
+	for (struct session *s = server->sessions; s; s = s->next)
+		if (s->person)
+			session_event(s, &(struct gw_event){ .type = GW_EVENT_SERVER_DOWN, .source = s->person->dn });
+	for (struct session *s = server->sessions; s; s = next) {
+		next = s->next;
+		if (s->person)
+			s->person->announced = false;
+		session_end(s, 0, "server-shutdown");
+	}
+}
+
+void gw_server_free(struct gw_server **pointer)
+{
+	struct gw_server *server = *pointer;
+
+	if (!server)
+		return;
+	server->shutdown_done = NULL;
+	while (server->sessions) {
+		struct session *s = server->sessions;
+
+		if (s->person)
+			s->person->announced = false;
+		logged_out(s, false);
+		session_free(s);
+	}
+	listener_free(&server->listener);
+	conferences_free(server);
+	persons_free(server);
+	gw_tree_free(&server->in);
+	gw_tree_free(&server->out);
+	buf_free(&server->scratch);
+	free(server);
+	*pointer = NULL;
+}

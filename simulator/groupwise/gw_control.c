@@ -1,0 +1,174 @@
+/* What a test or the operator's tool asks of the running simulator: census, ends of sessions, faults. */
+#include <string.h>
+#include <stdlib.h>
+
+#include "base/io/control_server.h"
+#include "base/log.h"
+#include "simulator/groupwise/gw_state.h"
+
+static const struct person *person_at(const struct gw_server *server, size_t i)
+{
+	return &server->persons[i];
+}
+
+static void verb_census(void *ctx, struct control_request *request)
+{
+	struct gw_server *server = ctx;
+	json_t *users = json_object();
+
+	for (size_t i = 0; i < server->world->user_count; i++) {
+		const struct person *person = person_at(server, i);
+
+		json_object_set_new(users, person->seed->id, json_pack("{s:I, s:I, s:I, s:s}", "sessions",
+			(json_int_t)(person->session ? 1 : 0), "logins", (json_int_t)person->logins, "refused",
+			(json_int_t)person->refused, "status", gw_status_name(person->session ? person->status : GW_OFFLINE)));
+	}
+	control_done(&request, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "listen", gw_server_address(server),
+		"connections", (json_int_t)server->connection_count, "sessions", (json_int_t)server->session_count,
+		"connections_total", (json_int_t)server->connections_total, "logins_total", (json_int_t)server->logins_total,
+		"refused_total", (json_int_t)server->refused_total, "messages_total", (json_int_t)server->messages_total,
+		"conferences", (json_int_t)HASH_COUNT(server->conferences), "users", users));
+}
+
+/* The user of a verb's parameter; refuses and returns NULL if there is none. */
+static struct person *person_param(struct gw_server *server, struct control_request **request)
+{
+	const char *user = control_text(control_params(*request), "user", "");
+	struct person *person = person_find(server, bytes_str(user));
+
+	if (!person)
+		control_refuse(request, EXIT_REFUSED, "there is no user %s in this world", log_str(user));
+	return person;
+}
+
+static void verb_kick(void *ctx, struct control_request *request)
+{
+	struct gw_server *server = ctx;
+	const char *how = control_text(control_params(request), "how", "close");
+	struct person *person = person_param(server, &request);
+	uint32_t event;
+
+	if (!person)
+		return;
+	if (strcmp(how, "close") != 0 && strcmp(how, "elsewhere") != 0 && strcmp(how, "down") != 0) {
+		control_refuse(&request, EXIT_USAGE, "how is close, elsewhere or down, not %s", log_str(how));
+		return;
+	}
+	if (!person->session) {
+		control_refuse(&request, EXIT_REFUSED, "%s is not signed on", person->seed->id);
+		return;
+	}
+	event = strcmp(how, "elsewhere") == 0 ? GW_EVENT_ELSEWHERE : strcmp(how, "down") == 0 ? GW_EVENT_SERVER_DOWN : 0;
+	session_end(person->session, event, "kicked");
+	control_done(&request, json_object());
+}
+
+/* "D123" or "0xD123". */
+static int parse_code(const char *text, uint32_t *out)
+{
+	char *end;
+	unsigned long value;
+
+	if (strncmp(text, "0x", 2) == 0)
+		text += 2;
+	value = strtoul(text, &end, 16);
+	if (*end || end == text || strlen(text) > 4 || !value)
+		return -1;
+	*out = (uint32_t)value;
+	return 0;
+}
+
+static void verb_fault_login(void *ctx, struct control_request *request)
+{
+	struct gw_server *server = ctx;
+	const json_t *params = control_params(request);
+	const char *code_text = control_text(params, "code", "");
+	uint64_t count = control_number(params, "count", 0);
+	struct person *person = NULL;
+	uint32_t code;
+
+	if (*control_text(params, "user", "")) {
+		person = person_param(server, &request);
+		if (!person)
+			return;
+	}
+	if (parse_code(code_text, &code) < 0) {
+		control_refuse(&request, EXIT_USAGE, "code is a result code in hex such as D123, not %s", log_str(code_text));
+		return;
+	}
+	*(person ? &person->fault_code : &server->fault_code) = code;
+	*(person ? &person->fault_left : &server->fault_left) = count ? count : UINT64_MAX;
+	control_done(&request, json_pack("{s:i, s:s}", "code", (int)code, "meaning", gw_code_text(code)));
+}
+
+static void verb_fault_silent(void *ctx, struct control_request *request)
+{
+	struct gw_server *server = ctx;
+	struct person *person;
+
+	if (!*control_text(control_params(request), "user", "")) {
+		server->silent = true;
+	} else {
+		person = person_param(server, &request);
+		if (!person)
+			return;
+		if (!person->session) {
+			control_refuse(&request, EXIT_REFUSED, "%s is not signed on", person->seed->id);
+			return;
+		}
+		person->session->muted = true;
+	}
+	control_done(&request, json_object());
+}
+
+static void verb_fault_clear(void *ctx, struct control_request *request)
+{
+	struct gw_server *server = ctx;
+
+	server->silent = false;
+	server->fault_left = 0;
+	for (size_t i = 0; i < server->world->user_count; i++)
+		server->persons[i].fault_left = 0;
+	for (struct session *s = server->sessions; s; s = s->next)
+		s->muted = false;
+	control_done(&request, json_object());
+}
+
+static void verb_capacity(void *ctx, struct control_request *request)
+{
+	struct gw_server *server = ctx;
+	uint64_t sessions = control_number(control_params(request), "sessions", 0);
+
+	server->settings.capacity = sessions > UINT32_MAX ? UINT32_MAX : (uint32_t)sessions;
+	control_done(&request, json_object());
+}
+
+static const struct control_param kick_params[] = {
+	{ "user", CONTROL_TEXT, true, "whose session ends" },
+	{ "how", CONTROL_TEXT, false, "close (nothing is said), elsewhere (event 114) or down (event 115) [close]" },
+	{ NULL, CONTROL_TEXT, false, NULL },
+};
+static const struct control_param fault_login_params[] = {
+	{ "code", CONTROL_TEXT, true, "result code in hex, such as D123" },
+	{ "user", CONTROL_TEXT, false, "for this user only" },
+	{ "count", CONTROL_NUMBER, false, "so many logins; left out: until fault.clear" },
+	{ NULL, CONTROL_TEXT, false, NULL },
+};
+static const struct control_param fault_silent_params[] = {
+	{ "user", CONTROL_TEXT, false, "this user's session; left out: everybody" },
+	{ NULL, CONTROL_TEXT, false, NULL },
+};
+static const struct control_param capacity_params[] = {
+	{ "sessions", CONTROL_NUMBER, true, "sessions at once; 0: no limit" },
+	{ NULL, CONTROL_TEXT, false, NULL },
+};
+
+const struct control_verb gw_server_verbs[] = {
+	{ "census", "connections, sessions and logins, in all and by user", NULL, verb_census },
+	{ "kick", "ends a user's session", kick_params, verb_kick },
+	{ "fault.login", "logins are refused with a result code", fault_login_params, verb_fault_login },
+	{ "fault.silent", "requests are read and never answered", fault_silent_params, verb_fault_silent },
+	{ "fault.clear", "no more faults", NULL, verb_fault_clear },
+	{ "capacity", "how many sessions are taken at once", capacity_params, verb_capacity },
+	{ NULL, NULL, NULL, NULL },
+};

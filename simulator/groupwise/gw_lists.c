@@ -1,0 +1,254 @@
+/* Changes of the contact list. They live as long as the server; world.xml is a seed and stays as it is. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "simulator/groupwise/gw_state.h"
+
+/* --- the list itself ------------------------------------------------------------------------------------------------------------ */
+
+static struct list_folder *folder_of(const struct person *person, uint32_t id)
+{
+	for (size_t i = 0; i < person->folder_count; i++)
+		if (person->folders[i].id == id)
+			return &person->folders[i];
+	return NULL;
+}
+
+static struct list_contact *contact_of(const struct person *person, uint32_t id)
+{
+	for (size_t i = 0; i < person->contact_count; i++)
+		if (person->contacts[i].id == id)
+			return &person->contacts[i];
+	return NULL;
+}
+
+static bool parent_exists(const struct person *person, uint32_t id)
+{
+	return id == 0 || folder_of(person, id);
+}
+
+static const struct list_contact *contact_in(const struct person *person, const struct person *other, uint32_t folder)
+{
+	for (size_t i = 0; i < person->contact_count; i++)
+		if (person->contacts[i].person == other && person->contacts[i].folder == folder)
+			return &person->contacts[i];
+	return NULL;
+}
+
+static void drop_contact(struct person *owner, struct list_contact *contact)
+{
+	struct person *other = contact->person;
+	size_t at = (size_t)(contact - owner->contacts);
+
+	free(contact->name);
+	owner->contact_count--;
+	memmove(contact, contact + 1, (owner->contact_count - at) * sizeof *contact);
+	for (size_t i = 0; i < owner->contact_count; i++)
+		if (owner->contacts[i].person == other)
+			return;
+	people_remove(&other->watchers, owner);
+}
+
+/* --- how differences are told: everything about the item, method add or delete --------------------------------------------------- */
+
+static void tell_folder(struct gw_tree *out, struct gw_field *list, enum gw_method method, const struct list_folder *folder)
+{
+	struct gw_field *item = gw_add_array(out, list, GW_TAG_FOLDER);
+
+	item->method = (uint8_t)method;
+	gw_add_decimal(out, item, GW_TAG_OBJECT_ID, folder->id);
+	gw_add_decimal(out, item, GW_TAG_PARENT_ID, 0);
+	gw_add_str(out, item, GW_TAG_TYPE, "1");
+	gw_add_decimal(out, item, GW_TAG_SEQUENCE, folder->sequence);
+	gw_add_str(out, item, GW_TAG_DISPLAY_NAME, folder->name);
+}
+
+static void tell_contact(struct gw_tree *out, struct gw_field *list, enum gw_method method, const struct list_contact *contact)
+{
+	struct gw_field *item = gw_add_array(out, list, GW_TAG_CONTACT);
+
+	item->method = (uint8_t)method;
+	gw_add_decimal(out, item, GW_TAG_OBJECT_ID, contact->id);
+	gw_add_decimal(out, item, GW_TAG_PARENT_ID, contact->folder);
+	gw_add_decimal(out, item, GW_TAG_SEQUENCE, contact->sequence);
+	gw_add_str(out, item, GW_TAG_DISPLAY_NAME, contact->name);
+	gw_add_text(out, item, GW_TAG_DN, contact->person->dn);
+}
+
+/* The result array, which the stock plugin wants as the very first field; returns the list inside it. */
+static struct gw_field *begin_results(struct gw_tree *out, struct gw_field **results)
+{
+	*results = gw_add_array(out, NULL, GW_TAG_RESULTS);
+	return gw_add_array(out, *results, GW_TAG_CONTACT_LIST);
+}
+
+static char *name_of(struct bytes given, const char *fallback)
+{
+	return given.len ? bytes_dup(gw_utf8_cut(given, NAME_MAX_BYTES)) : memory_str(fallback);
+}
+
+/* --- commands ---------------------------------------------------------------------------------------------------------------------- */
+
+static uint32_t createfolder(struct call *call)
+{
+	struct person *person = call->session->person;
+	struct bytes name = gw_utf8_cut(gw_text(call->in, GW_TAG_DISPLAY_NAME), NAME_MAX_BYTES);
+	struct gw_field *results, *list;
+	struct list_folder *folder;
+	uint32_t parent = 0;
+
+	gw_number(gw_find(call->in, GW_TAG_PARENT_ID), &parent);
+	if (!name.len)
+		return GW_PROTOCOL_ERROR;
+	if (parent != 0)
+		return GW_OBJECT_NOT_FOUND;             /* one level of folders */
+	for (size_t i = 0; i < person->folder_count; i++)
+		if (bytes_is(name, person->folders[i].name))
+			return GW_FOLDER_EXISTS;
+	if (person->folder_count == FOLDERS_MAX)
+		return GW_TOO_MANY_FOLDERS;
+	folder = &person->folders[person->folder_count++];
+	*folder = (struct list_folder){ .id = person->next_id++, .name = bytes_dup(name), .sequence = (uint32_t)person->folder_count - 1 };
+	list = begin_results(call->out, &results);
+	tell_folder(call->out, list, GW_ADD, folder);
+	gw_add_decimal(call->out, results, GW_TAG_OBJECT_ID, folder->id);
+	return GW_OK;
+}
+
+static uint32_t createcontact(struct call *call)
+{
+	struct person *person = call->session->person, *other;
+	struct bytes user = gw_text(call->in, GW_TAG_USERID);
+	const struct gw_field *name = gw_find(call->in, GW_TAG_DISPLAY_NAME);
+	struct gw_field *results, *list;
+	struct list_contact *contact;
+	uint32_t parent = 0;
+
+	other = person_find(call->session->server, user.len ? user : gw_text(call->in, GW_TAG_DN));
+	gw_number(gw_find(call->in, GW_TAG_PARENT_ID), &parent);
+	if (!other)
+		return GW_USER_NOT_FOUND;
+	if (other == person)
+		return GW_USER_NOT_ALLOWED;
+	if (!parent_exists(person, parent))
+		return GW_OBJECT_NOT_FOUND;
+	if (name && !name->text.len)
+		return GW_PROTOCOL_ERROR;               /* an explicitly empty name is refused by real servers */
+	if (contact_in(person, other, parent))
+		return GW_CONTACT_EXISTS;
+	if (person->contact_count == CONTACTS_MAX)
+		return GW_TOO_MANY_CONTACTS;
+	contact = &person->contacts[person->contact_count++];
+	*contact = (struct list_contact){ .id = person->next_id++, .folder = parent, .person = other,
+		.name = name_of(name ? name->text : (struct bytes){ 0 }, other->seed->name),
+		.sequence = (uint32_t)person->contact_count - 1 };
+	people_add(&other->watchers, person);
+	list = begin_results(call->out, &results);
+	tell_contact(call->out, list, GW_ADD, contact);
+	gw_add_decimal(call->out, results, GW_TAG_OBJECT_ID, contact->id);
+	return GW_OK;
+}
+
+static uint32_t delete_folder(struct call *call, struct person *person, struct list_folder *folder)
+{
+	struct gw_field *results, *list = begin_results(call->out, &results);
+	size_t at = (size_t)(folder - person->folders);
+
+	/* A folder goes with its contacts. */
+	for (size_t i = person->contact_count; i > 0; i--) {
+		if (person->contacts[i - 1].folder != folder->id)
+			continue;
+		tell_contact(call->out, list, GW_DELETE, &person->contacts[i - 1]);
+		drop_contact(person, &person->contacts[i - 1]);
+	}
+	tell_folder(call->out, list, GW_DELETE, folder);
+	free(folder->name);
+	person->folder_count--;
+	memmove(folder, folder + 1, (person->folder_count - at) * sizeof *folder);
+	return GW_OK;
+}
+
+/* Contacts and folders alike. */
+static uint32_t deletecontact(struct call *call)
+{
+	struct person *person = call->session->person;
+	struct gw_field *results;
+	struct list_contact *contact;
+	struct list_folder *folder;
+	uint32_t id;
+
+	if (!gw_number(gw_find(call->in, GW_TAG_OBJECT_ID), &id))
+		return GW_PROTOCOL_ERROR;
+	folder = folder_of(person, id);
+	if (folder)
+		return delete_folder(call, person, folder);
+	contact = contact_of(person, id);
+	if (!contact)
+		return GW_OBJECT_NOT_FOUND;
+	tell_contact(call->out, begin_results(call->out, &results), GW_DELETE, contact);
+	drop_contact(person, contact);
+	return GW_OK;
+}
+
+static uint32_t movecontact(struct call *call)
+{
+	struct person *person = call->session->person;
+	const struct gw_field *item = gw_find(gw_find(call->in, GW_TAG_CONTACT_LIST), GW_TAG_CONTACT);
+	struct gw_field *results, *list;
+	struct list_contact *contact;
+	uint32_t id, parent = 0;
+
+	if (!gw_number(gw_find(item, GW_TAG_OBJECT_ID), &id) || !gw_number(gw_find(call->in, GW_TAG_PARENT_ID), &parent))
+		return GW_PROTOCOL_ERROR;
+	contact = contact_of(person, id);
+	if (!contact || !parent_exists(person, parent))
+		return GW_OBJECT_NOT_FOUND;
+	if (contact->folder != parent && contact_in(person, contact->person, parent))
+		return GW_CONTACT_EXISTS;
+	list = begin_results(call->out, &results);
+	tell_contact(call->out, list, GW_DELETE, contact);
+	contact->folder = parent;
+	tell_contact(call->out, list, GW_ADD, contact);
+	gw_add_decimal(call->out, results, GW_TAG_OBJECT_ID, contact->id);
+	return GW_OK;
+}
+
+/* Renames: each item comes as it was (delete) and as it shall be (add); the latter say it all. Checked before any is changed. */
+static uint32_t updateitem(struct call *call)
+{
+	struct person *person = call->session->person;
+	const struct gw_field *list = gw_find(call->in, GW_TAG_CONTACT_LIST);
+
+	for (int change = 0; change < 2; change++) {
+		for (const struct gw_field *item = list ? list->first : NULL; item; item = item->next) {
+			struct bytes name = gw_text(item, GW_TAG_DISPLAY_NAME);
+			bool is_folder = bytes_is(item->tag, GW_TAG_FOLDER);
+			uint32_t id;
+			char **target;
+
+			if (item->method != GW_ADD)
+				continue;
+			if (!gw_number(gw_find(item, GW_TAG_OBJECT_ID), &id) || !name.len)
+				return GW_PROTOCOL_ERROR;
+			if (is_folder ? !folder_of(person, id) : !contact_of(person, id))
+				return GW_OBJECT_NOT_FOUND;
+			if (!change)
+				continue;
+			target = is_folder ? &folder_of(person, id)->name : &contact_of(person, id)->name;
+			free(*target);
+			*target = name_of(name, "");
+		}
+	}
+	return GW_OK;
+}
+
+const struct command list_commands[] = {
+	{ "createfolder", false, createfolder },
+	{ "createcontact", false, createcontact },
+	{ "deletecontact", false, deletecontact },
+	{ "movecontact", false, movecontact },
+	{ "updateitem", false, updateitem },
+	{ NULL, false, NULL },
+};

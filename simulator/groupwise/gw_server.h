@@ -1,0 +1,35 @@
+#ifndef BRAMBLE_SIMULATOR_GROUPWISE_GW_SERVER_H
+#define BRAMBLE_SIMULATOR_GROUPWISE_GW_SERVER_H
+
+#include "base/control.h"
+#include "base/error.h"
+#include "base/io/loop.h"
+#include "simulator/world.h"
+
+struct tls;
+
+/* A simulated GroupWise Messenger server: stock clients sign on to it. What it does and what not: docs/simulators.md. */
+struct gw_server;
+
+struct gw_server_settings {
+	const char *listen;             /* "127.0.0.1:8300"; port 0: the kernel picks */
+	struct tls *tls;                /* a server's; NULL: clear, for tests of one process */
+	uint32_t capacity;              /* sessions at once; further logins are answered D123. 0: no limit */
+	uint32_t keepalive_minutes;     /* told to clients; twice as long without a request ends a session */
+	bool auth_attribute;            /* send NM_A_SZ_AUTH_ATTRIBUTE, so that clients show plain ids */
+};
+
+/* The world must live as long as the server. NULL with a sentence when it cannot listen. */
+struct gw_server *gw_server_new(struct loop *loop, const struct world *world, const struct gw_server_settings *settings,
+	struct error *err);
+void gw_server_free(struct gw_server **server);
+
+const char *gw_server_address(const struct gw_server *server);
+
+/* Tells every client with event 115 and closes all connections politely; done runs when the last one is gone. No new ones. */
+void gw_server_shutdown(struct gw_server *server, loop_fn *done, void *arg);
+
+/* census, kick, fault, ...; ctx is the server. */
+extern const struct control_verb gw_server_verbs[];
+
+#endif

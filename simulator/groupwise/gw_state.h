@@ -1,0 +1,179 @@
+#ifndef BRAMBLE_SIMULATOR_GROUPWISE_GW_STATE_H
+#define BRAMBLE_SIMULATOR_GROUPWISE_GW_STATE_H
+
+/* What the files of the simulated Messenger server share; nobody else includes it. */
+
+#include <uthash.h>
+
+#include "base/io/connection.h"
+#include "base/io/loop.h"
+#include "protocol/groupwise/answer.h"
+#include "protocol/groupwise/codes.h"
+#include "protocol/groupwise/event.h"
+#include "protocol/groupwise/names.h"
+#include "protocol/groupwise/tags.h"
+#include "simulator/groupwise/gw_server.h"
+
+/* Bounds of what one client can make us keep. The two of the list are what a real server told its clients; the rest is ours. */
+#define CONTACTS_MAX 150
+#define FOLDERS_MAX 50
+#define NAME_MAX_BYTES 256
+#define STATUS_TEXT_MAX 2000
+#define BLOCKS_MAX 1000
+#define CONFERENCES_PER_SESSION 500
+#define MEMBERS_MAX 100
+#define LOGIN_FAILURES_MAX 5
+#define LOGIN_DEADLINE_MS 60000
+
+/* --- people (gw_people.c) -------------------------------------------------------------------------------------------------- */
+
+struct people {
+	struct person **items;
+	size_t count;
+};
+
+struct list_folder {
+	uint32_t id, sequence;
+	char *name;
+};
+
+struct list_contact {
+	uint32_t id, folder, sequence;          /* folder 0: the root */
+	struct person *person;
+	char *name;
+};
+
+struct person {
+	const struct world_user *seed;
+	struct bytes dn;
+	char *dotted;                           /* lower case: the key of the index */
+	UT_hash_handle hh;
+	struct session *session;                /* at most one: a new login ends the old one */
+	uint32_t status;                        /* enum gw_status, as the client set it */
+	char *status_text, *auto_reply;
+	unsigned status_changes;
+	bool announced;                         /* others were told that he is there */
+
+	struct list_folder *folders;
+	size_t folder_count;
+	struct list_contact *contacts;
+	size_t contact_count;
+	uint32_t next_id;
+	struct people watchers;                 /* who has him on the list, each once */
+
+	bool blocks_by_default;
+	struct people allowed, denied;
+
+	uint64_t logins, refused, last_login_s;
+	uint32_t fault_code;                    /* what the next logins are answered, while fault_left is not 0 */
+	uint64_t fault_left;
+};
+
+bool people_has(const struct people *people, const struct person *person);
+void people_add(struct people *people, struct person *person);       /* once */
+void people_remove(struct people *people, const struct person *person);
+
+void persons_make(struct gw_server *server);
+void persons_free(struct gw_server *server);
+/* By id, DN or dotted DN, in any letter case. */
+struct person *person_find(struct gw_server *server, struct bytes name);
+bool person_blocks(const struct person *person, const struct person *other);
+/* What `asker` may see; *text is the status text or "". */
+uint32_t person_visible(const struct person *person, const struct person *asker, const char **text);
+/* Event 103 to one watcher, or to everybody who has him on the list. */
+void person_announce_to(const struct person *person, const struct person *watcher);
+void person_announce(const struct person *person);
+/* CN ... NM_A_SZ_MESSAGE_BODY, as getdetails and the contact list have them. */
+void person_details(const struct gw_server *server, const struct person *person, const struct person *asker,
+	struct gw_tree *tree, struct gw_field *into);
+void person_names(const struct gw_server *server, const struct person *person, struct gw_tree *tree, struct gw_field *into);
+void person_info(const struct person *person, struct gw_tree *tree, struct gw_field *into);
+
+/* --- sessions (gw_connections.c) ------------------------------------------------------------------------------------------- */
+
+struct session {
+	struct gw_server *server;
+	struct connection *connection;
+	struct session *next, *previous;
+	struct gw_scan scan;
+	struct loop_timer *timer;               /* until login, then between requests */
+	struct person *person;                  /* NULL before login */
+	uint32_t build;
+	unsigned failures;
+	bool ending;                            /* what it still sends is not read */
+	bool muted;                             /* fault: never answered again */
+	struct member *memberships;
+	unsigned membership_count;
+};
+
+/* One request being answered. */
+struct call {
+	struct session *session;
+	const struct gw_field *in;
+	struct bytes transaction;
+	struct gw_tree *out;                    /* fields of the answer; sent only with code 0 */
+	bool answered;
+};
+
+struct command {
+	const char *name;
+	bool before_login;
+	uint32_t (*run)(struct call *call);     /* the result code */
+};
+extern const struct command session_commands[], list_commands[], privacy_commands[], conference_commands[];
+
+/* Answers now, for commands whose events must come after the answer; else the code that run returns is sent. */
+void call_answer(struct call *call, uint32_t code);
+void session_event(struct session *session, const struct gw_event *event);
+/* Leaves conferences, tells the others, and closes once what is queued has gone out. event 0: none before it. */
+void session_end(struct session *session, uint32_t event, const char *why);
+/* The session now belongs to the person; an older one of his ends with event 114. */
+void session_login(struct session *session, struct person *person);
+
+/* --- conferences (gw_conferences.c) ----------------------------------------------------------------------------------------- */
+
+struct conference {
+	char id[GW_CONFERENCE_LEN + 1];
+	char key[GW_CONFERENCE_PREFIX + 1];
+	UT_hash_handle hh;
+	struct member *members;
+	unsigned member_count;
+};
+
+struct member {
+	struct conference *conference;
+	struct person *person;
+	struct session *session;                /* set once his client knows of the conference */
+	bool invited;                           /* asked, has not answered */
+	unsigned replied;                       /* status_changes + 1 of the auto-reply that was sent last */
+	struct member *next, *next_of_session;
+};
+
+void conferences_leave_all(struct session *session);
+void conferences_free(struct gw_server *server);
+
+/* --- the server ---------------------------------------------------------------------------------------------------------------- */
+
+struct gw_server {
+	struct loop *loop;
+	const struct world *world;
+	struct gw_server_settings settings;
+	struct listener *listener;
+	struct person *persons;                 /* as many as the world has users, in its order */
+	struct person *by_dotted;               /* index */
+	struct session *sessions;               /* all connections, logged in or not */
+	uint64_t connection_count, session_count;
+	uint64_t connections_total, logins_total, refused_total, messages_total;
+	struct conference *conferences;         /* index by prefix */
+	uint32_t conference_salt, conference_next;
+	uint32_t fault_code;                    /* for everybody, as in struct person */
+	uint64_t fault_left;
+	bool silent;                            /* fault: reads and never answers */
+	struct gw_tree in, out;                 /* of the request at hand */
+	struct buf scratch;
+	loop_fn *shutdown_done;
+	void *shutdown_arg;
+	bool shutting_down;
+};
+
+#endif
