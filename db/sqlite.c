@@ -205,7 +205,7 @@ static int check_file(struct sqlite *s, bool create, struct error *err)
 	}
 	if (!S_ISREG(file.st_mode))
 		return error_set(err, "%s is not a file: the setting 'database' takes the path of an SQLite file", s->path);
-	if (access(s->path, R_OK) < 0)
+	if (faccessat(AT_FDCWD, s->path, R_OK, AT_EACCESS) < 0)
 		return error_set(err, "the configuration database %s cannot be read by this user: %s", s->path, strerror(errno));
 	s->device = file.st_dev;
 	s->inode = file.st_ino;
@@ -253,10 +253,7 @@ static bool sqlite_moved(struct driver *driver)
 	struct sqlite *s = of(driver);
 	struct stat file;
 
-	if (stat(s->path, &file) == 0 && file.st_dev == s->device && file.st_ino == s->inode)
-		return false;
-	error_set(&s->error, "the configuration database %s was removed or replaced while it was open: put it back", s->path);
-	return true;
+	return stat(s->path, &file) < 0 || file.st_dev != s->device || file.st_ino != s->inode;
 }
 
 static int sqlite_schema_version(struct driver *driver, struct error *err)
