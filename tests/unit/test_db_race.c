@@ -1,0 +1,169 @@
+/* Two processes admit on the same file at the same time: the maximum holds at every moment. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "collab/limits.h"
+#include "protocol/im.h"
+#include "tests/support/database.h"
+
+enum { PROCESSES = 2, USERS = 4, ROUNDS = 150, FIRST_PIN = 0x21000000 };
+
+struct seat_holder {
+	struct db *db;
+	struct seat_owner owner;
+	uint64_t session;
+	uint32_t pin;
+	char user[16];
+	unsigned admitted, busy, waiting;
+	bool wrong;
+};
+
+static void ended(void *ctx, enum db_status status)
+{
+	struct seat_holder *h = ctx;
+
+	h->wrong = h->wrong || status != DB_OK;
+	h->session = 0;
+	h->waiting = 0;
+}
+
+static void answered(void *ctx, enum db_status status, const struct seat_answer *answer)
+{
+	struct seat_holder *h = ctx;
+
+	h->waiting = 0;
+	h->wrong = h->wrong || status != DB_OK;
+	if (status != DB_OK)
+		return;
+	if (answer->decision.outcome == SEAT_ADMITTED) {
+		h->session = answer->session;
+		h->admitted++;
+	} else {
+		h->wrong = h->wrong || answer->decision.outcome != SEAT_SERVER_BUSY;
+		h->busy++;
+	}
+}
+
+static void step(struct seat_holder *h)
+{
+	struct seat_request request = { .environment = "groupwise", .owner = h->owner, .pin = h->pin, .im_user = h->user,
+		.login_id = "race", .now_ms = 1, .decide = limits_decide };
+
+	h->waiting = 1;
+	if (h->session)
+		db_session_end(h->db, h->owner, h->session, IM_REASON_LOGOUT, 1, ended, h);
+	else
+		db_session_admit(h->db, &request, answered, h);
+}
+
+static void hear_owner(void *ctx, enum db_status status, struct seat_owner owner)
+{
+	if (status == DB_OK)
+		*(struct seat_owner *)ctx = owner;
+}
+
+/* Admits and ends until every round was answered; tells how often by its exit status: 0 if all was right and seats were got. */
+static int run_process(const struct database *d, unsigned number)
+{
+	struct seat_holder holders[USERS] = { { 0 } };
+	struct loop *loop = loop_new();
+	struct error err = { "" };
+	struct db *db = db_open(loop, d->file, d->key_file, DB_EXISTING, false, &err);
+	struct seat_owner owner = { 0 };
+	unsigned admitted = 0;
+	bool wrong = false;
+	char instance[16];
+
+	if (!db) {
+		fprintf(stderr, "%s\n", err.text);
+		return 2;
+	}
+	snprintf(instance, sizeof instance, "collab%u", number);
+	db_owner_start(db, "groupwise", instance, 0, 1000000, hear_owner, &owner);
+	db_wait(db);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		for (unsigned i = 0; i < USERS; i++) {
+			struct seat_holder *h = &holders[i];
+
+			h->db = db;
+			h->owner = owner;
+			h->pin = FIRST_PIN + number * USERS + i;
+			snprintf(h->user, sizeof h->user, "user%u", number * USERS + i);
+			step(h);
+		}
+		db_wait(db);
+	}
+	for (unsigned i = 0; i < USERS; i++) {
+		admitted += holders[i].admitted;
+		wrong = wrong || holders[i].wrong || holders[i].waiting;
+	}
+	if (wrong)
+		fprintf(stderr, "process %u: %s\n", number, db_last_error(db));
+	db_close(&db);
+	loop_free(&loop);
+	return wrong ? 3 : admitted ? 0 : 4;
+}
+
+static void race(struct database *d, unsigned max)
+{
+	pid_t children[PROCESSES];
+
+	for (unsigned i = 0; i < PROCESSES * USERS; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "user%u", i);
+		assert_int_equal(user_with_device(d, name, FIRST_PIN + i, true), DB_OK);
+	}
+	set_limits(d, max, 600000, 0);
+	/* The database itself watches: every insert notes how many there are then. */
+	database_exec(d, "CREATE TABLE test_peak (live INTEGER, owner INTEGER)");
+	database_exec(d, "CREATE TRIGGER test_count AFTER INSERT ON emu_IMSession BEGIN INSERT INTO test_peak "
+		"SELECT count(*), new.ServiceStateId FROM emu_IMSession; END");
+	db_close(&d->db);
+	for (unsigned i = 0; i < PROCESSES; i++) {
+		children[i] = fork();
+		assert_true(children[i] >= 0);
+		if (children[i] == 0)
+			_exit(run_process(d, i));
+	}
+	for (unsigned i = 0; i < PROCESSES; i++) {
+		int status = -1;
+
+		assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+	assert_int_equal(database_exec(d, "SELECT max(live) FROM test_peak"), max);
+	assert_int_equal(database_exec(d, "SELECT count(DISTINCT owner) FROM test_peak"), PROCESSES);
+	/* They did take turns, and not one after the other had ended. */
+	assert_true(database_exec(d, "SELECT count(*) FROM (SELECT owner <> lag(owner) OVER (ORDER BY rowid) AS turn FROM test_peak) "
+		"WHERE turn") > 2);
+}
+
+static void with_a_maximum_of_one(void **state)
+{
+	race(*state, 1);
+}
+
+static void with_a_maximum_of_two(void **state)
+{
+	race(*state, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(with_a_maximum_of_one, database_setup, database_teardown),
+		cmocka_unit_test_setup_teardown(with_a_maximum_of_two, database_setup, database_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
