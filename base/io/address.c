@@ -20,10 +20,9 @@ static int parse_unix(const char *text, const char *path, struct address *out, s
 {
 	if (!*path)
 		return refuse(err, text, "the path is missing");
-	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+	if (!bytes_copy_str(bytes_str(path), out->host, sizeof(((struct sockaddr_un *)0)->sun_path)))
 		return refuse(err, text, "the path is longer than the 107 bytes that a Unix socket can have");
 	out->is_unix = true;
-	strcpy(out->host, path);
 	return 0;
 }
 
@@ -171,7 +170,7 @@ int address_in_networks(const char *peer, const char *networks, struct error *er
 
 	for (const char *at = networks; *at;) {
 		size_t len = strcspn(at, " \t,");
-		struct network network;
+		struct network network = { 0 };
 
 		if (len > 0) {
 			if (parse_network(bytes_of(at, len), &network, err) != 0)

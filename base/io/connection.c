@@ -133,10 +133,8 @@ static void set_end(struct connection *c, enum connection_end end, const char *f
 static void tell_end(struct connection *c)
 {
 	release(c);
-	connection_enter(c);
-	if (!c->freed && c->callbacks.closed)
+	if (c->callbacks.closed)
 		c->callbacks.closed(c->ctx, c->end, c->why);
-	connection_leave(c);
 }
 
 void connection_end(struct connection *c, enum connection_end end, const char *format, ...)
@@ -344,19 +342,16 @@ static void deliver(struct connection *c, struct bytes *run, bool *any)
 /* The deadline for a message begins with its first byte, not anew with every piece of it. */
 static void watch_message(struct connection *c, bool any)
 {
-	bool begun = c->in.len > 0;
+	enum connection_wait wait = WAIT_NOTHING;
 
 	if (c->finishing)
 		return;
-	if (c->paused)
-		connection_wait_for(c, WAIT_NOTHING, 0);
-	else if (c->is_accepted && !c->had_message) {
-		if (c->wait != WAIT_FIRST_MESSAGE)
-			connection_wait_for(c, WAIT_FIRST_MESSAGE, c->limits.first_message_ms);
-	} else if (begun && (any || c->wait != WAIT_REST_OF_MESSAGE))
-		connection_wait_for(c, WAIT_REST_OF_MESSAGE, c->limits.message_ms);
-	else if (!begun && c->wait != WAIT_NOTHING)
-		connection_wait_for(c, WAIT_NOTHING, 0);
+	if (!c->paused && c->is_accepted && !c->had_message)
+		wait = WAIT_FIRST_MESSAGE;
+	else if (!c->paused && c->in.len > 0)
+		wait = WAIT_REST_OF_MESSAGE;
+	if (wait != c->wait || (any && wait == WAIT_REST_OF_MESSAGE))
+		connection_wait_for(c, wait, wait == WAIT_FIRST_MESSAGE ? c->limits.first_message_ms : c->limits.message_ms);
 }
 
 /* Delivers from start, which holds len bytes and lies in the loop's buffer or in held; keeps the rest for later. */

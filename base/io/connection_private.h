@@ -75,7 +75,8 @@ void connection_open(struct connection *c, int fd, struct tls_session *tls);
 /* Starts, changes or (WAIT_NOTHING) ends the deadline. */
 void connection_wait_for(struct connection *c, enum connection_wait wait, uint32_t at_most_ms);
 
-/* Ends it and tells the owner: now, or at the end of the round (when the owner itself is the caller). */
+/* Ends it and tells the owner: now (only between connection_enter and connection_leave), or at the end of the round (when
+ * the owner itself is the caller). */
 void connection_end(struct connection *c, enum connection_end end, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void connection_end_later(struct connection *c, enum connection_end end, const char *format, ...)

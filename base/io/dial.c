@@ -209,7 +209,7 @@ void dial_step(struct connection *c)
 		struct sockaddr_un *path = (struct sockaddr_un *)&dial->targets[0].address;
 
 		path->sun_family = AF_UNIX;
-		strcpy(path->sun_path, dial->address.host);
+		bytes_copy_str(bytes_str(dial->address.host), path->sun_path, sizeof(path->sun_path));
 		dial->targets[0].len = sizeof(*path);
 		dial->count = 1;
 		try_next(c);

@@ -37,7 +37,8 @@ struct listener {
 	struct loop_timer *rest;
 	bool resting;               /* out of descriptors: said once, until accepting works again */
 	bool full;
-	bool *freed;                /* set while accept calls run: listener_free inside one tells it here */
+	bool inside;                /* accept calls are made, and one of them may free the listener */
+	bool freed;
 	char *address;
 	char *path;                 /* of a Unix socket */
 	int port;
@@ -89,7 +90,7 @@ static void take_peer(struct listener *l, int fd, const struct sockaddr *address
 	connection_enter(c);
 	l->accepted(l->ctx, c);
 	if (!c->freed && !c->callbacks.split)
-		bug("a peer was accepted by %s and nobody owns it", l->address);
+		bug("a peer was accepted from %s and nobody owns it", connection_peer(c));
 	connection_leave(c);
 }
 
@@ -139,15 +140,15 @@ static bool accept_one(struct listener *l)
 static void peers_wait(void *arg, int ready)
 {
 	struct listener *l = arg;
-	bool freed = false;
+	unsigned left = ACCEPTS_PER_ROUND;
 
 	(void)ready;
-	l->freed = &freed;
-	for (unsigned i = 0; i < ACCEPTS_PER_ROUND && accept_one(l); i++) {
-		if (freed)
-			return;
-	}
-	l->freed = NULL;
+	l->inside = true;
+	while (left-- > 0 && !l->freed && accept_one(l))
+		continue;
+	l->inside = false;
+	if (l->freed)
+		free(l);
 }
 
 /* --- listening --- */
@@ -186,7 +187,7 @@ static int listen_unix(struct listener *l, const char *address, const struct add
 	mode_t before;
 	int wrong;
 
-	strcpy(path.sun_path, parsed->host);
+	bytes_copy_str(bytes_str(parsed->host), path.sun_path, sizeof(path.sun_path));
 	if (remove_stale(address, &path, err) != 0)
 		return -1;
 	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -206,7 +207,11 @@ static int listen_unix(struct listener *l, const char *address, const struct add
 
 static int listen_tcp(struct listener *l, const char *address, const struct addrinfo *at, struct error *err)
 {
-	struct sockaddr_storage bound;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} bound = { .any = { 0 } };
 	socklen_t len = sizeof(bound);
 	const int on = 1;
 
@@ -220,11 +225,10 @@ static int listen_tcp(struct listener *l, const char *address, const struct addr
 		return cannot(err, address, "bind", errno);
 	if (listen(l->fd, SOMAXCONN) != 0)
 		return cannot(err, address, "listen", errno);
-	if (getsockname(l->fd, (struct sockaddr *)&bound, &len) != 0)
+	if (getsockname(l->fd, &bound.any, &len) != 0)
 		return cannot(err, address, "getsockname", errno);
-	l->address = resolve_text((struct sockaddr *)&bound, len);
-	l->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port :
-		((struct sockaddr_in *)&bound)->sin_port);
+	l->address = resolve_text(&bound.any, len);
+	l->port = ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
 	return 0;
 }
 
@@ -287,8 +291,7 @@ void listener_free(struct listener **listener)
 	if (!l)
 		return;
 	*listener = NULL;
-	if (l->freed)
-		*l->freed = true;
+	l->freed = true;
 	loop_watch_free(&l->watch);
 	loop_timer_free(&l->rest);
 	if (l->fd >= 0)
@@ -299,5 +302,6 @@ void listener_free(struct listener **listener)
 	let_go(l->peers);
 	free(l->address);
 	free(l->path);
-	free(l);
+	if (!l->inside)
+		free(l);
 }

@@ -396,7 +396,7 @@ struct loop *loop_new(void)
 	struct event_config *config = event_config_new();
 
 	if (!config)
-		memory_exhausted(sizeof(config));
+		fatal(EXIT_INTERNAL, "no event loop: %s", strerror(ENOMEM));
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
 	event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME);
 	loop->base = event_base_new_with_config(config);

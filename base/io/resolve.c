@@ -78,8 +78,11 @@ static void answered(void *arg, int ready)
 {
 	struct resolve *resolve = arg;
 	struct question *question = resolve->question;
+	uint64_t count;
 
 	(void)ready;
+	if (read(question->bell_fd, &count, sizeof(count)) < 0)
+		return;
 	loop_watch_want(resolve->watch, 0);
 	/* Kept for the length of the call, in which resolve may be freed. */
 	__atomic_add_fetch(&question->holders, 1, __ATOMIC_RELAXED);
@@ -99,7 +102,7 @@ struct resolve *resolve_new(struct loop *loop, const struct address *address, re
 	question->bell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (question->bell_fd < 0)
 		fatal(EXIT_INTERNAL, "no descriptor to look up %s: %s", log_str(address->host), strerror(errno));
-	strcpy(question->host, address->host);
+	snprintf(question->host, sizeof(question->host), "%s", address->host);
 	snprintf(question->port, sizeof(question->port), "%u", address->port);
 	question->holders = 2;
 	*resolve = (struct resolve){ .question = question, .fn = fn, .arg = arg };

@@ -50,7 +50,7 @@ void timers_add(struct timers *timers, struct loop_timer *timer)
 {
 	if (timers->count == timers->cap) {
 		timers->cap = timers->cap ? timers->cap * 2 : 16;
-		timers->heap = memory_resize(timers->heap, timers->cap * sizeof(*timers->heap));
+		timers->heap = memory_resize(timers->heap, timers->cap * sizeof(struct loop_timer *));
 	}
 	move_up(timers, timers->count++, timer);
 }

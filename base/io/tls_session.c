@@ -98,7 +98,8 @@ static int expect_name(struct tls_session *session, const char *server_name, str
 	if (numeric)
 		good = X509_VERIFY_PARAM_set1_ip_asc(param, server_name) == 1;
 	else
-		good = X509_VERIFY_PARAM_set1_host(param, server_name, 0) == 1 && SSL_set_tlsext_host_name(session->ssl, server_name) == 1;
+		good = X509_VERIFY_PARAM_set1_host(param, server_name, 0) == 1 &&
+			SSL_set_tlsext_host_name(session->ssl, session->server_name) == 1;
 	return good ? 0 : error_set(err, "%s cannot be the name of a TLS server: %s", log_str(server_name), tls_reason());
 }
 

@@ -27,9 +27,10 @@ struct worker {
 	struct loop *loop;
 	unsigned waiting;
 	struct queue ready;            /* worked on; their done calls are being made */
-	bool *freed;                   /* set while done calls run: worker_free inside one tells it here */
+	bool inside;                   /* the loop makes done calls, and one of them may free the worker */
 
 	bool freeing;
+	bool freed;
 	bool is_inline;
 	struct loop_task task;
 
@@ -105,18 +106,21 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-/* Takes over what the thread finished and makes the done calls. One of them may free the worker. */
+static void release(struct worker *worker)
+{
+	pthread_mutex_destroy(&worker->lock);
+	free(worker);
+}
+
+/* Takes over what the thread finished and makes the done calls. */
 static void finish_jobs(struct worker *worker)
 {
-	bool *outer = worker->freed;
-	bool freed = false;
 	struct job *job;
 
 	pthread_mutex_lock(&worker->lock);
 	append(&worker->ready, &worker->finished);
 	pthread_mutex_unlock(&worker->lock);
-	worker->freed = &freed;
-	while (!freed && (job = pop(&worker->ready)) != NULL) {
+	while ((job = pop(&worker->ready)) != NULL) {
 		struct job now = *job;
 
 		free(job);
@@ -124,10 +128,16 @@ static void finish_jobs(struct worker *worker)
 		if (now.done)
 			now.done(now.job);
 	}
-	if (!freed)
-		worker->freed = outer;
-	else if (outer)
-		*outer = true;
+}
+
+/* When a done call frees the worker, worker_free has made all the others, and only the memory is left. */
+static void finish_jobs_on_loop(struct worker *worker)
+{
+	worker->inside = true;
+	finish_jobs(worker);
+	worker->inside = false;
+	if (worker->freed)
+		release(worker);
 }
 
 static void jobs_finished(void *arg, int ready)
@@ -138,25 +148,25 @@ static void jobs_finished(void *arg, int ready)
 	(void)ready;
 	if (read(worker->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		bug("a worker's bell cannot be read: %s", strerror(errno));
-	finish_jobs(worker);
+	finish_jobs_on_loop(worker);
 }
 
-static void run_here(struct worker *worker, struct queue *given)
+static void work_here(struct worker *worker)
 {
-	struct queue jobs = *given;
+	struct queue jobs = worker->todo;
 
-	*given = (struct queue){ 0 };
+	worker->todo = (struct queue){ 0 };
 	for (struct job *job = jobs.first; job; job = job->next)
 		job->work(job->job);
 	append(&worker->finished, &jobs);
-	finish_jobs(worker);
 }
 
 static void run_inline(void *arg)
 {
 	struct worker *worker = arg;
 
-	run_here(worker, &worker->todo);
+	work_here(worker);
+	finish_jobs_on_loop(worker);
 }
 
 static struct worker *new_worker(struct loop *loop)
@@ -246,12 +256,12 @@ void worker_free(struct worker **worker)
 	/* A done call may give more while the worker ends: that is run here as well. */
 	w->is_inline = true;
 	do {
-		run_here(w, &w->todo);
+		work_here(w);
+		finish_jobs(w);
 	} while (w->todo.first);
 	loop_drop(w->loop, &w->task);
-	if (w->freed)
-		*w->freed = true;
-	pthread_mutex_destroy(&w->lock);
-	free(w);
 	*worker = NULL;
+	w->freed = true;
+	if (!w->inside)
+		release(w);
 }

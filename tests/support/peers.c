@@ -82,6 +82,8 @@ static void accepted(void *ctx, struct connection *c)
 	struct pair *pair = ctx;
 
 	pair->accepted++;
+	if (pair->stop_listening)
+		listener_free(&pair->listener);
 	if (pair->refuse) {
 		connection_free(&c);
 		return;

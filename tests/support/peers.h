@@ -33,6 +33,7 @@ struct pair {
 	struct peer server;
 	unsigned accepted;
 	bool refuse;                 /* frees what it accepts */
+	bool stop_listening;         /* frees the listener when it accepts */
 };
 
 void pair_listen(struct pair *pair, const char *address, struct tls *tls, const struct connection_limits *limits);

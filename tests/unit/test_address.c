@@ -69,7 +69,7 @@ static void what_is_no_address_is_refused_with_the_reason(void **state)
 	memset(long_path + 6, 'x', sizeof long_path - 7);
 	long_path[sizeof long_path - 1] = '\0';
 	memset(long_host, 'h', sizeof long_host);
-	strcpy(long_host + 300, ":1");
+	memcpy(long_host + 300, ":1", 3);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct address out;
 		struct error err = { "" };

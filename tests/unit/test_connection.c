@@ -257,7 +257,7 @@ static void a_paused_connection_holds_back_and_loses_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct peer *server = &f->pair.server;
-	char want[200] = "";
+	struct buf want = { 0 };
 
 	listen_tcp(f, NULL);
 	pair_dial(&f->pair, NULL, NULL, NULL);
@@ -267,7 +267,7 @@ static void a_paused_connection_holds_back_and_loses_nothing(void **state)
 
 		snprintf(text, sizeof text, "m%d", i % 10);
 		peer_say(&f->pair.client, text);
-		strcat(strcat(want, text), "|");
+		buf_printf(&want, "%s|", text);
 	}
 	for (unsigned seen = 3; seen < 10; seen += 3) {
 		RUN_UNTIL(f->pair.loop, server->messages == seen);
@@ -278,7 +278,8 @@ static void a_paused_connection_holds_back_and_loses_nothing(void **state)
 		assert_int_equal(server->messages, seen);
 	}
 	RUN_UNTIL(f->pair.loop, server->messages == 10);
-	assert_string_equal(buf_cstr(&server->said), want);
+	assert_string_equal(buf_cstr(&server->said), buf_cstr(&want));
+	buf_free(&want);
 }
 
 static void a_pause_is_felt_by_the_peer(void **state)
@@ -582,6 +583,12 @@ static void it_may_be_freed_in_every_callback(void **state)
 	connect_raw(f);
 	f->pair.refuse = false;
 	connect_raw(f);
+	f->pair.stop_listening = true;
+	connect_raw(f);
+	assert_null(f->pair.listener);
+	f->pair.server.messages = 0;
+	write_raw(f, "\0\1a", 3);
+	RUN_UNTIL(f->pair.loop, f->pair.server.messages);
 }
 
 static void at_the_bound_accepting_rests(void **state)
@@ -657,7 +664,7 @@ static void a_stale_unix_socket_is_replaced(void **state)
 	struct sockaddr_un path = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	strcpy(path.sun_path, f->path);
+	snprintf(path.sun_path, sizeof path.sun_path, "%s", f->path);
 	assert_int_equal(bind(fd, (struct sockaddr *)&path, sizeof path), 0);
 	close(fd);
 	pair_listen(&f->pair, f->address, NULL, NULL);
