@@ -11,10 +11,10 @@ static int check_header(struct bytes in, size_t *length, struct error *err)
 	struct reader r = reader_of(in);
 	uint8_t version = reader_u8(&r);
 
-	if (version != FRAME_VERSION)
-		return error_set(err, "frame: version %u, only %u is spoken here", version, FRAME_VERSION);
 	reader_u8(&r);
 	*length = reader_u32(&r);
+	if (version != FRAME_VERSION)
+		return error_set(err, "frame: version %u, only %u is spoken here", version, FRAME_VERSION);
 	if (*length < FRAME_HEADER || *length > FRAME_MAX)
 		return error_set(err, "frame: length %zu, it must be %u to %u", *length, FRAME_HEADER, FRAME_MAX);
 	return 0;

@@ -197,12 +197,12 @@ int im_peek(struct bytes raw, enum im_type *type, uint32_t *sequence, struct err
 	struct reader r = reader_of(raw);
 	uint8_t code = reader_u8(&r);
 
+	*type = (enum im_type)code;
 	*sequence = reader_u32(&r);
 	if (!reader_ok(&r))
 		return error_set(err, "IM message: %zu bytes are no header of %d", raw.len, IM_HEADER);
 	if (!wire_find(im_messages, code))
 		return error_set(err, "IM message: unknown type %u", code);
-	*type = (enum im_type)code;
 	return 0;
 }
 

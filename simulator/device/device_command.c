@@ -140,7 +140,7 @@ static void on_event(void *ctx, const struct device_event *event)
 /* The key files: the one, or the first count of the folder. The list ends with NULL; NULL with a sentence if it is too short. */
 static char **key_files(const struct options *o, struct error *err)
 {
-	char **paths = memory_new((o->count + 2) * sizeof *paths);
+	char **paths = memory_new((o->count + 2) * sizeof(char *));
 	char *pattern;
 	glob_t found;
 
@@ -170,7 +170,7 @@ static void run_devices(const struct options *o, struct unit *units, size_t coun
 {
 	static const struct device_callbacks callbacks = { .event = on_event };
 	struct device_printer printer = { .out = stdout, .json = o->json, .verbose = o->verbose, .many = count > 1 };
-	struct device **devices = memory_new(count * sizeof *devices);
+	struct device **devices = memory_new(count * sizeof(struct device *));
 	struct loop *loop = loop_new();
 	struct channel *channel = channel_new();
 	struct device_shell *shell = NULL;

@@ -326,10 +326,10 @@ void device_print_session(const struct device_printer *p, const struct device *d
 void device_print_error(const struct device_printer *p, const struct device *d, const char *sentence)
 {
 	struct buf words = { 0 };
-	json_t *line;
 
 	if (p->json) {
-		line = json_answer(d, "error");
+		json_t *line = json_answer(d, "error");
+
 		json_object_set_new(line, "text", json_of(bytes_str(sentence)));
 		write_json(p, line);
 		return;

@@ -122,8 +122,10 @@ static void check(const char *page, const char *name, struct buf *table, bool wr
 	text = read_page(path);
 	from = strstr(text, begin);
 	to = strstr(text, end);
-	if (!from || !to || to < from)
+	if (!from || !to || to < from) {
 		fail_msg("%s: no place marked for the table \"%s\"", path, name);
+		return;
+	}
 	from += strlen(begin);
 	if ((size_t)(to - from) != table->len || memcmp(from, table->data, table->len) != 0) {
 		if (!write)
