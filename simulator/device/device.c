@@ -328,7 +328,7 @@ uint32_t device_session(const struct device *d)
 	return d->session;
 }
 
-uint32_t device_pin(const struct device *d)
+uint32_t device_own_pin(const struct device *d)
 {
 	return d->settings.identity->pin;
 }

@@ -84,7 +84,7 @@ void device_silent(struct device *d, bool on);       /* the link stays, status m
 
 enum device_state device_state(const struct device *d);
 uint32_t device_session(const struct device *d);     /* 0: none */
-uint32_t device_pin(const struct device *d);
+uint32_t device_own_pin(const struct device *d);
 const struct device_contacts *device_contacts(const struct device *d);
 bool device_is_linked(const struct device *d);
 bool device_is_settled(const struct device *d);      /* waits for no answer */

@@ -16,7 +16,7 @@ static void decline_session(struct device *d, uint32_t number)
 	buf_clear(&d->scratch);
 	im_encode(&im_logout_msg, 1, &session, &d->scratch);
 	if (device_link_send(d->link, buf_bytes(&d->scratch), false, &message_id, &sizes, NULL))
-		log_info("session left behind device=%s session=%u", pin_text(device_pin(d)), number);
+		log_info("session left behind device=%s session=%u", pin_text(device_own_pin(d)), number);
 }
 
 static void take_login_ok(struct device *d, const void *message, const struct incoming *in)
@@ -138,7 +138,7 @@ void device_take(struct device *d, struct bytes clear, uint32_t message_id, cons
 	struct error err;
 
 	if (im_peek(clear, &type, &in.sequence, &err)) {
-		log_warning("message refused device=%s: %s", pin_text(device_pin(d)), err.text);
+		log_warning("message refused device=%s: %s", pin_text(device_own_pin(d)), err.text);
 		return;
 	}
 	for (size_t i = 0; i < sizeof handlers / sizeof handlers[0]; i++) {
@@ -146,7 +146,7 @@ void device_take(struct device *d, struct bytes clear, uint32_t message_id, cons
 			h = &handlers[i];
 	}
 	if (!h || im_decode(h->msg, clear, &any, &err)) {
-		log_warning("message refused device=%s: %s", pin_text(device_pin(d)), h ? err.text : "only devices say that");
+		log_warning("message refused device=%s: %s", pin_text(device_own_pin(d)), h ? err.text : "only devices say that");
 		return;
 	}
 	if (is_new(d, h, &any, in.sequence))

@@ -273,7 +273,7 @@ void device_print_event(const struct device_printer *p, const struct device_even
 
 static json_t *json_answer(const struct device *d, const char *event)
 {
-	return json_pack("{s:s, s:I, s:s}", "event", event, "at_us", (json_int_t)loop_real_us(), "pin", pin_text(device_pin(d)));
+	return json_pack("{s:s, s:I, s:s}", "event", event, "at_us", (json_int_t)loop_real_us(), "pin", pin_text(device_own_pin(d)));
 }
 
 void device_print_contacts(const struct device_printer *p, const struct device *d)
@@ -297,7 +297,7 @@ void device_print_contacts(const struct device_printer *p, const struct device *
 		return;
 	}
 	json_decref(line);
-	write_words(p, device_pin(d), &words);
+	write_words(p, device_own_pin(d), &words);
 }
 
 void device_print_session(const struct device_printer *p, const struct device *d)
@@ -311,7 +311,7 @@ void device_print_session(const struct device_printer *p, const struct device *d
 		buf_printf(&words, "%s, session %u, %s%s, %zu messages not acknowledged, %" PRIu64 " sent, %" PRIu64 " received",
 			device_state_name(device_state(d)), device_session(d), device_is_linked(d) ? "linked to " : "no link",
 			device_peer(d), device_unacknowledged(d), counts.messages_out, counts.messages_in);
-		write_words(p, device_pin(d), &words);
+		write_words(p, device_own_pin(d), &words);
 		return;
 	}
 	line = json_answer(d, "session");
@@ -335,5 +335,5 @@ void device_print_error(const struct device_printer *p, const struct device *d, 
 		return;
 	}
 	buf_printf(&words, "%s", sentence);
-	write_words(p, device_pin(d), &words);
+	write_words(p, device_own_pin(d), &words);
 }

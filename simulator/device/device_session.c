@@ -97,7 +97,7 @@ void device_send_letter(struct device *d, struct device_letter *letter)
 	if (device_link_send(d->link, buf_bytes(&letter->raw), false, &letter->message_id, &sizes, &err)) {
 		letter->message_id = 0;
 		if (device_link_can_send(d->link))
-			log_warning("message not sent device=%s seq=%u: %s", pin_text(device_pin(d)), letter->sequence, err.text);
+			log_warning("message not sent device=%s seq=%u: %s", pin_text(device_own_pin(d)), letter->sequence, err.text);
 		return;
 	}
 	letter->sent_ms = loop_now_ms(d->loop);

@@ -213,7 +213,7 @@ static int understand(struct device_shell *s, struct bytes line, struct order *o
 
 		if (pin_parse(bytes_slice(word, 1, word.len), &pin))
 			return error_set(err, "%s is no PIN of 8 hex digits", log_value(word));
-		while (order->from < s->count && device_pin(s->devices[order->from]) != pin)
+		while (order->from < s->count && device_own_pin(s->devices[order->from]) != pin)
 			order->from++;
 		if (order->from == s->count)
 			return error_set(err, "there is no device %s here", pin_text(pin));
