@@ -12,7 +12,7 @@
 
 /* How many verbs share a transaction at most: bounds how long the first of them waits for the last. */
 enum { BATCH_MAX = 512 };
-enum { RETRY_FIRST_US = 200, RETRY_MAX_US = 10000 };
+enum { RETRY_FIRST_US = 200, RETRY_MAX_US = 1000 };
 
 struct db {
 	struct loop *loop;
