@@ -32,12 +32,18 @@ static const struct setting collab_rows[] = {
 	ROW("environment", SETTING_TEXT, collab_environment, "groupwise"),
 	{ .key = NULL },
 };
+static const struct setting groupwise_rows[] = {
+	ROW("listen", SETTING_ADDRESS, groupwise_listen, "127.0.0.1:8300"),
+	ROW("world", SETTING_PATH, groupwise_world, "world.xml"),
+	{ .key = NULL },
+};
 
 static const struct {
 	const char *section;
 	const struct setting *rows;
 } sections[] = {
 	{ "common", common_rows }, { "router", router_rows }, { "dispatcher", dispatcher_rows }, { "collab", collab_rows },
+	{ "groupwise", groupwise_rows },
 };
 
 int place_open(struct place *place, const char *dir, const char *config, struct error *err)

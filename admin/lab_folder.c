@@ -1,0 +1,304 @@
+#include "admin/lab_folder.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "admin/device_key.h"
+#include "base/io/tls.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "db/config.h"
+#include "protocol/packet.h"
+#include "protocol/srp.h"
+
+const struct lab_user lab_users[] = {
+	{ "alice", "alice-secret", "Alice Archer", 0x2100000a },
+	{ "bob", "bob-secret", "Bob Baker", 0x2100000b },
+	{ "carol", "carol-secret", "Carol Carter", 0x2100000c },
+	{ "dave", "dave-secret", "Dave Draper", 0x2100000d },
+	{ NULL, NULL, NULL, 0 },
+};
+
+static const char environment_name[] = "groupwise";
+
+struct folder {
+	const char *dir;
+	struct loop *loop;
+	struct db *db;
+	enum db_status status;
+	uint8_t srp_key[SRP_KEY_SIZE];
+	json_t *device_key;
+};
+
+static bool is_there(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+static int make_folder(const char *dir, const char *name, struct error *err)
+{
+	char *path = memory_printf("%s%s%s", dir, name ? "/" : "", name ? name : "");
+	int rc = 0;
+
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		rc = error_set(err, "the folder %s cannot be made: %s", path, strerror(errno));
+	free(path);
+	return rc;
+}
+
+/* --- files ------------------------------------------------------------------------------------------------------------- */
+
+static void settings_text(const struct lab_ports *ports, struct buf *out)
+{
+	buf_printf(out,
+		"# A lab, made by `bramble lab up`; yours to change. `bramble-router -T`, `bramble-dispatcher -T` and `bramble-collab -T`\n"
+		"# print every setting with its meaning. Relative paths are meant from this folder.\n\n"
+		"[common]\n"
+		"run_dir = run\n"
+		"log_level = info\n"
+		"database = bramble.db\n"
+		"install_key = install.key\n\n"
+		"[router]\n"
+		"listen = 127.0.0.1:%u\n"
+		"identities = srp.keys\n"
+		"state = router.state\n\n"
+		"[dispatcher]\n"
+		"routers = 127.0.0.1:%u\n"
+		"listen = 127.0.0.1:%u\n"
+		"server = " LAB_SERVER "\n\n"
+		"[collab]\n"
+		"dispatcher = 127.0.0.1:%u\n"
+		"environment = %s\n"
+		"instance = collab-1\n"
+		"trust = ca\n"
+		"trust_ca = groupwise.crt\n\n"
+		"# Read by `bramble lab up`, which gives it to `bramble-sim groupwise` as options.\n"
+		"[groupwise]\n"
+		"listen = 127.0.0.1:%u\n"
+		"world = world.xml\n",
+		ports->router, ports->router, ports->dispatcher, ports->dispatcher, environment_name, ports->groupwise);
+}
+
+static void world_text(struct buf *out)
+{
+	buf_text(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+		"<!-- The people of the simulated IM servers. A seed: what changes at run time is not written back. -->\n"
+		"<world domain=\"corp.test\" netbios=\"CORP\">\n");
+	for (const struct lab_user *user = lab_users; user->name; user++) {
+		buf_printf(out, "\t<user id=\"%s\" password=\"%s\" name=\"%s\">\n\t\t<folder name=\"Friends\">\n", user->name,
+			user->password, user->full_name);
+		for (const struct lab_user *other = lab_users; other->name; other++) {
+			if (other != user)
+				buf_printf(out, "\t\t\t<contact user=\"%s\"/>\n", other->name);
+		}
+		buf_text(out, "\t\t</folder>\n\t</user>\n");
+	}
+	buf_text(out, "</world>\n");
+}
+
+static int write_if_missing(const char *dir, const char *name, const struct buf *content, unsigned mode, struct error *err)
+{
+	char *path = memory_printf("%s/%s", dir, name);
+	int rc = is_there(path) ? 0 : file_write(path, buf_bytes(content), mode, err);
+
+	free(path);
+	return rc;
+}
+
+static int make_certificate(const char *dir, struct error *err)
+{
+	char *certificate = memory_printf("%s/groupwise.crt", dir);
+	char *key = memory_printf("%s/groupwise.key", dir);
+	int rc = 0;
+
+	if (!is_there(certificate) || !is_there(key))
+		rc = tls_make_self_signed(certificate, key, "localhost 127.0.0.1 ::1", false, err);
+	free(certificate);
+	free(key);
+	return rc;
+}
+
+static int make_files(struct folder *f, const struct lab_ports *ports, struct error *err)
+{
+	struct buf settings = { 0 }, world = { 0 }, identities = { 0 };
+	int rc = 0;
+
+	settings_text(ports, &settings);
+	world_text(&world);
+	buf_text(&identities, "# The Router's: SRP identifier and authentication key.\n" LAB_SRP_ID " ");
+	buf_hex(&identities, bytes_of(f->srp_key, sizeof f->srp_key));
+	buf_text(&identities, "\n");
+	if (write_if_missing(f->dir, "world.xml", &world, 0600, err) != 0 ||
+	    write_if_missing(f->dir, "srp.keys", &identities, 0600, err) != 0 || make_certificate(f->dir, err) != 0 ||
+	    write_if_missing(f->dir, "bramble.ini", &settings, 0644, err) != 0)
+		rc = -1;
+	buf_wipe(&settings);
+	buf_wipe(&world);
+	buf_wipe(&identities);
+	return rc;
+}
+
+/* --- database ---------------------------------------------------------------------------------------------------------- */
+
+static void on_done(void *ctx, enum db_status status)
+{
+	struct folder *f = ctx;
+
+	f->status = status;
+}
+
+static void on_server(void *ctx, enum db_status status, const struct db_server *servers, size_t count)
+{
+	struct folder *f = ctx;
+
+	f->status = status;
+	if (status == DB_OK && count == 1 && servers[0].srp_key.len == sizeof f->srp_key)
+		memcpy(f->srp_key, servers[0].srp_key.data, sizeof f->srp_key);
+}
+
+static void on_device(void *ctx, enum db_status status, const struct db_device *device)
+{
+	struct folder *f = ctx;
+
+	f->status = status;
+	if (status == DB_OK)
+		f->device_key = device_key_json(device, LAB_SRP_ID);
+}
+
+/* Waits for the verb; a row that is there already is as good as a new one. */
+static int wait_done(struct folder *f, const char *what, struct error *err)
+{
+	db_wait(f->db);
+	if (f->status == DB_OK || f->status == DB_EXISTS)
+		return 0;
+	return error_set(err, "the lab's database: %s: %s (%s)", what, db_status_text(f->status), db_last_error(f->db));
+}
+
+static int make_server(struct folder *f, struct error *err)
+{
+	struct db_server server = { .name = LAB_SERVER, .srp_id = LAB_SRP_ID, .srp_key = bytes_of(f->srp_key, sizeof f->srp_key) };
+
+	secret_new(f->srp_key, sizeof f->srp_key);
+	db_server_add(f->db, &server, on_done, f);
+	if (wait_done(f, "server", err) != 0)
+		return -1;
+	db_server_get(f->db, LAB_SERVER, on_server, f);
+	return wait_done(f, "server", err);
+}
+
+static int make_environment(struct folder *f, unsigned port, struct error *err)
+{
+	struct db_environment environment = { .name = environment_name, .type = DB_GROUPWISE, .host = "127.0.0.1",
+		.port = (uint16_t)port, .transport = "tls" };
+
+	db_environment_add(f->db, &environment, on_done, f);
+	return wait_done(f, "environment", err);
+}
+
+static int make_device(struct folder *f, const struct lab_user *who, struct error *err)
+{
+	char *path = memory_printf("%s/devices/%s.json", f->dir, pin_text(who->pin));
+	uint8_t secret[DB_KEY_SECRET_SIZE];
+	int rc;
+
+	secret_new(secret, sizeof secret);
+	db_device_add(f->db, who->name, who->pin, bytes_of(secret, sizeof secret), PACKET_SUITES_DOCUMENTED, on_done, f);
+	rc = wait_done(f, who->name, err);
+	explicit_bzero(secret, sizeof secret);
+	if (rc == 0 && !is_there(path)) {
+		db_device_keys(f->db, who->pin, on_device, f);
+		rc = wait_done(f, who->name, err);
+		if (rc == 0 && f->device_key)
+			rc = device_key_write(path, f->device_key, err);
+		json_decref(f->device_key);
+		f->device_key = NULL;
+	}
+	free(path);
+	return rc;
+}
+
+static int make_people(struct folder *f, struct error *err)
+{
+	for (const struct lab_user *who = lab_users; who->name; who++) {
+		char mail[64];
+		struct db_user user = { .server = LAB_SERVER, .name = who->name, .mail = mail, .permitted = true };
+
+		snprintf(mail, sizeof mail, "%s@corp.test", who->name);
+		db_user_add(f->db, &user, on_done, f);
+		if (wait_done(f, who->name, err) != 0)
+			return -1;
+		if (make_device(f, who, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int open_database(struct folder *f, const char *database, const char *key, int *status, struct error *err)
+{
+	f->loop = loop_new();
+	f->db = db_open(f->loop, database, key, DB_CREATE, true, err);
+	if (f->db)
+		return 0;
+	*status = EXIT_DATABASE;
+	return -1;
+}
+
+static void close_database(struct folder *f)
+{
+	if (f->db)
+		db_close(&f->db);
+	loop_free(&f->loop);
+	explicit_bzero(f->srp_key, sizeof f->srp_key);
+}
+
+int lab_folder_make(const char *dir, const struct lab_ports *fresh_ports, int *status, struct error *err)
+{
+	struct folder f = { .dir = dir };
+	char *settings = memory_printf("%s/bramble.ini", dir);
+	char *database = memory_printf("%s/bramble.db", dir);
+	char *key = memory_printf("%s/install.key", dir);
+	int rc = -1;
+
+	*status = EXIT_CONFIG;
+	if (make_folder(dir, NULL, err) != 0 || make_folder(dir, "devices", err) != 0 || make_folder(dir, "run", err) != 0 ||
+	    make_folder(dir, "log", err) != 0)
+		goto out;
+	/* The settings are written last: where they are, all of it is. */
+	if (is_there(settings)) {
+		rc = 0;
+		goto out;
+	}
+	if (open_database(&f, database, key, status, err) != 0)
+		goto close;
+	if (make_server(&f, err) != 0 || make_environment(&f, fresh_ports->groupwise, err) != 0 || make_people(&f, err) != 0)
+		*status = EXIT_DATABASE;
+	else
+		rc = make_files(&f, fresh_ports, err);
+close:
+	close_database(&f);
+out:
+	free(settings);
+	free(database);
+	free(key);
+	return rc;
+}
+
+int lab_folder_point(const struct place *place, const char *host, unsigned port, int *status, struct error *err)
+{
+	struct folder f = { .dir = NULL };
+	const struct db_environment environment = { .name = place->collab_environment, .host = host, .port = (uint16_t)port };
+	int rc = open_database(&f, place->database, place->install_key, status, err);
+
+	if (rc == 0) {
+		db_environment_set(f.db, &environment, DB_ENV_HOST | DB_ENV_PORT, on_done, &f);
+		rc = wait_done(&f, place->collab_environment, err);
+		if (rc != 0)
+			*status = EXIT_DATABASE;
+	}
+	close_database(&f);
+	return rc;
+}
