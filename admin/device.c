@@ -137,7 +137,7 @@ struct export {
 	struct store store;
 	uint32_t pin;
 	char *server, *srp_id;
-	json_t *key;
+	struct device_identity identity;
 };
 
 static void find_server(void *ctx, enum db_status status, const struct db_user *users, size_t count)
@@ -166,7 +166,7 @@ static void make_key(void *ctx, enum db_status status, const struct db_device *d
 
 	e->store.status = status;
 	if (status == DB_OK)
-		e->key = device_key_json(device, e->srp_id);
+		device_key_identity(device, e->srp_id, &e->identity);
 }
 
 static int gather_key(struct export *e, const char *pin)
@@ -206,12 +206,16 @@ static int export_key(int argc, char **argv)
 	if (status == 0)
 		status = gather_key(&e, args[0]);
 	if (status == 0 && args[1] && strcmp(args[1], "-") != 0) {
-		if (device_key_write(args[1], e.key, &err) != 0)
+		if (device_key_write(args[1], &e.identity, &err) != 0)
 			status = command_fail(EXIT_REFUSED, "%s", err.text);
 	} else if (status == 0) {
-		table_json(e.key);
+		struct buf text = { 0 };
+
+		device_keys_text(&e.identity, &text);
+		fputs(buf_cstr(&text), stdout);
+		buf_wipe(&text);
 	}
-	json_decref(e.key);
+	device_identity_free(&e.identity);
 	free(e.server);
 	free(e.srp_id);
 	store_close(&e.store);

@@ -8,11 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/control.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "protocol/packet.h"
-#include "protocol/srp.h"
 
 static const enum packet_suite suite_order[] = { PACKET_AES256_GCM, PACKET_AES256_CBC, PACKET_3DES_CBC };
 
@@ -51,32 +49,22 @@ int suites_parse(const char *text, unsigned *suites, struct error *err)
 	return rc;
 }
 
-json_t *device_key_json(const struct db_device *device, const char *srp_id)
+void device_key_identity(const struct db_device *device, const char *srp_id, struct device_identity *out)
 {
-	json_t *out = json_object(), *keys = json_array();
-	uint32_t send = 0, receive = 0;
+	memset(out, 0, sizeof *out);
+	out->pin = device->pin;
+	snprintf(out->srp_id, sizeof out->srp_id, "%s", srp_id);
+	for (size_t i = 0; i < device->key_count && i < CHANNEL_KEYS; i++) {
+		const struct db_device_key *from = &device->keys[i];
+		struct channel_key *to = &out->peer.keys[i];
 
-	for (size_t i = 0; i < device->key_count; i++) {
-		const struct db_device_key *key = &device->keys[i];
-		struct buf hex = { 0 };
-		json_t *row = json_object();
-
-		buf_hex(&hex, bytes_of(key->secret, sizeof key->secret));
-		json_object_set_new(row, "serial", json_integer(key->serial));
-		json_object_set_new(row, "state", json_string(db_key_state_name(key->state)));
-		json_object_set_new(row, "secret", json_string(buf_cstr(&hex)));
-		json_object_set_new(row, "suites", suites_json(key->suites));
-		json_array_append_new(keys, row);
-		buf_wipe(&hex);
-		send = key->receive_ceiling > send ? key->receive_ceiling : send;
-		receive = key->send_ceiling > receive ? key->send_ceiling : receive;
+		to->serial = from->serial;
+		to->state = (enum channel_key_state)from->state;
+		to->key.suites = from->suites;
+		memcpy(to->key.secret, from->secret, sizeof to->key.secret);
+		out->send_ceiling = from->receive_ceiling > out->send_ceiling ? from->receive_ceiling : out->send_ceiling;
+		out->receive_ceiling = from->send_ceiling > out->receive_ceiling ? from->send_ceiling : out->receive_ceiling;
 	}
-	json_object_set_new(out, "pin", json_string(pin_text(device->pin)));
-	json_object_set_new(out, "srp_id", control_json_text(srp_id));
-	json_object_set_new(out, "keys", keys);
-	json_object_set_new(out, "send_ceiling", json_integer(send));
-	json_object_set_new(out, "receive_ceiling", json_integer(receive));
-	return out;
 }
 
 int file_write(const char *path, struct bytes content, unsigned mode, struct error *err)
@@ -102,31 +90,16 @@ int file_write(const char *path, struct bytes content, unsigned mode, struct err
 	return rc;
 }
 
-static void keep_higher(json_t *key, const json_t *old, const char *name)
+int device_key_write(const char *path, struct device_identity *identity, struct error *err)
 {
-	json_int_t before = json_integer_value(json_object_get(old, name));
+	struct device_identity old;
 
-	if (before > json_integer_value(json_object_get(key, name)))
-		json_object_set_new(key, name, json_integer(before));
-}
-
-int device_key_write(const char *path, json_t *key, struct error *err)
-{
-	json_t *old = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
-	char *text;
-	struct buf line = { 0 };
-	int rc;
-
-	if (old && json_equal(json_object_get(old, "pin"), json_object_get(key, "pin"))) {
-		keep_higher(key, old, "send_ceiling");
-		keep_higher(key, old, "receive_ceiling");
+	if (device_keys_load(path, &old, NULL) == 0 && old.pin == identity->pin) {
+		if (old.send_ceiling > identity->send_ceiling)
+			identity->send_ceiling = old.send_ceiling;
+		if (old.receive_ceiling > identity->receive_ceiling)
+			identity->receive_ceiling = old.receive_ceiling;
+		device_identity_free(&old);
 	}
-	json_decref(old);
-	text = json_dumps(key, JSON_INDENT(2));
-	buf_text(&line, text);
-	buf_text(&line, "\n");
-	memory_wipe_str(&text);
-	rc = file_write(path, buf_bytes(&line), 0600, err);
-	buf_wipe(&line);
-	return rc;
+	return device_keys_store(path, identity, err);
 }

@@ -6,13 +6,14 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "db/keys.h"
+#include "protocol/device_keys.h"
 
-/* The key file of a simulated device, as `bramble-sim device --key-file` reads it and `bramble device export` writes it.
- * What the Dispatcher's side has sent is what the device has received: the ceilings are turned round. */
-json_t *device_key_json(const struct db_device *device, const char *srp_id);
+/* The device's side of what the database keeps of it, for its key file. What the Dispatcher's side has sent is what the device
+ * has received: the ceilings are turned round. */
+void device_key_identity(const struct db_device *device, const char *srp_id, struct device_identity *out);
 
-/* Writes it in one step with mode 0600. A file that is there already keeps its ceilings where they are higher. */
-int device_key_write(const char *path, json_t *key, struct error *err);
+/* Writes the key file. One that is there already keeps its ceilings where they are higher, and identity gets them. */
+int device_key_write(const char *path, struct device_identity *identity, struct error *err);
 
 /* Suites of a key, for people: "aes256-cbc,3des-cbc" and back. */
 json_t *suites_json(unsigned suites);

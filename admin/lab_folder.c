@@ -31,7 +31,8 @@ struct folder {
 	struct db *db;
 	enum db_status status;
 	uint8_t srp_key[SRP_KEY_SIZE];
-	json_t *device_key;
+	struct device_identity identity;
+	bool has_identity;
 };
 
 static bool is_there(const char *path)
@@ -165,8 +166,9 @@ static void on_device(void *ctx, enum db_status status, const struct db_device *
 	struct folder *f = ctx;
 
 	f->status = status;
+	f->has_identity = status == DB_OK;
 	if (status == DB_OK)
-		f->device_key = device_key_json(device, LAB_SRP_ID);
+		device_key_identity(device, LAB_SRP_ID, &f->identity);
 }
 
 /* Waits for the verb; a row that is there already is as good as a new one. */
@@ -212,10 +214,10 @@ static int make_device(struct folder *f, const struct lab_user *who, struct erro
 	if (rc == 0 && !is_there(path)) {
 		db_device_keys(f->db, who->pin, on_device, f);
 		rc = wait_done(f, who->name, err);
-		if (rc == 0 && f->device_key)
-			rc = device_key_write(path, f->device_key, err);
-		json_decref(f->device_key);
-		f->device_key = NULL;
+		if (rc == 0 && f->has_identity)
+			rc = device_key_write(path, &f->identity, err);
+		device_identity_free(&f->identity);
+		f->has_identity = false;
 	}
 	free(path);
 	return rc;

@@ -2,7 +2,7 @@
 #define BRAMBLE_SIMULATOR_DEVICE_LINK_H
 
 #include "base/io/loop.h"
-#include "simulator/device/device_keys.h"
+#include "protocol/device_keys.h"
 
 /* A device's wireless link: dials the Router, registers the PIN, seals and opens messages, counts their ids, and dials again
  * when the link is lost. What it carries is the IM client's business (device.h).

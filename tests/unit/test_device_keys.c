@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
-#include "simulator/device/device_keys.h"
+#include "protocol/device_keys.h"
 
 #define SECRET "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 #define KEY(state) "{\"serial\":3,\"state\":\"" state "\",\"secret\":\"" SECRET "\",\"suites\":[\"aes256-cbc\",\"3des-cbc\"]}"

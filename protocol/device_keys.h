@@ -1,11 +1,11 @@
-#ifndef BRAMBLE_SIMULATOR_DEVICE_KEYS_H
-#define BRAMBLE_SIMULATOR_DEVICE_KEYS_H
+#ifndef BRAMBLE_PROTOCOL_DEVICE_KEYS_H
+#define BRAMBLE_PROTOCOL_DEVICE_KEYS_H
 
 #include "base/error.h"
 #include "protocol/channel.h"
 #include "protocol/srp.h"
 
-/* Who a simulated device is: its PIN, the service it belongs to, its transport keys, and how far it has counted. */
+/* Who a device is: its PIN, the service it belongs to, its transport keys, and how far it has counted. */
 struct device_identity {
 	uint32_t pin;
 	char srp_id[SRP_ID_MAX + 1];
@@ -21,6 +21,9 @@ struct device_identity {
  *
  * -1 with a sentence that names the file and the member. */
 int device_keys_load(const char *path, struct device_identity *out, struct error *err);
+
+/* The same as text, one line. */
+void device_keys_text(const struct device_identity *identity, struct buf *out);
 
 /* Writes it anew in one step: after a crash the file is the old one or the new one. */
 int device_keys_store(const char *path, const struct device_identity *identity, struct error *err);

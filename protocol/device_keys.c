@@ -1,4 +1,4 @@
-#include "simulator/device/device_keys.h"
+#include "protocol/device_keys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -188,7 +188,7 @@ static void write_key(const struct channel_key *key, struct buf *out)
 	buf_text(out, "]}");
 }
 
-static void write_identity(const struct device_identity *identity, struct buf *out)
+void device_keys_text(const struct device_identity *identity, struct buf *out)
 {
 	bool first = true;
 
@@ -237,7 +237,7 @@ int device_keys_store(const char *path, const struct device_identity *identity, 
 	struct buf text = { 0 };
 	int fd, status = -1;
 
-	write_identity(identity, &text);
+	device_keys_text(identity, &text);
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		error_set(err, "key file %s: %s", fresh, strerror(errno));
