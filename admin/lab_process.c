@@ -196,50 +196,35 @@ void lab_process_why(const struct lab_process *process, int *status, struct erro
 	buf_free(&line);
 }
 
-static bool all_ended(struct lab_process *processes, size_t count)
+/* Waits until it is gone or the time is over. */
+static bool wait_gone(struct lab_process *process, uint64_t until_us)
 {
-	bool all = true;
-
-	for (size_t i = 0; i < count; i++)
-		all = lab_process_ended(&processes[i]) && all;
-	return all;
-}
-
-/* Waits until all are gone or the time is over. */
-static bool wait_gone(struct lab_process *processes, size_t count, int timeout_ms)
-{
-	uint64_t until_us = loop_real_us() + (uint64_t)timeout_ms * 1000;
-
-	while (!all_ended(processes, count)) {
-		struct pollfd fds[16];
-		nfds_t used = 0;
+	while (!lab_process_ended(process)) {
+		struct pollfd fd = { .fd = process->pidfd, .events = POLLIN };
 		uint64_t now = loop_real_us();
 
 		if (now >= until_us)
 			return false;
-		for (size_t i = 0; i < count && used < 16; i++) {
-			if (processes[i].pid)
-				fds[used++] = (struct pollfd){ .fd = processes[i].pidfd, .events = POLLIN };
-		}
-		poll(fds, used, (int)((until_us - now + 999) / 1000));
+		poll(&fd, 1, (int)((until_us - now + 999) / 1000));
 	}
 	return true;
 }
 
 void lab_processes_end(struct lab_process *processes, size_t count, unsigned grace_ms)
 {
-	/* In the order of the pipeline's data, so that sessions are told before what carries them is gone. */
+	uint64_t until_us = loop_real_us() + grace_ms * UINT64_C(1000);
+
+	/* The last started first, each after the one before it: so that devices are told before what carries the words is gone. */
 	for (size_t i = count; i > 0; i--) {
-		if (!lab_process_ended(&processes[i - 1]))
-			kill(processes[i - 1].pid, SIGTERM);
+		struct lab_process *process = &processes[i - 1];
+
+		if (lab_process_ended(process))
+			continue;
+		kill(process->pid, SIGTERM);
+		if (wait_gone(process, until_us))
+			continue;
+		log_warning("%s did not end in time after SIGTERM and is killed", process->name);
+		kill(process->pid, SIGKILL);
+		wait_gone(process, loop_real_us() + 5000000);
 	}
-	if (wait_gone(processes, count, (int)grace_ms))
-		return;
-	for (size_t i = 0; i < count; i++) {
-		if (!lab_process_ended(&processes[i])) {
-			log_warning("%s did not end within %u ms of SIGTERM and is killed", processes[i].name, grace_ms);
-			kill(processes[i].pid, SIGKILL);
-		}
-	}
-	wait_gone(processes, count, 5000);
 }

@@ -41,7 +41,8 @@ bool lab_process_ended(struct lab_process *process);
 /* "router ended with exit status 4: ..." with the last line of its log; status is the one that fits for us. */
 void lab_process_why(const struct lab_process *process, int *status, struct error *err);
 
-/* SIGTERM to all, SIGKILL to those that are there grace_ms later; returns when all are gone. */
+/* Ends all, the last one first: SIGTERM, and SIGKILL for those that are there when grace_ms (for all together) are over.
+ * Returns when all are gone. */
 void lab_processes_end(struct lab_process *processes, size_t count, unsigned grace_ms);
 
 #endif
