@@ -165,6 +165,7 @@ cppcheck:          ## cppcheck without findings (suppressions with reasons in te
 	@mkdir -p build/cppcheck
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --error-exitcode=1 --inline-suppr \
 		--suppressions-list=tests/cppcheck.txt --cppcheck-build-dir=build/cppcheck --library=posix -D_GNU_SOURCE -I. \
+		--include=/usr/include/uthash.h --include=/usr/include/utlist.h \
 		-j$$(nproc) $(FOLDERS)
 
 fuzz: check-deps   ## fuzz every decoder, FUZZ_SECONDS in all
