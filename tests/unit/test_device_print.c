@@ -1,0 +1,144 @@
+/* What a person and what a script reads of each happening. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "simulator/device/device_print.h"
+
+#define COMMON ",\"at_us\":9,\"pin\":\"2100000A\""
+#define SIZES ",\"transaction\":260,\"clear\":100,\"packed\":60,\"sealed\":190,\"fragments\":1,\"suite\":\"aes256-cbc\""
+
+static struct im_contacts contacts = { .count = 1, .contacts = { {
+	.user = { (const uint8_t *)"bob", 3 }, .name = { (const uint8_t *)"Bob", 3 }, .presence = IM_AWAY,
+	.text = { (const uint8_t *)"lunch", 5 },
+} } };
+
+#define TEXT(literal) { (const uint8_t *)(literal), sizeof(literal) - 1 }
+#define WEIGHED .transaction = 260, .sizes = { 100, 60, 190, 1, PACKET_AES256_CBC }
+
+static const struct {
+	const char *name;
+	struct device_event event;
+	const char *words, *verbose, *json;        /* verbose NULL: the same as words */
+} rows[] = {
+	{ "the link is up", { .type = DEVICE_EVENT_LINK_UP, .peer = "127.0.0.1:3101" },
+	  "in coverage: registered with the router at 127.0.0.1:3101\n", NULL,
+	  "{\"event\":\"link-up\"" COMMON ",\"peer\":\"127.0.0.1:3101\"}\n" },
+	{ "the link is down", { .type = DEVICE_EVENT_LINK_DOWN, .text = TEXT("reset") }, "out of coverage: reset\n", NULL,
+	  "{\"event\":\"link-down\"" COMMON ",\"reason\":\"reset\"}\n" },
+	{ "no link was to be had", { .type = DEVICE_EVENT_LINK_REFUSED, .text = TEXT("refused") }, "no link: refused\n", NULL,
+	  "{\"event\":\"link-refused\"" COMMON ",\"reason\":\"refused\"}\n" },
+	{ "coverage", { .type = DEVICE_EVENT_COVERAGE, .code = 1 }, "coverage on\n", NULL,
+	  "{\"event\":\"coverage\"" COMMON ",\"code\":1}\n" },
+	{ "a login goes out", { .type = DEVICE_EVENT_LOGIN_SENT, .user = TEXT("alice"), .sequence = 3, .peer = "127.0.0.1:1", WEIGHED },
+	  "logging in as alice ...\n", NULL,
+	  "{\"event\":\"login-sent\"" COMMON ",\"user\":\"alice\",\"sequence\":3,\"peer\":\"127.0.0.1:1\"" SIZES "}\n" },
+	{ "logged in", { .type = DEVICE_EVENT_LOGIN_OK, .user = TEXT("alice"), .name = TEXT("Alice"), .session = 5, .elapsed_us = 7 },
+	  "logged in as Alice\n", NULL,
+	  "{\"event\":\"login-ok\"" COMMON ",\"user\":\"alice\",\"display_name\":\"Alice\",\"session\":5,\"elapsed_us\":7}\n" },
+	{ "logged in without a name", { .type = DEVICE_EVENT_LOGIN_OK, .user = TEXT("alice") }, "logged in as alice\n", NULL, NULL },
+	{ "a refused login shows the status text and nothing else",
+	  { .type = DEVICE_EVENT_LOGIN_FAILED, .user = TEXT("alice"), .code = 100, .text = TEXT("Server Busy"), .reason = "it is full" },
+	  "Server Busy\n", "Server Busy\n  it is full\n",
+	  "{\"event\":\"login-failed\"" COMMON ",\"user\":\"alice\",\"status_text\":\"Server Busy\",\"code\":100,"
+	  "\"reason\":\"it is full\",\"elapsed_us\":0}\n" },
+	{ "a message goes out", { .type = DEVICE_EVENT_SENT, .user = TEXT("bob"), .session = 5, .sequence = 2, WEIGHED }, "",
+	  "sent message 2: 100 bytes, 60 compressed, 190 encrypted with aes256-cbc\n",
+	  "{\"event\":\"sent\"" COMMON ",\"to\":\"bob\",\"session\":5,\"sequence\":2" SIZES "}\n" },
+	{ "a message was taken", { .type = DEVICE_EVENT_ACK, .user = TEXT("bob"), .session = 5, .sequence = 2, .reason = "done" }, "",
+	  "message 2 was taken\n",
+	  "{\"event\":\"ack\"" COMMON ",\"to\":\"bob\",\"text\":\"\",\"session\":5,\"sequence\":2,\"code\":0,\"reason\":\"done\","
+	  "\"elapsed_us\":0}\n" },
+	{ "a message was refused", { .type = DEVICE_EVENT_ACK, .user = TEXT("bob"), .code = 410, .reason = "offline", .text = TEXT("53252") },
+	  "not sent to bob: offline (53252)\n", NULL, NULL },
+	{ "a status was refused", { .type = DEVICE_EVENT_ACK, .code = 502, .reason = "the IM server refused" },
+	  "refused: the IM server refused\n", NULL, NULL },
+	{ "somebody says something", { .type = DEVICE_EVENT_MESSAGE, .user = TEXT("bob"), .name = TEXT("Bob"), .text = TEXT("hello") },
+	  "bob: hello\n", NULL,
+	  "{\"event\":\"message\"" COMMON ",\"from\":\"bob\",\"name\":\"Bob\",\"text\":\"hello\",\"session\":0,\"sequence\":0}\n" },
+	{ "two lines, and an attempt to steer the terminal",
+	  { .type = DEVICE_EVENT_MESSAGE, .user = TEXT("bob"), .text = TEXT("a\nb\x1b[2J\x7f") }, "bob: a\n  b?[2J?\n", NULL,
+	  "{\"event\":\"message\"" COMMON ",\"from\":\"bob\",\"name\":\"\",\"text\":\"a\\nb\\u001B[2J\x7f\",\"session\":0,\"sequence\":0}\n" },
+	{ "what is no UTF-8 is still JSON", { .type = DEVICE_EVENT_MESSAGE, .user = TEXT("bob"), .text = TEXT("gr\xfc\xdf") },
+	  "bob: gr\xfc\xdf\n", NULL,
+	  "{\"event\":\"message\"" COMMON ",\"from\":\"bob\",\"name\":\"\",\"text\":\"gr??\",\"session\":0,\"sequence\":0}\n" },
+	{ "somebody goes away", { .type = DEVICE_EVENT_PRESENCE, .user = TEXT("bob"), .code = IM_AWAY, .text = TEXT("lunch") },
+	  "* bob is away (lunch)\n", NULL,
+	  "{\"event\":\"presence\"" COMMON ",\"user\":\"bob\",\"text\":\"lunch\",\"session\":0,\"sequence\":0,\"presence\":\"away\"}\n" },
+	{ "contacts", { .type = DEVICE_EVENT_CONTACTS, .contacts = &contacts }, "contacts:\n  bob (Bob): away (lunch)\n", NULL,
+	  "{\"event\":\"contacts\"" COMMON ",\"session\":0,\"sequence\":0,\"contacts\":[{\"user\":\"bob\",\"name\":\"Bob\",\"folder\":\"\","
+	  "\"presence\":\"away\",\"text\":\"lunch\"}],\"more\":false}\n" },
+	{ "waiting", { .type = DEVICE_EVENT_WAITING, .session = 5 }, "waiting for coverage\n", NULL,
+	  "{\"event\":\"waiting\"" COMMON ",\"session\":5}\n" },
+	{ "resumed", { .type = DEVICE_EVENT_RESUMED, .session = 5 }, "going on with the session\n", NULL,
+	  "{\"event\":\"resumed\"" COMMON ",\"session\":5}\n" },
+	{ "a status message", { .type = DEVICE_EVENT_STATUS_SENT, .session = 5, .sequence = 4 }, "", "sent a status message\n",
+	  "{\"event\":\"status-sent\"" COMMON ",\"session\":5,\"sequence\":4}\n" },
+	{ "logged out by the service",
+	  { .type = DEVICE_EVENT_FORCED_LOGOUT, .session = 5, .code = 2, .reason = "evicted-coverage", .text = TEXT("bye") },
+	  "logged out by the service: evicted-coverage (bye)\n", NULL,
+	  "{\"event\":\"forced-logout\"" COMMON ",\"text\":\"bye\",\"session\":5,\"code\":2,\"reason\":\"evicted-coverage\"}\n" },
+	{ "logged out", { .type = DEVICE_EVENT_LOGGED_OUT, .session = 5 }, "logged out\n", NULL,
+	  "{\"event\":\"logged-out\"" COMMON ",\"session\":5}\n" },
+	{ "a message came back", { .type = DEVICE_EVENT_RETURNED, .code = 4, .text = TEXT("no service"), .transaction = 260 },
+	  "a message came back: no service\n", NULL,
+	  "{\"event\":\"returned\"" COMMON ",\"reason\":\"no service\",\"code\":4,\"transaction\":260}\n" },
+};
+
+static void prints(const struct device_printer *how, const struct device_event *event, const char *want)
+{
+	struct device_printer printer = *how;
+	char *text = NULL;
+	size_t size = 0;
+
+	printer.out = open_memstream(&text, &size);
+	assert_non_null(printer.out);
+	device_print_event(&printer, event);
+	fclose(printer.out);
+	assert_string_equal(text, want);
+	free(text);
+}
+
+static void a_line_per_happening(void **state)
+{
+	bool seen[DEVICE_EVENT_COUNT] = { false };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct device_event event = rows[i].event;
+
+		print_message("    %s\n", rows[i].name);
+		event.at_us = 9;
+		event.pin = 0x2100000A;
+		prints(&(struct device_printer){ .verbose = false }, &event, rows[i].words);
+		prints(&(struct device_printer){ .verbose = true }, &event, rows[i].verbose ? rows[i].verbose : rows[i].words);
+		if (rows[i].json)
+			prints(&(struct device_printer){ .json = true }, &event, rows[i].json);
+		seen[event.type] = true;
+	}
+	for (size_t i = 0; i < DEVICE_EVENT_COUNT; i++)
+		assert_true(seen[i]);
+}
+
+static void with_several_devices_each_line_says_whose_it_is(void **state)
+{
+	struct device_event event = { .type = DEVICE_EVENT_LOGGED_OUT, .pin = 0x2100000B };
+
+	(void)state;
+	prints(&(struct device_printer){ .many = true }, &event, "2100000B logged out\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_line_per_happening),
+		cmocka_unit_test(with_several_devices_each_line_says_whose_it_is),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
