@@ -405,7 +405,7 @@ static size_t receive(struct connection *c, uint8_t *into)
 		c->bytes_in += (size_t)len;
 		return (size_t)len;
 	}
-	if (len == 0)
+	if (len == 0 || (c->said_goodbye && errno != EAGAIN && errno != EINTR))
 		peer_is_gone(c);
 	else if (errno != EAGAIN && errno != EINTR)
 		connection_end(c, CONNECTION_FAILED, "reading from %s: %s", connection_peer(c), strerror(errno));

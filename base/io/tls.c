@@ -157,7 +157,7 @@ static void set_options(struct tls *tls, const struct tls_settings *settings)
 	SSL_CTX_set_app_data(tls->context, tls);
 	SSL_CTX_set_min_proto_version(tls->context, settings->only_tls13 ? TLS1_3_VERSION : TLS1_2_VERSION);
 	SSL_CTX_set_options(tls->context, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_COMPRESSION);
-	/* A connection at rest keeps no record buffers: 25 KB instead of 40. */
+	/* A connection at rest keeps no record buffers. */
 	SSL_CTX_set_mode(tls->context, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_id_context(tls->context, context_name, sizeof(context_name) - 1);
 	SSL_CTX_set_num_tickets(tls->context, 1);

@@ -230,6 +230,9 @@ size_t tls_session_read(struct tls_session *session, struct bytes in, uint8_t *i
 	}
 	session->in = (struct bytes){ 0 };
 	session->out = NULL;
+	/* SSL_MODE_RELEASE_BUFFERS is meant to do this, but OpenSSL 3.0 then still kept 16 KB for reading: 27 KB for a
+	 * connection at rest instead of 20. Does nothing while a record is incomplete. */
+	SSL_free_buffers(session->ssl);
 	return got;
 }
 
