@@ -1,5 +1,7 @@
 #include "collab/limits.h"
 
+#include "base/settings.h"
+
 static uint32_t sessions_to_evict(const struct seat_census *census)
 {
 	uint32_t needed = census->live - census->max_sessions + 1;
@@ -28,21 +30,6 @@ struct seat_decision limits_decide(const struct seat_census *census)
 	return decision;
 }
 
-/* The largest unit that says it exactly: 600000 is 10m, 1500 is 1500ms. */
-static void write_duration(uint64_t ms, struct buf *out)
-{
-	static const struct { uint64_t ms; const char *unit; } units[] = {
-		{ 86400000, "d" }, { 3600000, "h" }, { 60000, "m" }, { 1000, "s" }, { 1, "ms" },
-	};
-
-	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-		if (ms % units[i].ms == 0) {
-			buf_printf(out, "%llu%s", (unsigned long long)(ms / units[i].ms), units[i].unit);
-			return;
-		}
-	}
-}
-
 static const char *outcome_words(const struct seat_census *census, enum seat_outcome outcome)
 {
 	switch (outcome) {
@@ -67,11 +54,8 @@ void limits_explain(const struct seat_census *census, const struct seat_decision
 	else
 		buf_printf(out, "max=unset live=%u", census->live);
 	if (reached) {
-		buf_printf(out, " evictable=%u idle_timeout=", census->evictable);
-		if (census->idle_timeout_ms)
-			write_duration(census->idle_timeout_ms, out);
-		else
-			buf_text(out, "unset");
+		buf_printf(out, " evictable=%u idle_timeout=%s", census->evictable,
+			census->idle_timeout_ms ? duration_text(census->idle_timeout_ms) : "unset");
 	}
 	if (decision->evict)
 		buf_printf(out, " evicted=%u", decision->evict);

@@ -429,5 +429,7 @@ void db_watch(struct db *db, uint32_t interval_ms, loop_fn *fn, void *arg)
 	db->watch.arg = arg;
 	if (!db->watch.timer)
 		db->watch.timer = loop_timer_new_real(db->loop, watch_look, db);
-	watch_look(db);
+	loop_timer_cancel(db->watch.timer);
+	if (fn)
+		watch_look(db);
 }

@@ -40,7 +40,7 @@ void db_wait(struct db *db);
 /* Why the last verb failed, in words without secrets (for the log). */
 const char *db_last_error(const struct db *db);
 
-/* Calls fn when another process has changed the database (looked at every interval_ms of real time). */
+/* Calls fn when another process has changed the database (looked at every interval_ms of real time). fn NULL: no more. */
 void db_watch(struct db *db, uint32_t interval_ms, loop_fn *fn, void *arg);
 
 struct db_stats {
