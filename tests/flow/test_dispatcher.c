@@ -1,0 +1,741 @@
+/* The Dispatcher between scripted routers, services and devices: each test named after the sentence that it shows. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "tests/support/dispatcher_scene.h"
+
+static int begin(void **state)
+{
+	*state = scene_new();
+	return 0;
+}
+
+static int finish(void **state)
+{
+	struct scene *s = *state;
+
+	scene_free(&s);
+	return 0;
+}
+
+static struct bytes noise(size_t len)
+{
+	static uint8_t data[20000];
+	uint32_t x = 7;
+
+	for (size_t i = 0; i < len; i++)
+		data[i] = (uint8_t)((x = x * 1664525 + 1013904223) >> 24);
+	return bytes_of(data, len);
+}
+
+static void expect_status(struct scene *s, struct raw *service, uint32_t transaction, enum srp_status status)
+{
+	struct link_status got;
+
+	raw_expect(s, service, &link_status_msg, &got);
+	assert_int_equal(got.transaction, transaction);
+	assert_int_equal(got.status, status);
+}
+
+static void expect_coverage(struct scene *s, struct raw *service, uint32_t pin, uint32_t available)
+{
+	struct link_coverage got;
+
+	raw_expect(s, service, &link_coverage_msg, &got);
+	assert_int_equal(got.pin, pin);
+	assert_int_equal(got.available, available);
+}
+
+static void expect_up(struct scene *s, struct raw *service, uint32_t pin, const char *clear)
+{
+	struct link_up up;
+
+	raw_expect(s, service, &link_up_msg, &up);
+	assert_int_equal(up.pin, pin);
+	assert_true(bytes_is(up.clear, clear));
+}
+
+/* --- links -------------------------------------------------------------------------------------------------------------- */
+
+static void a_router_that_does_not_know_the_key_gets_no_proof(void **state)
+{
+	struct scene *s = *state;
+	struct srp_connect connect;
+	struct srp_info info;
+	uint8_t wrong[20] = { 0 };
+
+	scene_start(s, 1);
+	scene_await(s, s->router[0].c != NULL);
+	raw_expect(s, &s->router[0], &srp_info_msg, &info);
+	raw_expect(s, &s->router[0], &srp_connect_msg, &connect);
+	raw_say(&s->router[0], &srp_connect_msg, &(struct srp_connect){ .value = bytes_of(wrong, 20) });
+	raw_expect(s, &s->router[0], &srp_connect_msg, &connect);
+	raw_say(&s->router[0], &srp_connect_msg, &(struct srp_connect){ .value = bytes_of(wrong, 20) });
+	scene_settle(s);
+	assert_int_equal(scene_number(s, "routers_up"), 0);
+	/* It dials again, at once the first time, and never a fifth time within a minute. */
+	assert_int_equal(s->dials[0], 2);
+	for (unsigned second = 1; second <= 60; second++) {
+		loop_clock_advance(s->loop, 1000000 + second * 1000);
+		scene_settle(s);
+		if (s->router[0].c && !s->router[0].is_closed)
+			raw_say(&s->router[0], &srp_return_msg, &(struct srp_return){ .code = SRP_BAD_PROOF });
+		scene_settle(s);
+	}
+	assert_int_equal(s->dials[0], 4);
+}
+
+static void what_a_router_may_not_say_closes_the_link(void **state)
+{
+	static const struct { const char *name, *hex; } rows[] = {
+		{ "STATUS before the proof", "0104000000154900000001490000000053" "00000000" },
+		{ "accepted without a proof", "01010000001049000000005300000000" },
+		{ "another version", "02ff00000006" },
+		{ "an item past the frame", "01130000000b5300000009" },
+		{ "a frame of 4 GB", "0113ffffffff" },
+		{ "a message that nobody knows", "016600000006" },
+	};
+	struct scene *s = *state;
+	uint64_t now_ms = 1000000;
+	unsigned dials;
+
+	scene_start(s, 1);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		print_message("  %s\n", rows[i].name);
+		scene_await(s, s->router[0].c && s->router[0].came == 2);
+		dials = s->dials[0];
+		raw_say_hex(&s->router[0], rows[i].hex);
+		scene_settle(s);
+		loop_clock_advance(s->loop, now_ms += 120000);
+		scene_await(s, s->dials[0] == dials + 1);        /* it was closed, and is dialled again */
+	}
+	router_accept(s, 0, ALICE, 0);
+}
+
+static void a_router_that_answers_no_pings_is_lost(void **state)
+{
+	struct scene *s = *state;
+	struct srp_ping ping;
+	struct raw *service;
+
+	scene_start(s, 1);
+	router_accept(s, 0, ALICE, 0);
+	service = service_registers(s, "im");
+	/* An answered one keeps the link. */
+	for (unsigned minute = 1; minute <= 5; minute++) {
+		loop_clock_advance(s->loop, 1000000 + minute * 60000);
+		raw_expect(s, &s->router[0], &srp_ping_msg, &ping);
+		raw_say(&s->router[0], &srp_pong_msg, &ping);
+		raw_expect(s, service, &link_ping_msg, &ping);
+		raw_say(service, &link_pong_msg, &ping);
+		scene_settle(s);
+	}
+	assert_int_equal(scene_number(s, "routers_up"), 1);
+	for (unsigned minute = 6; minute <= 8; minute++) {
+		loop_clock_advance(s->loop, 1000000 + minute * 60000);
+		raw_expect(s, &s->router[0], &srp_ping_msg, &ping);
+		raw_expect(s, service, &link_ping_msg, &ping);
+		raw_say(service, &link_pong_msg, &ping);
+		scene_settle(s);
+	}
+	assert_int_equal(scene_number(s, "routers_up"), 1);
+	loop_clock_advance(s->loop, 1000000 + 9 * 60000);
+	scene_settle(s);
+	assert_int_equal(scene_number(s, "routers_up"), 0);
+	/* Its services hear that its devices cannot be reached. */
+	expect_coverage(s, service, ALICE, 0);
+	raw_free(&service);
+}
+
+static void bad_input_on_the_service_port_ends_the_connection(void **state)
+{
+	static const struct { const char *name, *hex; bool says_why; } rows[] = {
+		{ "a message before REGISTER", "011600000021" "492100000a" "4900000001" "53000000044242494d" "5300000003616263", true },
+		{ "PING before REGISTER", "01fc0000000b4900000007", true },
+		{ "a message of the other direction", "01170000000b4900000007", true },
+		{ "a message that nobody knows", "016600000006", true },
+		{ "an item past the frame", "011500000010" "53000000ff" "4242494d" "49", true },
+		{ "a content id that nobody knows", "01150000001f53000000045858585853000000016149000000644900000001", false },
+		{ "another version", "02ff00000006", false },
+		{ "a frame of 4 GB", "0115ffffffff", false },
+		{ "a request of another protocol", "474554202f20485454502f312e310d0a0d0a", false },
+	};
+	struct scene *s = *state;
+	struct raw *good, *bad;
+
+	scene_start(s, 1);
+	router_accept(s, 0, ALICE, 0);
+	good = service_registers(s, "im");
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct link_disconnect disconnect;
+
+		print_message("  %s\n", rows[i].name);
+		bad = service_dial(s, rows[i].name);
+		raw_say_hex(bad, rows[i].hex);
+		raw_expect_closed(s, bad);
+		if (rows[i].says_why) {
+			raw_expect(s, bad, &link_disconnect_msg, &disconnect);
+			assert_int_equal(disconnect.reason, SRP_PROTOCOL_ERROR);
+			assert_true(disconnect.text.len > 0);
+		}
+		raw_free(&bad);
+	}
+	assert_int_equal(scene_count(s, "services_refused"), sizeof rows / sizeof rows[0]);
+	/* Without harm to the other one. */
+	device_sends(s, &s->alice, ALICE, bytes_str("still there"));
+	expect_up(s, good, ALICE, "still there");
+	raw_free(&good);
+}
+
+static void the_same_instance_again_supersedes(void **state)
+{
+	struct scene *s = *state;
+	struct link_disconnect disconnect;
+	struct raw *first, *second;
+
+	scene_start(s, 1);
+	router_accept(s, 0, ALICE, BOB);
+	first = service_registers(s, "im");
+	second = service_registers(s, "im");
+	raw_expect(s, first, &link_disconnect_msg, &disconnect);
+	assert_int_equal(disconnect.reason, SRP_SUPERSEDED);
+	raw_expect_closed(s, first);
+	device_sends(s, &s->alice, ALICE, bytes_str("to the second"));
+	expect_up(s, second, ALICE, "to the second");
+	raw_free(&first);
+	raw_free(&second);
+}
+
+static void another_address_needs_tls(void **state)
+{
+	struct scene *s = *state;
+	struct error err = { "" };
+	int status = 0;
+
+	free(s->set.listen);
+	s->set.listen = memory_str("0.0.0.0:0");
+	s->set.routers = memory_str("127.0.0.1:1");
+	assert_null(dispatcher_new(s->loop, &s->set, s->db, NULL, &status, &err));
+	assert_int_equal(status, EXIT_CONFIG);
+	assert_non_null(strstr(err.text, "tls_certificate, tls_key and tls_ca"));
+	s->set.tls_certificate = memory_str("/nowhere.crt");
+	assert_null(dispatcher_new(s->loop, &s->set, s->db, NULL, &status, &err));
+	assert_non_null(strstr(err.text, "set all three or none"));
+	free(s->set.tls_certificate);
+	s->set.tls_certificate = NULL;
+}
+
+/* --- up ----------------------------------------------------------------------------------------------------------------- */
+
+static void a_message_is_opened_and_handed_to_its_service(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+	struct sealed sealed;
+	struct link_up up;
+
+	scene_start(s, 1);
+	router_accept(s, 0, ALICE, BOB);
+	service = service_registers(s, "im");
+	device_seals(s, &s->alice, ALICE, "BBIM", GME_RECEIPT_WANTED, bytes_str("user ID and password"), &sealed);
+	router_brings(s, 0, ALICE, buf_bytes(&sealed.envelopes[0]));
+	raw_expect(s, service, &link_up_msg, &up);
+	assert_int_equal(up.pin, ALICE);
+	assert_true(bytes_is(up.user, "alice"));
+	assert_true(bytes_is(up.clear, "user ID and password"));
+	assert_true(bytes_is(up.content_id, "BBIM"));
+	assert_int_equal(up.transaction, sealed.id);
+	assert_int_equal(up.sealed_len, sealed.envelopes[0].len);
+	assert_int_equal(up.flags, 1);
+	/* The same one again before the service took it: neither delivered twice nor confirmed too early. */
+	router_brings(s, 0, ALICE, buf_bytes(&sealed.envelopes[0]));
+	raw_expect_nothing(s, service);
+	raw_expect_nothing(s, &s->router[0]);
+	/* The receipt goes when the service says that it took it, and again for every further copy. */
+	raw_say(service, &link_status_msg, &(struct link_status){ .pin = ALICE, .transaction = up.transaction, .status = SRP_DELIVERED });
+	expect_receipt(s, ALICE, sealed.id);
+	router_brings(s, 0, ALICE, buf_bytes(&sealed.envelopes[0]));
+	expect_receipt(s, ALICE, sealed.id);
+	raw_expect_nothing(s, service);
+	assert_int_equal(scene_count(s, "opened"), 1);
+	assert_int_equal(scene_count(s, "duplicates"), 2);
+	sealed_free(&sealed);
+	raw_free(&service);
+}
+
+static void a_message_of_several_fragments(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+	struct sealed sealed;
+	struct link_up up;
+
+	scene_start(s, 1);
+	router_accept(s, 0, BOB, 0);
+	service = service_registers(s, "im");
+	device_seals(s, &s->bob, BOB, "BBIM", 0, noise(5000), &sealed);
+	assert_int_equal(sealed.count, 3);
+	for (unsigned i = 0; i < 3; i++)
+		router_brings(s, 0, BOB, buf_bytes(&sealed.envelopes[2 - i]));
+	raw_expect(s, service, &link_up_msg, &up);
+	assert_true(bytes_equal(up.clear, noise(5000)));
+	assert_int_equal(up.packed_len, 5000);
+	sealed_free(&sealed);
+	raw_free(&service);
+}
+
+static void what_cannot_be_handed_on_is_answered(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+	struct sealed sealed;
+	struct channel_peer other = { .suites = 0 };
+
+	scene_start(s, 1);
+	router_accept(s, 0, ALICE, NOBODY);
+	/* No service is connected. */
+	device_seals(s, &s->alice, ALICE, "BBIM", 0, bytes_str("hello"), &sealed);
+	router_brings(s, 0, ALICE, buf_bytes(&sealed.envelopes[0]));
+	expect_gme_error(s, ALICE, GME_NO_SERVICE);
+	/* Its message id was not used up: the same envelope goes once the service is there. */
+	service = service_registers(s, "im");
+	router_brings(s, 0, ALICE, buf_bytes(&sealed.envelopes[0]));
+	expect_up(s, service, ALICE, "hello");
+	/* One byte of it was changed on the way. */
+	sealed_free(&sealed);
+	device_seals(s, &s->alice, ALICE, "BBIM", 0, bytes_str("hello"), &sealed);
+	sealed.envelopes[0].data[sealed.envelopes[0].len - 1] ^= 1;
+	router_brings(s, 0, ALICE, buf_bytes(&sealed.envelopes[0]));
+	expect_gme_error(s, ALICE, GME_BAD_FORMAT);
+	/* Unknown content id. */
+	sealed_free(&sealed);
+	device_seals(s, &s->alice, ALICE, "XXXX", 0, bytes_str("hello"), &sealed);
+	router_brings(s, 0, ALICE, buf_bytes(&sealed.envelopes[0]));
+	expect_gme_error(s, ALICE, GME_UNKNOWN_CONTENT);
+	/* A known one without a service. */
+	sealed_free(&sealed);
+	device_seals(s, &s->alice, ALICE, "CMIME", 0, bytes_str("hello"), &sealed);
+	router_brings(s, 0, ALICE, buf_bytes(&sealed.envelopes[0]));
+	expect_gme_error(s, ALICE, GME_NO_SERVICE);
+	/* A key that the database does not have. */
+	sealed_free(&sealed);
+	device_start(&other, ALICE, 9, PACKET_SUITES_ALL);
+	device_seals(s, &other, ALICE, "BBIM", 0, bytes_str("hello"), &sealed);
+	router_brings(s, 0, ALICE, buf_bytes(&sealed.envelopes[0]));
+	expect_gme_error(s, ALICE, GME_UNKNOWN_KEY);
+	/* A PIN that is no user's. */
+	sealed_free(&sealed);
+	device_start(&other, NOBODY, 1, PACKET_SUITES_ALL);
+	device_seals(s, &other, NOBODY, "BBIM", 0, bytes_str("hello"), &sealed);
+	router_brings(s, 0, NOBODY, buf_bytes(&sealed.envelopes[0]));
+	expect_gme_error(s, NOBODY, GME_UNKNOWN_KEY);
+	/* An envelope whose source is another PIN than the router says: not even answered. */
+	router_brings(s, 0, ALICE, buf_bytes(&sealed.envelopes[0]));
+	router_brings(s, 0, ALICE, bytes_str("no envelope at all"));
+	raw_expect_nothing(s, &s->router[0]);
+	raw_expect_nothing(s, service);
+	assert_int_equal(scene_count(s, "refused_envelope"), 2);
+	sealed_free(&sealed);
+	channel_peer_free(&other);
+	raw_free(&service);
+}
+
+static void nothing_is_acted_on_twice_across_a_restart(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+	struct sealed old;
+	unsigned long at;
+
+	scene_start(s, 1);
+	router_accept(s, 0, ALICE, 0);
+	service = service_registers(s, "im");
+	device_seals(s, &s->alice, ALICE, "BBIM", 0, bytes_str("once"), &old);
+	router_brings(s, 0, ALICE, buf_bytes(&old.envelopes[0]));
+	expect_up(s, service, ALICE, "once");
+	scene_stop(s);
+	raw_expect_closed(s, service);
+	raw_free(&service);
+
+	/* The next life: what was opened before is not opened again, and the device is told where to go on. */
+	scene_start(s, 1);
+	router_accept(s, 0, ALICE, 0);
+	service = service_registers(s, "im");
+	router_brings(s, 0, ALICE, buf_bytes(&old.envelopes[0]));
+	at = expect_gme_error(s, ALICE, GME_RESUME_AT);
+	assert_true(at >= REPLAY_AHEAD);
+	assert_true(replay_counter_resume(&s->alice.keys[0].send, (uint32_t)at));
+	device_sends(s, &s->alice, ALICE, bytes_str("above the ceiling"));
+	expect_up(s, service, ALICE, "above the ceiling");
+	sealed_free(&old);
+	raw_free(&service);
+}
+
+static void many_messages_store_few_ceilings(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+	char text[16];
+
+	scene_start(s, 1);
+	router_accept(s, 0, ALICE, 0);
+	service = service_registers(s, "im");
+	raw_forget(service);
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(text, sizeof text, "%u", i);
+		device_sends(s, &s->alice, ALICE, bytes_str(text));
+		expect_up(s, service, ALICE, text);
+		raw_forget(service);
+	}
+	assert_in_range(scene_count(s, "ceilings_stored"), 4, 10);
+	raw_free(&service);
+}
+
+static void a_new_key_is_promoted_by_its_first_message(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+	struct channel_peer renewed = { .suites = 0 };
+	uint8_t secret[DB_KEY_SECRET_SIZE];
+	struct srp_send send;
+	struct channel_opened opened;
+
+	scene_start(s, 1);
+	router_accept(s, 0, ALICE, 0);
+	service = service_registers(s, "im");
+	device_sends(s, &s->alice, ALICE, bytes_str("old key"));
+	expect_up(s, service, ALICE, "old key");
+	/* The administrator makes a pending key; the device uses it before the change was noticed. */
+	memset(secret, (int)(ALICE & 0xFF) + 2, sizeof secret);
+	db_device_rekey(s->db, ALICE, bytes_of(secret, sizeof secret), PACKET_SUITES_ALL, NULL, NULL);
+	db_wait(s->db);
+	device_start(&renewed, ALICE, 2, PACKET_SUITES_ALL);
+	device_sends(s, &renewed, ALICE, bytes_str("new key"));
+	expect_up(s, service, ALICE, "new key");
+	scene_await(s, scene_count(s, "keys_promoted") == 1);
+	/* From now on it seals; what was queued under the old one still opens. */
+	service_sends(service, ALICE, 5, bytes_str("down"));
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	assert_int_equal(device_opens(s, &renewed, &send, &opened), CHANNEL_OK);
+	assert_true(bytes_is(opened.clear, "down"));
+	assert_int_equal(opened.sizes.suite, PACKET_AES256_GCM);
+	device_sends(s, &s->alice, ALICE, bytes_str("queued"));
+	expect_up(s, service, ALICE, "queued");
+	channel_peer_free(&renewed);
+	raw_free(&service);
+}
+
+static void hardened_refuses_the_documented_suites(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+
+	s->set.crypto = DISPATCHER_HARDENED;
+	scene_start(s, 1);
+	router_accept(s, 0, ALICE, 0);
+	service = service_registers(s, "im");
+	device_sends(s, &s->alice, ALICE, bytes_str("AES-CBC"));
+	expect_gme_error(s, ALICE, GME_BAD_FORMAT);
+	service_sends(service, ALICE, 1, bytes_str("down"));
+	expect_status(s, service, 1, SRP_REFUSED);
+	raw_free(&service);
+}
+
+/* --- down --------------------------------------------------------------------------------------------------------------- */
+
+static void a_message_is_sealed_and_its_delivery_told(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+	struct srp_send send;
+	struct channel_opened opened;
+
+	scene_start(s, 1);
+	router_accept(s, 0, ALICE, BOB);
+	service = service_registers(s, "im");
+	service_sends(service, ALICE, 77, bytes_str("login accepted"));
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	assert_int_equal(device_opens(s, &s->alice, &send, &opened), CHANNEL_OK);
+	assert_true(bytes_is(opened.clear, "login accepted"));
+	assert_int_equal(opened.sizes.suite, PACKET_AES256_CBC);
+	raw_expect_nothing(s, service);
+	router_says(s, 0, send.tag, SRP_DELIVERED);
+	expect_status(s, service, 77, SRP_DELIVERED);
+	/* The device of the second knows Triple DES alone. */
+	service_sends(service, BOB, 78, bytes_str("to bob"));
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	assert_int_equal(device_opens(s, &s->bob, &send, &opened), CHANNEL_OK);
+	assert_int_equal(opened.sizes.suite, PACKET_3DES_CBC);
+	router_says(s, 0, send.tag, SRP_DELIVERED);
+	expect_status(s, service, 78, SRP_DELIVERED);
+	raw_free(&service);
+}
+
+static void at_most_five_are_outstanding(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+	struct srp_send send[8];
+	struct channel_opened opened;
+
+	scene_start(s, 1);
+	router_accept(s, 0, ALICE, BOB);
+	service = service_registers(s, "im");
+	/* Three fragments and five short ones: five envelopes go, three wait. */
+	service_sends(service, ALICE, 1, noise(5000));
+	for (uint32_t i = 2; i <= 6; i++)
+		service_sends(service, ALICE, i, bytes_str("short"));
+	for (unsigned i = 0; i < 5; i++)
+		raw_expect(s, &s->router[0], &srp_send_msg, &send[i]);
+	raw_expect_nothing(s, &s->router[0]);
+	assert_int_equal(scene_number(s, "outstanding"), 5);
+	assert_int_equal(scene_number(s, "waiting_down"), 3);
+	/* Another PIN has a window of its own. */
+	service_sends(service, BOB, 99, bytes_str("other"));
+	raw_expect(s, &s->router[0], &srp_send_msg, &send[5]);
+	assert_int_equal(send[5].pin, BOB);
+	/* Each confirmed one lets the next go; a message is delivered when its last fragment is. */
+	router_says(s, 0, send[0].tag, SRP_DELIVERED);
+	raw_expect(s, &s->router[0], &srp_send_msg, &send[6]);
+	router_says(s, 0, send[2].tag, SRP_DELIVERED);
+	raw_expect(s, &s->router[0], &srp_send_msg, &send[7]);
+	raw_expect_nothing(s, service);
+	router_says(s, 0, send[1].tag, SRP_DELIVERED);
+	expect_status(s, service, 1, SRP_DELIVERED);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(device_opens(s, &s->alice, &send[i], &opened), i < 2 ? CHANNEL_PART : CHANNEL_OK);
+	assert_true(bytes_equal(opened.clear, noise(5000)));
+	raw_free(&service);
+}
+
+static void out_of_coverage_everything_goes_back(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+	struct srp_send send;
+
+	scene_start(s, 1);
+	router_accept(s, 0, ALICE, 0);
+	service = service_registers(s, "im");
+	for (uint32_t i = 1; i <= 7; i++)
+		service_sends(service, ALICE, i, bytes_str("hello"));
+	for (unsigned i = 0; i < 5; i++)
+		raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	/* The device is lost: what is outstanding is returned by the network, what waits by us. */
+	for (uint32_t tag = send.tag - 4; tag <= send.tag; tag++)
+		router_says(s, 0, tag, SRP_UNAVAILABLE);
+	router_covers(s, 0, ALICE, false);
+	expect_status(s, service, 1, SRP_UNAVAILABLE);
+	expect_status(s, service, 6, SRP_UNAVAILABLE);
+	expect_status(s, service, 7, SRP_UNAVAILABLE);
+	for (uint32_t i = 2; i <= 5; i++)
+		expect_status(s, service, i, SRP_UNAVAILABLE);
+	expect_coverage(s, service, ALICE, 0);
+	/* At once while it is not covered. */
+	service_sends(service, ALICE, 8, bytes_str("hello"));
+	expect_status(s, service, 8, SRP_UNAVAILABLE);
+	service_sends(service, NOBODY, 9, bytes_str("hello"));
+	expect_status(s, service, 9, SRP_UNAVAILABLE);
+	raw_expect_nothing(s, &s->router[0]);
+	/* And it goes on when the device is back. */
+	router_covers(s, 0, ALICE, true);
+	expect_coverage(s, service, ALICE, 1);
+	service_sends(service, ALICE, 10, bytes_str("hello"));
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	assert_int_equal(scene_count(s, "returned"), 9);
+	raw_free(&service);
+}
+
+static void too_many_for_one_device_go_back_and_are_asked_for_again(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+	struct srp_send send[13];
+
+	scene_start(s, 1);
+	router_accept(s, 0, ALICE, 0);
+	service = service_registers(s, "im");
+	service_sends(service, ALICE, 1, bytes_str("hello"));
+	scene_await(s, scene_number(s, "outstanding") == 1);
+	for (uint32_t i = 2; i <= 14; i++)      /* five outstanding, eight wait, the fourteenth is one too many */
+		service_sends(service, ALICE, i, bytes_str("hello"));
+	expect_status(s, service, 14, SRP_UNAVAILABLE);
+	for (unsigned i = 0; i < 13; i++) {
+		raw_expect(s, &s->router[0], &srp_send_msg, &send[i]);
+		router_says(s, 0, send[i].tag, SRP_DELIVERED);
+		if (i == 8)      /* the last that waited was sent */
+			expect_coverage(s, service, ALICE, 1);
+		if (i >= 8)
+			continue;
+		expect_status(s, service, i + 1, SRP_DELIVERED);
+	}
+	raw_free(&service);
+}
+
+static void a_device_that_restarted_gets_its_message_under_a_higher_id(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+	struct srp_send send;
+	struct channel_opened opened;
+	struct gme gme;
+	struct buf error = { 0 };
+
+	scene_start(s, 1);
+	router_accept(s, 0, ALICE, 0);
+	service = service_registers(s, "im");
+	/* The device's own ceiling is at 512. */
+	replay_start(&s->alice.keys[0].receive, 512);
+	replay_committed(&s->alice.keys[0].receive, 1024);
+	service_sends(service, ALICE, 1, bytes_str("for the new life"));
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	assert_int_equal(device_opens(s, &s->alice, &send, &opened), CHANNEL_RESUME);
+	/* Its link has confirmed it by the time it says so. */
+	router_says(s, 0, send.tag, SRP_DELIVERED);
+	expect_status(s, service, 1, SRP_DELIVERED);
+	assert_int_equal(gme_decode(send.gme, &gme, NULL), 0);
+	gme_encode_error(&gme, GME_RESUME_AT, "512", &error);
+	router_brings(s, 0, ALICE, buf_bytes(&error));
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	assert_int_equal(device_opens(s, &s->alice, &send, &opened), CHANNEL_OK);
+	assert_true(bytes_is(opened.clear, "for the new life"));
+	router_says(s, 0, send.tag, SRP_DELIVERED);
+	raw_expect_nothing(s, service);              /* one outcome per message */
+	/* The same error again is for nothing that was sent; neither is one with an id that never was. */
+	router_brings(s, 0, ALICE, buf_bytes(&error));
+	buf_clear(&error);
+	gme.message_id = 4000;
+	gme_encode_error(&gme, GME_RESUME_AT, "900000", &error);
+	router_brings(s, 0, ALICE, buf_bytes(&error));
+	raw_expect_nothing(s, &s->router[0]);
+	assert_int_equal(scene_count(s, "sealed_again"), 1);
+	buf_free(&error);
+	raw_free(&service);
+}
+
+static void nothing_is_heard_of_an_envelope(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+	struct srp_send send;
+
+	s->set.ping_interval_ms = 3600000;
+	scene_start(s, 1);
+	router_accept(s, 0, ALICE, 0);
+	service = service_registers(s, "im");
+	service_sends(service, ALICE, 1, bytes_str("hello"));
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	loop_clock_advance(s->loop, loop_now_ms(s->loop) + 599999);
+	raw_expect_nothing(s, service);
+	loop_clock_advance(s->loop, loop_now_ms(s->loop) + 1);
+	expect_status(s, service, 1, SRP_UNAVAILABLE);
+	expect_coverage(s, service, ALICE, 1);       /* still covered: the service sends it again */
+	assert_int_equal(scene_number(s, "outstanding"), 0);
+	raw_free(&service);
+}
+
+static void a_lost_router_returns_what_it_had(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+	struct srp_send send;
+
+	scene_start(s, 2);
+	router_accept(s, 0, ALICE, BOB);
+	router_accept(s, 1, 0, 0);
+	service = service_registers(s, "im");
+	/* The second router sees alice later: she is reached through it. */
+	router_covers(s, 1, ALICE, true);
+	scene_settle(s);
+	service_sends(service, ALICE, 1, bytes_str("hello"));
+	raw_expect(s, &s->router[1], &srp_send_msg, &send);
+	service_sends(service, BOB, 2, bytes_str("hello"));
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	/* The first is lost: bob is out of coverage, alice is not. */
+	connection_free(&s->router[0].c);
+	expect_coverage(s, service, BOB, 0);
+	expect_status(s, service, 2, SRP_UNAVAILABLE);
+	raw_expect_nothing(s, service);
+	service_sends(service, ALICE, 3, bytes_str("hello"));
+	raw_expect(s, &s->router[1], &srp_send_msg, &send);
+	/* It dials again, and bob is back. */
+	router_accept(s, 0, BOB, 0);
+	expect_coverage(s, service, BOB, 1);
+	raw_free(&service);
+}
+
+static void a_router_that_says_pause_gets_nothing_until_resume(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+	struct srp_send send;
+
+	scene_start(s, 1);
+	router_accept(s, 0, ALICE, 0);
+	service = service_registers(s, "im");
+	raw_say(&s->router[0], &srp_pause_msg, &(struct srp_session){ .session = 0 });
+	scene_settle(s);
+	service_sends(service, ALICE, 1, bytes_str("hello"));
+	raw_expect_nothing(s, &s->router[0]);
+	raw_say(&s->router[0], &srp_resume_msg, &(struct srp_session){ .session = 0 });
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	raw_free(&service);
+}
+
+static void a_device_that_is_removed_is_refused(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+
+	scene_start(s, 1);
+	router_accept(s, 0, ALICE, 0);
+	service = service_registers(s, "im");
+	device_sends(s, &s->alice, ALICE, bytes_str("hello"));
+	expect_up(s, service, ALICE, "hello");
+	scene_stop(s);
+	raw_expect_closed(s, service);
+	raw_free(&service);
+	db_user_remove(s->db, "alice", NULL, NULL);
+	db_wait(s->db);
+	scene_start(s, 1);
+	router_accept(s, 0, ALICE, 0);
+	service = service_registers(s, "im");
+	device_sends(s, &s->alice, ALICE, bytes_str("hello"));
+	expect_gme_error(s, ALICE, GME_UNKNOWN_KEY);
+	service_sends(service, ALICE, 1, bytes_str("hello"));
+	expect_status(s, service, 1, SRP_REFUSED);
+	raw_free(&service);
+}
+
+#define FLOW(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FLOW(a_router_that_does_not_know_the_key_gets_no_proof), FLOW(what_a_router_may_not_say_closes_the_link),
+		FLOW(a_router_that_answers_no_pings_is_lost), FLOW(bad_input_on_the_service_port_ends_the_connection),
+		FLOW(the_same_instance_again_supersedes), FLOW(another_address_needs_tls),
+		FLOW(a_message_is_opened_and_handed_to_its_service), FLOW(a_message_of_several_fragments),
+		FLOW(what_cannot_be_handed_on_is_answered), FLOW(nothing_is_acted_on_twice_across_a_restart),
+		FLOW(many_messages_store_few_ceilings), FLOW(a_new_key_is_promoted_by_its_first_message),
+		FLOW(hardened_refuses_the_documented_suites), FLOW(a_message_is_sealed_and_its_delivery_told),
+		FLOW(at_most_five_are_outstanding), FLOW(out_of_coverage_everything_goes_back),
+		FLOW(too_many_for_one_device_go_back_and_are_asked_for_again),
+		FLOW(a_device_that_restarted_gets_its_message_under_a_higher_id), FLOW(nothing_is_heard_of_an_envelope),
+		FLOW(a_lost_router_returns_what_it_had), FLOW(a_router_that_says_pause_gets_nothing_until_resume),
+		FLOW(a_device_that_is_removed_is_refused),
+	};
+
+	log_open("test");
+	log_set_level(LOG_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
