@@ -15,13 +15,8 @@
 #include "base/reader.h"
 
 enum {
-	READ_SIZE = 64 * 1024,
-	/* The start of a message up to this length is copied in front of what comes next into the loop's buffer; a longer one
-	 * grows in a buffer of its own, so that many small pieces do not copy it again and again. */
-	SMALL_START = 4 * 1024,
-	/* The loop's buffer: assembled plaintext in front, what the socket gave for TLS behind it. */
-	CIPHER_AT = 160 * 1024,
-	FIRST_OUT_SIZE = 1000,
+	MOVE_SIZE = 64 * 1024,     /* so much that was sent goes from the front of what is queued */
+	FIRST_OUT_SIZE = 1000,     /* still from malloc's fastest bins */
 };
 
 const char *connection_end_name(enum connection_end end)
@@ -167,11 +162,6 @@ void connection_end_later(struct connection *c, enum connection_end end, const c
 	loop_defer(c->loop, &c->task);
 }
 
-static bool is_live(const struct connection *c)
-{
-	return c->phase != CONNECTION_OVER && !c->end_planned;
-}
-
 /* --- deadlines --- */
 
 void connection_wait_for(struct connection *c, enum connection_wait wait, uint32_t at_most_ms)
@@ -292,169 +282,21 @@ static void send_early(struct connection *c)
 	buf_free(&c->early);
 }
 
-static void watch_message(struct connection *c, bool any);
-
-static void become_up(struct connection *c)
+void connection_become_up(struct connection *c)
 {
 	c->phase = CONNECTION_UP;
 	if (!c->finishing) {
 		connection_wait_for(c, WAIT_NOTHING, 0);
-		watch_message(c, false);
+		connection_watch_message(c, false);
 	}
 	send_early(c);
 	if (c->callbacks.up)
 		c->callbacks.up(c->ctx);
-	if (!is_live(c))
+	if (!connection_is_live(c))
 		return;
 	update_wants(c);
 	if (c->out.len || c->finishing)
 		loop_defer(c->loop, &c->task);
-}
-
-/* --- messages --- */
-
-/* Hands over the whole messages at the front of the run and takes them off it. */
-static void deliver(struct connection *c, struct bytes *run, bool *any)
-{
-	while (run->len > 0 && is_live(c) && !c->paused && !c->finishing) {
-		struct error err = { "" };
-		ssize_t len = c->callbacks.split(c->ctx, *run, &err);
-		size_t need = len > 0 ? (size_t)len : run->len;
-
-		if (len < 0) {
-			connection_end(c, CONNECTION_MALFORMED, "%s", err.text);
-			return;
-		}
-		if (need > c->limits.max_message) {
-			connection_end(c, CONNECTION_MALFORMED, "a message is longer than the %zu bytes that are accepted",
-				c->limits.max_message);
-			return;
-		}
-		if (len == 0 || need > run->len)
-			return;
-		*any = true;
-		c->had_message = true;
-		c->callbacks.message(c->ctx, bytes_of(run->data, need));
-		*run = bytes_slice(*run, need, run->len);
-	}
-}
-
-/* The deadline for a message begins with its first byte, not anew with every piece of it. */
-static void watch_message(struct connection *c, bool any)
-{
-	enum connection_wait wait = WAIT_NOTHING;
-
-	if (c->finishing)
-		return;
-	if (!c->paused && c->is_accepted && !c->had_message)
-		wait = WAIT_FIRST_MESSAGE;
-	else if (!c->paused && c->in.len > 0)
-		wait = WAIT_REST_OF_MESSAGE;
-	if (wait != c->wait || (any && wait == WAIT_REST_OF_MESSAGE))
-		connection_wait_for(c, wait, wait == WAIT_FIRST_MESSAGE ? c->limits.first_message_ms : c->limits.message_ms);
-}
-
-/* Delivers from start, which holds len bytes and lies in the loop's buffer or in held; keeps the rest for later. */
-static void take(struct connection *c, struct buf *held, const uint8_t *start, size_t len)
-{
-	struct bytes run = bytes_of(start, len);
-	bool any = false;
-
-	deliver(c, &run, &any);
-	if (is_live(c) && !c->finishing && run.len > 0) {
-		if (start == held->data) {
-			held->len = len;
-			buf_consume(held, len - run.len);
-		} else {
-			buf_clear(held);
-			buf_append(held, run);
-		}
-		c->in = *held;
-	} else {
-		buf_free(held);
-	}
-	if (is_live(c))
-		watch_message(c, any);
-}
-
-static void deliver_held(struct connection *c)
-{
-	struct buf held = c->in;
-
-	c->in = (struct buf){ 0 };
-	take(c, &held, held.data, held.len);
-}
-
-static void peer_is_gone(struct connection *c)
-{
-	if (c->phase == CONNECTION_SHAKING)
-		connection_end(c, CONNECTION_TLS_FAILED, "the peer closed the connection during the TLS handshake");
-	else if (c->in.len > 0 && !c->finishing)
-		connection_end(c, CONNECTION_PEER_CLOSED, "the peer closed the connection in the middle of a message (%zu bytes of it "
-			"had come)", c->in.len);
-	else
-		connection_end(c, CONNECTION_PEER_CLOSED, c->finishing ? "closed" : "the peer closed the connection");
-}
-
-/* What the socket has, up to READ_SIZE. 0: nothing, or the connection is over. */
-static size_t receive(struct connection *c, uint8_t *into)
-{
-	ssize_t len = recv(c->fd, into, READ_SIZE, 0);
-
-	if (len > 0) {
-		c->bytes_in += (size_t)len;
-		return (size_t)len;
-	}
-	if (len == 0 || (c->said_goodbye && errno != EAGAIN && errno != EINTR))
-		peer_is_gone(c);
-	else if (errno != EAGAIN && errno != EINTR)
-		connection_end(c, CONNECTION_FAILED, "reading from %s: %s", connection_peer(c), strerror(errno));
-	return 0;
-}
-
-static size_t receive_tls(struct connection *c, uint8_t *into, uint8_t *cipher)
-{
-	size_t came = receive(c, cipher);
-	size_t len;
-
-	if (came == 0)
-		return 0;
-	len = tls_session_read(c->tls, bytes_of(cipher, came), into, TLS_SESSION_ROOM(READ_SIZE), &c->out);
-	if (c->out.len > c->out_at)
-		loop_defer(c->loop, &c->task);
-	if (c->phase == CONNECTION_SHAKING && tls_session_is_up(c->tls))
-		become_up(c);
-	return is_live(c) ? len : 0;
-}
-
-static void read_some(struct connection *c)
-{
-	size_t size;
-	uint8_t *scratch = loop_scratch(c->loop, &size);
-	bool in_scratch = c->in.len <= SMALL_START;
-	uint8_t *start = scratch;
-	size_t before = c->in.len;
-	size_t len;
-
-	if (in_scratch && before)
-		memcpy(scratch, c->in.data, before);
-	if (!in_scratch) {
-		buf_reserve(&c->in, TLS_SESSION_ROOM(READ_SIZE));
-		start = c->in.data;
-	}
-	len = c->tls ? receive_tls(c, start + before, scratch + CIPHER_AT) : receive(c, start + before);
-	if (!is_live(c))
-		return;
-	if (len > 0) {
-		struct buf held = c->in;
-
-		c->in = (struct buf){ 0 };
-		take(c, &held, start, before + len);
-	}
-	if (is_live(c) && c->tls && tls_session_failure(c->tls))
-		connection_end(c, CONNECTION_TLS_FAILED, "%s", tls_session_failure(c->tls));
-	else if (is_live(c) && c->tls && tls_session_is_over(c->tls))
-		peer_is_gone(c);
 }
 
 /* --- what the loop calls --- */
@@ -468,8 +310,8 @@ static void ready(void *arg, int what)
 		c->write_blocked = false;
 		write_out(c);
 	}
-	if ((what & LOOP_READ) && is_live(c))
-		read_some(c);
+	if ((what & LOOP_READ) && connection_is_live(c))
+		connection_read(c);
 	connection_leave(c);
 }
 
@@ -484,10 +326,10 @@ static void round_ends(void *arg)
 		dial_step(c);
 	} else {
 		if (c->phase == CONNECTION_STARTING)
-			become_up(c);
-		if (is_live(c) && c->phase == CONNECTION_UP && !c->paused && c->in.len > 0)
-			deliver_held(c);
-		if (is_live(c))
+			connection_become_up(c);
+		if (connection_is_live(c) && c->phase == CONNECTION_UP && !c->paused && c->in.len > 0)
+			connection_deliver_held(c);
+		if (connection_is_live(c))
 			write_out(c);
 	}
 	connection_leave(c);
@@ -516,7 +358,7 @@ void connection_open(struct connection *c, int fd, struct tls_session *tls)
 		c->phase = CONNECTION_STARTING;
 		loop_defer(c->loop, &c->task);
 	} else {
-		become_up(c);
+		connection_become_up(c);
 	}
 }
 
@@ -533,7 +375,7 @@ static void make_room(struct connection *c, size_t len)
 {
 	if (!c->out.data)
 		buf_reserve(&c->out, len < FIRST_OUT_SIZE ? FIRST_OUT_SIZE : len);
-	if (c->out_at > READ_SIZE && c->out_at > c->out.len / 2) {
+	if (c->out_at > MOVE_SIZE && c->out_at > c->out.len / 2) {
 		buf_consume(&c->out, c->out_at);
 		c->out_at = 0;
 	}
@@ -543,7 +385,7 @@ void connection_send(struct connection *c, struct bytes message)
 {
 	struct error err = { "" };
 
-	if (!is_live(c) || c->finishing || message.len == 0)
+	if (!connection_is_live(c) || c->finishing || message.len == 0)
 		return;
 	make_room(c, message.len);
 	if (c->tls && c->phase == CONNECTION_UP) {
@@ -598,12 +440,12 @@ void connection_resume(struct connection *c)
 	if (c->in.len > 0)
 		loop_defer(c->loop, &c->task);
 	else
-		watch_message(c, false);
+		connection_watch_message(c, false);
 }
 
 void connection_finish(struct connection *c, uint32_t linger_ms)
 {
-	if (!is_live(c) || c->finishing)
+	if (!connection_is_live(c) || c->finishing)
 		return;
 	c->finishing = true;
 	connection_wait_for(c, WAIT_GOODBYE, linger_ms);

@@ -86,6 +86,21 @@ void connection_end_later(struct connection *c, enum connection_end end, const c
 void connection_enter(struct connection *c);
 void connection_leave(struct connection *c);
 
+/* The owner has not been told of an end, and is not about to be. */
+static inline bool connection_is_live(const struct connection *c)
+{
+	return c->phase != CONNECTION_OVER && !c->end_planned;
+}
+
+/* connection.c: the peer is there. */
+void connection_become_up(struct connection *c);
+
+/* connection_read.c: reads once and delivers; delivers what a pause held back; sets the deadline that now applies (any: a
+ * message has just come). */
+void connection_read(struct connection *c);
+void connection_deliver_held(struct connection *c);
+void connection_watch_message(struct connection *c, bool any);
+
 /* dial.c */
 void dial_step(struct connection *c);      /* begins to dial, in a round */
 void dial_free(struct dial **dial);

@@ -3,9 +3,9 @@
 
 #include "base/io/connection.h"
 
-/* Says when to dial again: at once after the first loss, then 1 s doubling to 60 s, and never a fifth connect within 60 s, because the
- * other side deactivates an SRP identifier for that. Source: document (KB05278: later builds delay the reconnect); the
- * numbers are ours. On the loop's clock. */
+/* Says when to dial again: at once after the first loss, then 1 s doubling to 60 s, and never a fifth connect within 60 s,
+ * because the other side deactivates an SRP identifier for that. On the loop's clock.
+ * Source: document (KB05278: later builds delay the reconnect); the numbers are ours. */
 struct redial;
 struct redial *redial_new(struct loop *loop, loop_fn *dial, void *arg);
 void redial_start(struct redial *redial);     /* dials at once */

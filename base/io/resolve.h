@@ -17,7 +17,8 @@ struct resolve *resolve_new(struct loop *loop, const struct address *address, re
 /* No answer is given any more. NULL inside is fine; may be called inside the answer. */
 void resolve_free(struct resolve **resolve);
 
-/* Numeric hosts and "localhost", which need nobody else: the result of getaddrinfo, or NULL. The caller gives it to freeaddrinfo. */
+/* Numeric hosts and "localhost", which need nobody else: the result of getaddrinfo, or NULL. The caller gives it to
+ * freeaddrinfo. */
 struct addrinfo *resolve_numeric(const struct address *address);
 
 /* "127.0.0.1:3101", "[::1]:3101" or "unix". The caller frees it. */

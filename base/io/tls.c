@@ -81,7 +81,8 @@ static int read_pin(struct tls *tls, const char *text, struct error *err)
 	int status = 0;
 
 	if (hex_decode(bytes_str(text), &pin) != 0 || pin.len != TLS_PIN_SIZE)
-		status = error_set(err, "%s is not a certificate's fingerprint: 64 hex digits (SHA-256) are accepted", log_str(text));
+		status = error_set(err, "%s is not a certificate's fingerprint: 64 hex digits (SHA-256) are accepted",
+			log_str(text));
 	else
 		memcpy(tls->pin, pin.data, TLS_PIN_SIZE);
 	tls->has_pin = status == 0;
@@ -146,7 +147,8 @@ static int load_identity(struct tls *tls, const struct tls_settings *settings, s
 	if (SSL_CTX_use_PrivateKey_file(tls->context, key, SSL_FILETYPE_PEM) != 1)
 		return error_set(err, "the key file %s cannot be used: %s", log_str(key), tls_reason());
 	if (SSL_CTX_check_private_key(tls->context) != 1)
-		return error_set(err, "the key file %s does not belong to the certificate file %s", log_str(key), log_str(certificate));
+		return error_set(err, "the key file %s does not belong to the certificate file %s", log_str(key),
+			log_str(certificate));
 	return 0;
 }
 

@@ -107,7 +107,7 @@ static bool add_name(GENERAL_NAMES *names, struct bytes word)
 	unsigned char ip[16];
 	int ip_len = inet_pton(AF_INET, text, ip) == 1 ? 4 : inet_pton(AF_INET6, text, ip) == 1 ? 16 : 0;
 	ASN1_STRING *value = ip_len ? ASN1_OCTET_STRING_new() : ASN1_IA5STRING_new();
-	bool good = name && value && (ip_len ? ASN1_STRING_set(value, ip, ip_len) : ASN1_STRING_set(value, text, (int)word.len)) == 1;
+	bool good = name && value && ASN1_STRING_set(value, ip_len ? (const void *)ip : text, ip_len ? ip_len : (int)word.len) == 1;
 
 	free(text);
 	if (good) {

@@ -22,7 +22,7 @@
 #include "base/log.h"
 #include "tests/support/peers.h"
 
-/* Made once: an installation's CA with a server's and a client's certificate, another CA with the same, a lone certificate. */
+/* Made once: an installation's CA with a server's and a client's certificate, another CA, a lone certificate, an old one. */
 static char folder[64];
 
 static const char *file(const char *name)
@@ -35,6 +35,19 @@ static const char *file(const char *name)
 	return path;
 }
 
+static const char *with(const char *name, const char *suffix)
+{
+	char both[64];
+
+	snprintf(both, sizeof both, "%s%s", name, suffix);
+	return file(both);
+}
+
+static int make_signed(const char *ca, const char *name, const char *names, struct error *err)
+{
+	return tls_make_signed(with(ca, ".crt"), with(ca, ".key"), with(name, ".crt"), with(name, ".key"), names, err);
+}
+
 static int make_certificates(void **state)
 {
 	struct error err = { "" };
@@ -44,10 +57,10 @@ static int make_certificates(void **state)
 	snprintf(folder, sizeof folder, "/tmp/bramble-tls-XXXXXX");
 	if (!mkdtemp(folder) ||
 	    tls_make_ca(file("ca.crt"), file("ca.key"), &err) != 0 ||
-	    tls_make_signed(file("ca.crt"), file("ca.key"), file("server.crt"), file("server.key"), "im.corp.test 127.0.0.1", &err) != 0 ||
-	    tls_make_signed(file("ca.crt"), file("ca.key"), file("client.crt"), file("client.key"), "collab.corp.test", &err) != 0 ||
+	    make_signed("ca", "server", "im.corp.test 127.0.0.1", &err) != 0 ||
+	    make_signed("ca", "client", "collab.corp.test", &err) != 0 ||
 	    tls_make_ca(file("other-ca.crt"), file("other-ca.key"), &err) != 0 ||
-	    tls_make_signed(file("other-ca.crt"), file("other-ca.key"), file("other.crt"), file("other.key"), "collab.corp.test", &err) != 0 ||
+	    make_signed("other-ca", "other", "collab.corp.test", &err) != 0 ||
 	    tls_make_self_signed(file("lone.crt"), file("lone.key"), "localhost 127.0.0.1 ::1", true, &err) != 0 ||
 	    tls_make_self_signed(file("old.crt"), file("old.key"), "localhost 127.0.0.1", false, &err) != 0) {
 		fprintf(stderr, "%s\n", err.text);
@@ -104,12 +117,7 @@ static struct tls *made(const struct tls_settings *settings)
 
 static struct tls *server_of(const char *name, const char *ca, bool only_tls13)
 {
-	char certificate[32];
-	char key[32];
-
-	snprintf(certificate, sizeof certificate, "%s.crt", name);
-	snprintf(key, sizeof key, "%s.key", name);
-	return made(&(struct tls_settings){ .server = true, .certificate_file = file(certificate), .key_file = file(key),
+	return made(&(struct tls_settings){ .server = true, .certificate_file = with(name, ".crt"), .key_file = with(name, ".key"),
 		.ca_file = ca ? file(ca) : NULL, .only_tls13 = only_tls13 });
 }
 
@@ -214,18 +222,15 @@ static void whom_a_server_trusts(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		char certificate[32];
-		char key[32];
 		struct fixture *f;
 		void *one;
 
 		begin(&one);
 		f = one;
-		snprintf(certificate, sizeof certificate, "%s.crt", rows[i].client ? rows[i].client : "");
-		snprintf(key, sizeof key, "%s.key", rows[i].client ? rows[i].client : "");
 		f->server = server_of("server", "ca.crt", true);
 		f->client = made(&(struct tls_settings){ .ca_file = file("ca.crt"), .only_tls13 = true,
-			.certificate_file = rows[i].client ? file(certificate) : NULL, .key_file = rows[i].client ? file(key) : NULL });
+			.certificate_file = rows[i].client ? with(rows[i].client, ".crt") : NULL,
+			.key_file = rows[i].client ? with(rows[i].client, ".key") : NULL });
 		pair_listen(&f->pair, "127.0.0.1:0", f->server, NULL);
 		pair_dial(&f->pair, f->client, "im.corp.test", NULL);
 		peer_say(&f->pair.client, "secret");
@@ -384,7 +389,8 @@ static void each_message_has_records_of_its_own(void **state)
 	f->client = made(&(struct tls_settings){ .ca_file = file("ca.crt") });
 	pair_listen(&f->pair, "127.0.0.1:0", f->server, NULL);
 	set_up_wire(&wire, f, address, sizeof address);
-	f->pair.client.connection = connection_dial(f->pair.loop, address, f->client, NULL, NULL, &peer_callbacks, &f->pair.client);
+	f->pair.client.connection = connection_dial(f->pair.loop, address, f->client, NULL, NULL, &peer_callbacks,
+		&f->pair.client);
 	while (!f->pair.client.ups || !f->pair.server.ups)
 		run_wire(&wire);
 	buf_clear(&wire.seen);
@@ -420,7 +426,8 @@ static void records_may_come_in_any_pieces(void **state)
 		.key_file = file("client.key") });
 	pair_listen(&f->pair, "127.0.0.1:0", f->server, NULL);
 	set_up_wire(&wire, f, address, sizeof address);
-	f->pair.client.connection = connection_dial(f->pair.loop, address, f->client, NULL, NULL, &peer_callbacks, &f->pair.client);
+	f->pair.client.connection = connection_dial(f->pair.loop, address, f->client, NULL, NULL, &peer_callbacks,
+		&f->pair.client);
 	peer_say(&f->pair.client, "one");
 	peer_say(&f->pair.client, "");
 	peer_say(&f->pair.client, "three");
