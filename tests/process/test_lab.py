@@ -1,0 +1,184 @@
+"""A lab on real processes: two side by side, nothing left behind, clear words when it cannot start."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import tempfile
+import unittest
+
+import bramble
+
+NAMES = ["groupwise", "router", "dispatcher", "collab"]
+
+
+def lab_pids(lab):
+    return [p["pid"] for p in json.loads(lab.tool("lab", "status", "--json"))["processes"]]
+
+
+class TestLab(unittest.TestCase):
+    def test_two_labs_run_side_by_side_and_down_leaves_nothing(self):
+        with bramble.Lab() as one, bramble.Lab() as two:
+            pids = lab_pids(one) + lab_pids(two)
+            self.assertEqual(len(set(pids)), 8)
+            with one.device("alice") as alice:
+                alice.say("login alice alice-secret")
+                alice.wait({"event": "login-ok"})
+                self.assertEqual([s["user"] for s in one.json("session", "list")], ["alice"])
+                self.assertEqual(two.json("session", "list"), [])
+            status, out, _ = one.down()
+            self.assertEqual(status, 0, out)
+            self.assertEqual([p for p in pids[:4] if bramble.is_alive(p)], [])
+            self.assertEqual([p for p in pids[4:] if not bramble.is_alive(p)], [])
+            self.assertEqual(list((one.dir / "run").iterdir()), [])
+            self.assertFalse((one.dir / "lab.json").exists())
+            for base in bramble.BASE_PORTS:
+                with socket.socket() as s:
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    s.bind(("127.0.0.1", one.port(base)))
+            self.assertEqual(one.down()[0], 1)
+
+    def test_status_asks_each_process(self):
+        with bramble.Lab() as lab:
+            state = lab.json("lab", "status")
+            self.assertTrue(state["running"])
+            self.assertEqual([p["name"] for p in state["processes"]], NAMES)
+            rows = {p["name"]: p for p in state["processes"]}
+            self.assertTrue(all(p["answers"] for p in rows.values()))
+            self.assertTrue(rows["dispatcher"]["linked"] and rows["collab"]["linked"])
+            self.assertEqual(rows["router"]["listen"], f"127.0.0.1:{lab.port(3101)}")
+            table = lab.tool("lab", "status")
+            for name in NAMES:
+                self.assertIn(name, table)
+
+    def test_up_says_where_who_and_how(self):
+        with bramble.Lab() as lab:
+            for word in [str(lab.port(3101)), str(lab.port(3200)), str(lab.port(8300)), "alice-secret", "2100000D", "Pidgin",
+                         "bramble-sim device", "lab down"]:
+                self.assertIn(word, lab.said)
+
+    def test_a_folder_is_used_again_with_its_users_and_limits(self):
+        with bramble.Lab() as lab:
+            lab.tool("limits", "set", "--max", "7")
+            lab.tool("user", "permit", "dave", "no")
+            lab.down()
+            lab.offset = bramble.free_offset()
+            lab.up()
+            self.assertEqual(lab.json("limits", "show")["max_sessions"], 7)
+            self.assertFalse({u["name"]: u["permitted"] for u in lab.json("user", "list")}["dave"])
+            with lab.device("bob") as bob:
+                bob.say("login bob bob-secret")
+                bob.wait({"event": "login-ok"})
+
+    def test_a_taken_port_is_said_by_its_number_and_setting(self):
+        offset = bramble.free_offset()
+        folder = tempfile.mkdtemp(prefix="bramble-lab-")
+        try:
+            with socket.socket() as s:
+                s.bind(("127.0.0.1", 3200 + offset))
+                s.listen()
+                status, _, err = bramble.run("bramble", "lab", "up", "--dir", folder, "--port-offset", offset, "--detach")
+            self.assertEqual(status, 4, err)
+            self.assertIn(str(3200 + offset), err)
+            self.assertIn("dispatcher.listen", err)
+            self.assertIn("--port-offset", err)
+            self.assertEqual(list(pathlib.Path(folder, "run").iterdir()), [])
+        finally:
+            shutil.rmtree(folder)
+
+    def test_a_second_up_in_the_same_folder_is_refused(self):
+        with bramble.Lab() as lab:
+            status, _, err = bramble.run("bramble", "lab", "up", "--dir", lab.dir, "--detach")
+            self.assertEqual(status, 1)
+            self.assertIn("already", err)
+            self.assertEqual(lab.json("lab", "status")["running"], True)
+
+    def test_a_wrong_setting_ends_the_start_with_the_daemons_own_sentence(self):
+        folder = tempfile.mkdtemp(prefix="bramble-lab-")
+        try:
+            status, _, err = bramble.run("bramble", "lab", "up", "--dir", folder, "--port-offset", bramble.free_offset(), "--detach",
+                                         "-o", "router.ping_intervall=5s")
+            self.assertEqual(status, 3, err)
+            self.assertIn("did you mean ping_interval?", err)
+            self.assertEqual(list(pathlib.Path(folder, "run").iterdir()), [])
+        finally:
+            shutil.rmtree(folder)
+
+    def test_bad_words_are_usage_errors(self):
+        for words, said in [(["--port-offset", "many"], "--port-offset"), (["--port-offset", "60000"], "60000"),
+                            (["--clock", "fast"], "--clock"), (["-o", "nonsense"], "section.key=value"),
+                            (["-o", "ruoter.listen=x"], "sections"), (["-o", "common.run_dir=/tmp"], "bramble.ini")]:
+            folder = tempfile.mkdtemp(prefix="bramble-lab-")
+            try:
+                status, _, err = bramble.run("bramble", "lab", "up", "--dir", folder, "--detach", *words)
+                self.assertIn(status, (2, 3), (words, err))
+                self.assertIn(said, err)
+            finally:
+                shutil.rmtree(folder)
+
+    def test_a_path_too_long_for_a_socket_is_said(self):
+        folder = tempfile.mkdtemp(prefix="bramble-lab-")
+        deep = pathlib.Path(folder, "x" * 100)
+        try:
+            status, _, err = bramble.run("bramble", "lab", "up", "--dir", deep, "--port-offset", bramble.free_offset(), "--detach")
+            self.assertEqual(status, 3, err)
+            self.assertIn("107", err)
+            self.assertIn("shorter", err)
+        finally:
+            shutil.rmtree(folder)
+
+    def test_when_one_process_dies_the_lab_says_why_and_ends_the_others(self):
+        with bramble.Lab() as lab:
+            state = json.loads(lab.tool("lab", "status", "--json"))
+            pids = {p["name"]: p["pid"] for p in state["processes"]}
+            os.kill(pids["dispatcher"], signal.SIGKILL)
+            bramble.wait_until(lambda: not bramble.is_alive(state["pid"]), "the lab ends")
+            self.assertEqual([n for n, p in pids.items() if bramble.is_alive(p)], [])
+            self.assertIn("dispatcher was ended by signal 9", (lab.dir / "log" / "lab.log").read_text())
+            self.assertEqual(list((lab.dir / "run").iterdir()), [])
+
+    def test_when_the_lab_is_killed_its_processes_end_and_the_next_one_starts(self):
+        with bramble.Lab() as lab:
+            state = json.loads(lab.tool("lab", "status", "--json"))
+            os.kill(state["pid"], signal.SIGKILL)
+            bramble.wait_until(lambda: not any(bramble.is_alive(p["pid"]) for p in state["processes"]), "the processes end")
+            lab.up()
+            self.assertTrue(lab.json("lab", "status")["running"])
+
+    def test_in_the_foreground_it_ends_on_sigint(self):
+        folder = tempfile.mkdtemp(prefix="bramble-lab-")
+        try:
+            lab = bramble.Process("bramble", "lab", "up", "--dir", folder, "--port-offset", bramble.free_offset())
+            lab.wait_line(lambda line: "is up" in line, "it is up")
+            pids = [p["pid"] for p in json.loads(bramble.run("bramble", "lab", "status", "--dir", folder, "--json")[1])["processes"]]
+            lab.child.send_signal(signal.SIGINT)
+            self.assertEqual(lab.child.wait(15), 0)
+            lab.stop()
+            self.assertEqual([p for p in pids if bramble.is_alive(p)], [])
+        finally:
+            shutil.rmtree(folder)
+
+    def test_a_manual_clock_stands_in_all_processes(self):
+        with bramble.Lab("--clock", "manual") as lab:
+            for name in NAMES:
+                before = lab.ask(name, "clock.show")
+                self.assertTrue(before["manual"], name)
+                after = lab.ask(name, "clock.advance", to_ms=before["now_ms"] + 5000)
+                self.assertEqual(after["now_ms"], before["now_ms"] + 5000)
+                with self.assertRaisesRegex(RuntimeError, "never goes back"):
+                    lab.ask(name, "clock.advance", to_ms=1)
+
+    def test_logs_come_in_the_order_of_time(self):
+        with bramble.Lab() as lab:
+            lines = lab.tool("lab", "logs", "--lines", "0").splitlines()
+            times = [line.split()[0] for line in lines]
+            self.assertEqual(times, sorted(times))
+            self.assertTrue(any(" router info: ready" in line for line in lines))
+            self.assertEqual(len(lab.tool("lab", "logs", "--lines", "2").splitlines()), 2)
+            self.assertTrue(all(" router " in line for line in lab.tool("lab", "logs", "router").splitlines()))
+            self.assertIn("did you mean router?", lab.tool("lab", "logs", "ruoter", want=2))
+
+
+if __name__ == "__main__":
+    unittest.main()
