@@ -169,7 +169,8 @@ static int take_option(const struct command_option *rows, int left, char **argv)
 		*o->set = true;
 		return 1;
 	}
-	if (!value && left < 2)
+	/* A value that looks like an option is one whose value was forgotten; --name=--value says that it is meant. */
+	if (!value && (left < 2 || strncmp(argv[1], "--", 2) == 0))
 		bad_usage("--%s needs a value: %s", o->name, o->value);
 	if (!value)
 		value = argv[1];

@@ -18,13 +18,13 @@ static void take_servers(void *ctx, enum db_status status, const struct db_serve
 		json_array_append_new(store->rows, control_json_text(servers[i].name));
 }
 
-/* The server that new users belong to: the one that was named, or the only one there is. NULL with the sentence printed. */
+/* The server that new users belong to: the one that was named, else the one of the Dispatcher's settings, else the only one. NULL with the sentence printed. */
 static char *choose_server(struct store *store, const char *named)
 {
 	char *name = NULL;
 
-	if (named)
-		return memory_str(named);
+	if (named || store->place.dispatcher_server)
+		return memory_str(named ? named : store->place.dispatcher_server);
 	db_server_list(store->db, take_servers, store);
 	if (store_wait(store, "the servers") != 0)
 		return NULL;
@@ -51,7 +51,7 @@ static int add(int argc, char **argv)
 {
 	const char *server = NULL, *mail = NULL, *dn = NULL, *permit = "yes";
 	const struct command_option options[] = {
-		{ .name = "server", .value = "NAME", .text = &server, .help = "its server (the only one there is)" },
+		{ .name = "server", .value = "NAME", .text = &server, .help = "its server (that of [dispatcher], or the only one)" },
 		{ .name = "mail", .value = "ADDRESS", .text = &mail, .help = "its mail address" },
 		{ .name = "dn", .value = "DN", .text = &dn, .help = "its mailbox" },
 		{ .name = "permit", .value = "yes|no", .text = &permit, .help = "may it use the collaboration client (yes)" },

@@ -103,13 +103,13 @@ def control(path, verb, timeout_s=DEADLINE_S, **params):
 class Process:
     """A program in the background whose standard output is read line by line."""
 
-    def __init__(self, *args, env=None, log=None):
+    def __init__(self, *args, env=None, log=None, cwd=None):
         self.args = [program(args[0]), *map(str, args[1:])]
         self.log = open(log, "ab") if log else tempfile.TemporaryFile()
         self.lines = []
         self.queue = queue.Queue()
         self.child = subprocess.Popen(self.args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
-                                      bufsize=1, env=env)
+                                      bufsize=1, env=env, cwd=cwd)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -193,6 +193,76 @@ class Device(Process):
 
         self.wait_line(matches, f"{what} {wanted if isinstance(wanted, dict) else ''}", deadline_s)
         return found[0]
+
+
+class Notify:
+    """Where a program says that it is ready, as systemd would hear it."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind("")
+        self.address = "@" + self.socket.getsockname()[1:].decode()
+
+    def wait(self, deadline_s=DEADLINE_S):
+        self.socket.settimeout(deadline_s)
+        said = self.socket.recv(4096).decode()
+        if not said.startswith("READY=1"):
+            raise AssertionError(f"not ready: {said}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+
+class Tap:
+    """Stands between one client and a port and keeps what passes: up from the client, down to it."""
+
+    def __init__(self, port):
+        self.to = port
+        self.up, self.down = bytearray(), bytearray()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.sockets = []
+        self.threads = [threading.Thread(target=self._accept, daemon=True)]
+        self.threads[0].start()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+                server = socket.create_connection(("127.0.0.1", self.to))
+            except OSError:
+                return
+            self.sockets += [client, server]
+            for source, sink, kept in ((client, server, self.up), (server, client, self.down)):
+                thread = threading.Thread(target=self._copy, args=(source, sink, kept), daemon=True)
+                self.threads.append(thread)
+                thread.start()
+
+    @staticmethod
+    def _copy(source, sink, kept):
+        try:
+            while data := source.recv(65536):
+                kept += data
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for s in [self.listener, *self.sockets]:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            s.close()
+        for thread in self.threads:
+            thread.join(5)
 
 
 class Lab:
