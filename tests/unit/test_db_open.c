@@ -114,6 +114,40 @@ static void two_programs_may_make_the_same_database(void **state)
 	assert_int_equal(database_exec(d, "SELECT count(*) FROM emu_SchemaVersion"), newest());
 }
 
+/* docs/database.md has a heading per table and a row per column, and nothing else. */
+static void the_page_lists_every_table_and_column(void **state)
+{
+	struct database *d = *state;
+	sqlite3 *raw = database_raw(d);
+	sqlite3_stmt *columns = NULL;
+	FILE *page = fopen("docs/database.md", "r");
+	char line[1024], table[64] = "", column[64];
+	unsigned listed = 0, there = 0;
+
+	assert_non_null(page);
+	assert_int_equal(sqlite3_prepare_v2(raw, "SELECT count(*) FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' "
+		"AND t.name = ?1 AND c.name = ?2", -1, &columns, NULL), SQLITE_OK);
+	while (fgets(line, sizeof line, page)) {
+		if (strncmp(line, "## ", 3) == 0)
+			table[0] = '\0';
+		if (sscanf(line, "### %63[A-Za-z_]", table) == 1 || !table[0] || sscanf(line, "| `%63[A-Za-z]` |", column) != 1)
+			continue;
+		sqlite3_bind_text(columns, 1, table, -1, SQLITE_STATIC);
+		sqlite3_bind_text(columns, 2, column, -1, SQLITE_STATIC);
+		assert_int_equal(sqlite3_step(columns), SQLITE_ROW);
+		if (sqlite3_column_int(columns, 0) != 1)
+			fail_msg("docs/database.md: there is no column %s.%s", table, column);
+		sqlite3_reset(columns);
+		listed++;
+	}
+	fclose(page);
+	sqlite3_finalize(columns);
+	sqlite3_close(raw);
+	there = (unsigned)database_exec(d, "SELECT count(*) FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' "
+		"AND t.name NOT LIKE 'sqlite%'");
+	assert_int_equal(listed, there);
+}
+
 /* --- what is not a configuration database --------------------------------------------------------------------------------- */
 
 static void missing(void **state)
@@ -461,6 +495,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FULL(a_new_database_has_the_newest_schema),
 		cmocka_unit_test(migrations_are_numbered_without_gaps),
+		FULL(the_page_lists_every_table_and_column),
 		FULL(a_newer_schema_than_the_program_knows_is_refused),
 		EMPTY(two_programs_may_make_the_same_database),
 		EMPTY(missing),
