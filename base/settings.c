@@ -316,6 +316,7 @@ static int load_file(struct reading *r, const char *file, const char *const *ove
 	r->folder = folder;
 	r->name = file ? file : "defaults";
 	rc = load(r, buf_bytes(&text), overrides, err);
+	r->folder = NULL;
 out:
 	buf_wipe(&text);
 	return rc;

@@ -182,12 +182,14 @@ static uint32_t slice_crc(const uint8_t *data, size_t len)
 	return (uint32_t)crc32(crc32(0, NULL, 0), data, (uInt)len);
 }
 
+static const uint8_t inner_magic[4] = { 'R', 'M', 'T', '1' };
+
 /* The plaintext: what the envelope says once more, then the slice, then padding to whole blocks (PKCS#7). */
 static size_t write_inner(uint8_t *inner, const struct packet_place *place, struct bytes slice, size_t block)
 {
 	size_t len = INNER_HEADER + slice.len, pad = block > 1 ? block - len % block : 0;
 
-	memcpy(inner, "RMT1", 4);
+	memcpy(inner, inner_magic, sizeof inner_magic);
 	put_u32(inner + 4, place->message_id);
 	put_u16(inner + 8, place->index);
 	put_u16(inner + 10, place->count);
@@ -308,7 +310,7 @@ static size_t check_inner(const uint8_t *inner, size_t len, size_t block, struct
 	uint32_t clear_len = reader_u32(&r), crc = reader_u32(&r);
 	size_t slice = len - INNER_HEADER - padding_of(inner, len, block, bad);
 
-	*bad |= !bytes_is(magic, "RMT1");
+	*bad |= !bytes_equal(magic, bytes_of(inner_magic, sizeof inner_magic));
 	*bad |= message_id != place->message_id;
 	*bad |= index != place->index;
 	*bad |= count != place->count;
