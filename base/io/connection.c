@@ -264,20 +264,25 @@ static void write_out(struct connection *c)
 	}
 }
 
+static void seal(struct connection *c, struct bytes message)
+{
+	struct error err = { "" };
+
+	if (tls_session_write(c->tls, message, &c->out, &err) != 0)
+		connection_end_later(c, CONNECTION_TLS_FAILED, "%s", err.text);
+}
+
 static void send_early(struct connection *c)
 {
 	struct reader r = reader_of(buf_bytes(&c->early));
-	struct error err = { "" };
 
 	while (reader_left(&r) > 0) {
 		struct bytes message = reader_bytes(&r, reader_u32(&r));
 
-		if (!c->tls) {
+		if (c->tls)
+			seal(c, message);
+		else
 			buf_append(&c->out, message);
-		} else if (tls_session_write(c->tls, message, &c->out, &err) != 0) {
-			connection_end_later(c, CONNECTION_TLS_FAILED, "%s", err.text);
-			break;
-		}
 	}
 	buf_free(&c->early);
 }
@@ -383,14 +388,11 @@ static void make_room(struct connection *c, size_t len)
 
 void connection_send(struct connection *c, struct bytes message)
 {
-	struct error err = { "" };
-
 	if (!connection_is_live(c) || c->finishing || message.len == 0)
 		return;
 	make_room(c, message.len);
 	if (c->tls && c->phase == CONNECTION_UP) {
-		if (tls_session_write(c->tls, message, &c->out, &err) != 0)
-			connection_end_later(c, CONNECTION_TLS_FAILED, "%s", err.text);
+		seal(c, message);
 	} else if (c->phase == CONNECTION_UP || c->phase == CONNECTION_STARTING) {
 		buf_append(&c->out, message);
 	} else {

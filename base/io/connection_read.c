@@ -18,8 +18,9 @@ enum {
 /* Hands over the whole messages at the front of the run and takes them off it. */
 static void deliver(struct connection *c, struct bytes *run, bool *any)
 {
+	struct error err = { "" };
+
 	while (run->len > 0 && connection_is_live(c) && !c->paused && !c->finishing) {
-		struct error err = { "" };
 		ssize_t len = c->callbacks.split(c->ctx, *run, &err);
 		size_t need = len > 0 ? (size_t)len : run->len;
 
