@@ -1,0 +1,646 @@
+/* A session's life after its login: coverage, links that come and go, timeouts, messages, and each way it can end. On one loop with a
+ * manual clock, between a played dispatcher and a played GroupWise server. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "collab/courier.h"
+#include "protocol/groupwise/codes.h"
+#include "tests/support/collab_bench.h"
+
+enum { MINUTE = 60000 };
+#define CONFERENCE "[000000AA-00000000-00000001-0001-0000]"
+#define SAME_CONFERENCE "[000000AA-00000000-00000001-0077-0000]"
+
+static void expect_said(struct collab_bench *b, uint32_t pin, const char *from, const char *text, uint32_t *sequence)
+{
+	struct im_message_event event;
+
+	bench_expect(b, pin, &im_message_event_msg, sequence, &event);
+	assert_true(bytes_is(event.from, from));
+	assert_true(bytes_is(event.text, text));
+}
+
+/* --- messages and presence ----------------------------------------------------------------------------------------------- */
+
+static void messages_go_both_ways_in_one_conference(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	bench_message(b, ALICE, alice, 1, "bob", "Hi \xe2\x82\xac {x}");
+	assert_int_equal(bench_ack(b, ALICE, 1), IM_OK);
+	assert_string_equal(b->groupwise.last_to, "bob");
+	assert_string_equal(b->groupwise.last_text, "Hi \xe2\x82\xac {x}");
+
+	/* The second message uses the conference that the first has made. */
+	bench_message(b, ALICE, alice, 2, "BOB", "again");
+	assert_int_equal(bench_ack(b, ALICE, 2), IM_OK);
+	assert_int_equal(b->groupwise.conferences, 1);
+	fake_groupwise_say(&b->groupwise, "alice", "cn=BOB,o=test", b->groupwise.last_conference, "yes?");
+	expect_said(b, ALICE, "bob", "yes?", NULL);
+}
+
+static void an_answer_goes_into_the_conference_of_the_one_who_began(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	fake_groupwise_say(&b->groupwise, "alice", "CN=bob,O=test", CONFERENCE, "knock");
+	expect_said(b, ALICE, "bob", "knock", NULL);
+	bench_message(b, ALICE, alice, 1, "bob", "who is there");
+	assert_int_equal(bench_ack(b, ALICE, 1), IM_OK);
+	assert_int_equal(b->groupwise.conferences, 0);
+	assert_string_equal(b->groupwise.last_conference, CONFERENCE);
+}
+
+static void messages_said_before_the_conference_is_made_follow_in_order(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	for (uint32_t i = 1; i <= 5; i++)
+		bench_message(b, ALICE, alice, i, "bob", i == 5 ? "last" : "earlier");
+	for (uint32_t i = 1; i <= 5; i++)
+		assert_int_equal(bench_ack(b, ALICE, i), IM_OK);
+	assert_int_equal(b->groupwise.conferences, 1);
+	assert_int_equal(b->groupwise.messages, 5);
+	assert_string_equal(b->groupwise.last_text, "last");
+}
+
+static void a_conference_that_the_server_forgot_is_made_anew_once(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	bench_message(b, ALICE, alice, 1, "bob", "one");
+	assert_int_equal(bench_ack(b, ALICE, 1), IM_OK);
+	b->groupwise.send_code = GW_NO_CONFERENCE;
+	bench_message(b, ALICE, alice, 2, "bob", "two");
+	assert_int_equal(bench_ack(b, ALICE, 2), IM_OK);
+	assert_int_equal(b->groupwise.conferences, 2);
+	assert_int_equal(b->groupwise.messages, 2);
+	assert_string_equal(b->groupwise.last_text, "two");
+}
+
+static void a_conference_that_the_other_side_left_is_not_used_again(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	fake_groupwise_say(&b->groupwise, "alice", "CN=bob,O=test", CONFERENCE, "knock");
+	expect_said(b, ALICE, "bob", "knock", NULL);
+	/* The server may use another tail for the same conference. */
+	fake_groupwise_event(&b->groupwise, "alice", &(struct gw_event){ .type = GW_EVENT_LEFT, .source = bytes_str("CN=bob,O=test"),
+		.conference = bytes_str(SAME_CONFERENCE) });
+	bench_settle(b);
+	bench_message(b, ALICE, alice, 1, "bob", "too late");
+	assert_int_equal(bench_ack(b, ALICE, 1), IM_OK);
+	assert_int_equal(b->groupwise.conferences, 1);
+}
+
+static void a_stranger_is_looked_up_before_what_he_says_is_passed_on(void **state)
+{
+	struct collab_bench *b = *state;
+	struct im_message_event event;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	bench_login(b, ALICE, "alice");
+	fake_groupwise_say(&b->groupwise, "alice", "CN=erin,O=test", CONFERENCE, "one");
+	fake_groupwise_say(&b->groupwise, "alice", "CN=erin,O=test", CONFERENCE, "two");
+	bench_expect(b, ALICE, &im_message_event_msg, NULL, &event);
+	assert_true(bytes_is(event.from, "erin"));
+	assert_true(bytes_is(event.name, "erin Example"));
+	assert_true(bytes_is(event.text, "one"));
+	expect_said(b, ALICE, "erin", "two", NULL);
+	assert_int_equal(b->groupwise.details, 1);
+}
+
+static void a_stranger_without_details_is_heard_all_the_same(void **state)
+{
+	struct collab_bench *b = *state;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	bench_login(b, ALICE, "alice");
+	fake_groupwise_say(&b->groupwise, "alice", "CN=nobody,O=test", CONFERENCE, "boo");
+	expect_said(b, ALICE, "nobody", "boo", NULL);
+}
+
+static void a_message_to_a_stranger_looks_him_up(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	bench_message(b, ALICE, alice, 1, "erin", "hello");
+	assert_int_equal(bench_ack(b, ALICE, 1), IM_OK);
+	assert_string_equal(b->groupwise.last_to, "erin");
+	bench_message(b, ALICE, alice, 2, "nobody", "hello");
+	assert_int_equal(bench_ack(b, ALICE, 2), IM_NOT_DELIVERED);
+}
+
+static void undeliverable_is_told_after_the_servers_yes(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	b->groupwise.nobody_home = true;
+	bench_message(b, ALICE, alice, 1, "bob", "anybody?");
+	assert_int_equal(bench_ack(b, ALICE, 1), IM_OK);
+	assert_int_equal(bench_ack(b, ALICE, 1), IM_NOT_DELIVERED);
+}
+
+static void another_code_of_the_server_reaches_the_device_in_words(void **state)
+{
+	struct collab_bench *b = *state;
+	struct im_ack ack;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	b->groupwise.send_code = GW_SERVER_BUSY;
+	bench_message(b, ALICE, alice, 1, "bob", "now?");
+	bench_expect(b, ALICE, &im_ack_msg, NULL, &ack);
+	assert_int_equal(ack.code, IM_BACKEND_REFUSED);
+	assert_true(ack.text.len > 5 && memcmp(ack.text.data, "D123:", 5) == 0);
+}
+
+static void a_text_that_the_server_would_cut_is_too_large(void **state)
+{
+	struct collab_bench *b = *state;
+	char *text = malloc(12001);
+	uint32_t alice;
+
+	memset(text, '{', 12000);        /* each takes two bytes, and the server's bound is 32000 */
+	for (size_t i = 0; i + 1 < 12000; i += 2)
+		memcpy(text + i, "\xc3\xa4", 2);         /* and these take six of them */
+	text[12000] = '\0';
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	bench_message(b, ALICE, alice, 1, "bob", text);
+	assert_int_equal(bench_ack(b, ALICE, 1), IM_TOO_LARGE);
+	free(text);
+}
+
+static void availability_goes_both_ways(void **state)
+{
+	struct collab_bench *b = *state;
+	struct im_presence_event event;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	fake_groupwise_event(&b->groupwise, "alice", &(struct gw_event){ .type = GW_EVENT_STATUS, .source = bytes_str("CN=carol,O=test"),
+		.status = GW_BUSY, .text = bytes_str("lunch") });
+	bench_expect(b, ALICE, &im_presence_event_msg, NULL, &event);
+	assert_true(bytes_is(event.user, "carol"));
+	assert_int_equal(event.presence, IM_BUSY);
+	assert_true(bytes_is(event.text, "lunch"));
+	fake_dispatcher_up(&b->dispatcher, ALICE, &im_presence_set_msg, 1,
+		&(struct im_presence_set){ .session = alice, .presence = IM_AWAY, .text = bytes_str("gone") });
+	assert_int_equal(bench_ack(b, ALICE, 1), IM_OK);
+	assert_string_equal(b->groupwise.last_status, "4");
+	fake_dispatcher_up(&b->dispatcher, ALICE, &im_presence_set_msg, 2,
+		&(struct im_presence_set){ .session = alice, .presence = 9, .text = bytes_str("") });
+	assert_int_equal(bench_ack(b, ALICE, 2), IM_BACKEND_REFUSED);
+}
+
+static void an_invitation_to_a_room_is_declined(void **state)
+{
+	struct collab_bench *b = *state;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	bench_login(b, ALICE, "alice");
+	fake_groupwise_event(&b->groupwise, "alice", &(struct gw_event){ .type = GW_EVENT_INVITATION,
+		.source = bytes_str("CN=bob,O=test"), .conference = bytes_str(CONFERENCE), .text = bytes_str("join us") });
+	bench_until(b, b->groupwise.rejected == 1);
+}
+
+static void the_server_is_pinged_at_its_own_interval(void **state)
+{
+	struct collab_bench *b = *state;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	bench_login(b, ALICE, "alice");
+	bench_advance(b, 9 * MINUTE);
+	assert_int_equal(b->groupwise.pings, 0);
+	bench_advance(b, 1 * MINUTE);
+	assert_int_equal(b->groupwise.pings, 1);
+	bench_advance(b, 20 * MINUTE);
+	assert_int_equal(b->groupwise.pings, 3);
+}
+
+/* --- coverage and links --------------------------------------------------------------------------------------------------- */
+
+static void a_device_that_lost_its_link_goes_on_with_the_same_im_connection(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice, before, sequence;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	fake_groupwise_say(&b->groupwise, "alice", "CN=bob,O=test", CONFERENCE, "zero");
+	expect_said(b, ALICE, "bob", "zero", &before);
+	fake_dispatcher_coverage(&b->dispatcher, ALICE, false);
+	bench_until(b, bench_number(b, "sessions", "out-of-coverage") == 1);
+	fake_groupwise_say(&b->groupwise, "alice", "CN=bob,O=test", CONFERENCE, "one");
+	fake_groupwise_say(&b->groupwise, "alice", "CN=bob,O=test", CONFERENCE, "two");
+	bench_settle(b);
+	assert_int_equal(bench_number(b, "counts", "down_waiting"), 2);
+
+	/* It is back: what was held comes in order, with the numbers it always had. */
+	fake_dispatcher_coverage(&b->dispatcher, ALICE, true);
+	bench_status(b, ALICE, alice, 1);
+	expect_said(b, ALICE, "bob", "one", &sequence);
+	assert_int_equal(sequence, before + 1);
+	expect_said(b, ALICE, "bob", "two", &sequence);
+	assert_int_equal(sequence, before + 2);
+	assert_int_equal(bench_number(b, "sessions", "active"), 1);
+	assert_int_equal(b->groupwise.accepted, 1);
+	assert_int_equal(b->groupwise.logins, 1);
+}
+
+static void what_comes_back_undelivered_is_sent_again_when_the_device_speaks(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice, sequence;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+
+	/* The router has lost the device and not said so: only the message's return tells. */
+	b->dispatcher.pins[0].available = false;
+	fake_groupwise_say(&b->groupwise, "alice", "CN=bob,O=test", CONFERENCE, "one");
+	bench_until(b, bench_number(b, "counts", "down_returned") == 1);
+	assert_int_equal(bench_number(b, "sessions", "out-of-coverage"), 1);
+	b->dispatcher.pins[0].available = true;
+	bench_status(b, ALICE, alice, 1);
+	expect_said(b, ALICE, "bob", "one", &sequence);
+	assert_int_equal(bench_number(b, "sessions", "active"), 1);
+}
+
+static void a_dispatcher_that_restarts_costs_no_session_and_no_event(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	fake_dispatcher_drop_service(&b->dispatcher);
+	fake_groupwise_say(&b->groupwise, "alice", "CN=bob,O=test", CONFERENCE, "while you were away");
+	bench_until(b, bench_number(b, "counts", "messages_down") == 1);
+	bench_advance(b, 2000);
+	bench_until(b, b->dispatcher.registrations == 2);
+	expect_said(b, ALICE, "bob", "while you were away", NULL);
+	bench_message(b, ALICE, alice, 1, "bob", "back");
+	assert_int_equal(bench_ack(b, ALICE, 1), IM_OK);
+	assert_int_equal(b->groupwise.logins, 1);
+}
+
+static void what_was_in_flight_when_the_link_broke_is_sent_again(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t sequence = 0;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	bench_login(b, ALICE, "alice");
+	b->dispatcher.silent = true;
+	fake_groupwise_say(&b->groupwise, "alice", "CN=bob,O=test", CONFERENCE, "one");
+	bench_until(b, b->dispatcher.down_count > 0 && b->dispatcher.downs[b->dispatcher.down_count - 1].status == SRP_QUEUED);
+	b->dispatcher.silent = false;
+	fake_dispatcher_drop_service(&b->dispatcher);
+	bench_settle(b);
+	bench_advance(b, 2000);
+	expect_said(b, ALICE, "bob", "one", &sequence);
+	assert_int_equal(sequence, 2);
+}
+
+static void a_device_missing_from_the_dispatchers_new_list_counts_as_lost_after_a_grace(void **state)
+{
+	struct collab_bench *b = *state;
+
+	bench_start(b, (struct bench_limits){ .idle_ms = 10 * MINUTE });
+	bench_login(b, ALICE, "alice");
+	b->dispatcher.pins[0].available = false;
+	fake_dispatcher_drop_service(&b->dispatcher);
+	bench_settle(b);
+	bench_advance(b, 1000);
+	bench_until(b, b->dispatcher.registrations == 2);
+	bench_settle(b);
+	assert_int_equal(bench_number(b, "sessions", "active"), 1);
+	bench_advance(b, COURIER_GRACE_MS);
+	assert_int_equal(bench_number(b, "sessions", "out-of-coverage"), 1);
+	assert_int_equal(bench_number(b, "sessions", "evictable"), 1);
+}
+
+static void more_than_a_session_may_hold_back_drops_the_oldest(void **state)
+{
+	struct collab_bench *b = *state;
+	char text[16];
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	fake_dispatcher_coverage(&b->dispatcher, ALICE, false);
+	bench_settle(b);
+	for (int i = 0; i < COURIER_QUEUE + 10; i++) {
+		snprintf(text, sizeof text, "%d", i);
+		fake_groupwise_say(&b->groupwise, "alice", "CN=bob,O=test", CONFERENCE, text);
+	}
+	bench_until(b, bench_number(b, "counts", "messages_down") == COURIER_QUEUE + 10);
+	assert_int_equal(bench_number(b, "counts", "down_waiting"), COURIER_QUEUE);
+	assert_int_equal(bench_number(b, "counts", "down_dropped"), 10);
+	fake_dispatcher_coverage(&b->dispatcher, ALICE, true);
+	bench_status(b, ALICE, alice, 1);
+	expect_said(b, ALICE, "bob", "10", NULL);
+	bench_until(b, bench_number(b, "counts", "down_waiting") == 0);
+}
+
+static void a_message_that_arrives_twice_is_said_once_and_acknowledged_twice(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	bench_message(b, ALICE, alice, 1, "nobody", "hi");
+	assert_int_equal(bench_ack(b, ALICE, 1), IM_NOT_DELIVERED);
+	bench_message(b, ALICE, alice, 1, "nobody", "hi");
+	assert_int_equal(bench_ack(b, ALICE, 1), IM_NOT_DELIVERED);
+	assert_int_equal(b->groupwise.details, 1);
+	assert_int_equal(bench_number(b, "counts", "duplicates"), 1);
+}
+
+static void traffic_of_a_marked_session_waits_until_the_mark_is_taken_back(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ .max = 1, .idle_ms = 10 * MINUTE });
+	alice = bench_login(b, ALICE, "alice");
+	bench_advance(b, 10 * MINUTE);
+	assert_int_equal(database_exec(b->database, "SELECT Mark FROM emu_IMSession"), IM_REASON_EVICTED_SILENT);
+	bench_message(b, ALICE, alice, 1, "bob", "one");
+	bench_message(b, ALICE, alice, 2, "bob", "two");
+	assert_int_equal(bench_ack(b, ALICE, 1), IM_OK);
+	assert_int_equal(bench_ack(b, ALICE, 2), IM_OK);
+	assert_int_equal(database_exec(b->database, "SELECT Mark FROM emu_IMSession"), 0);
+	assert_string_equal(b->groupwise.last_text, "two");
+}
+
+static void traffic_of_a_session_whose_seat_is_gone_is_not_acted_on(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ .max = 1, .idle_ms = 10 * MINUTE });
+	alice = bench_login(b, ALICE, "alice");
+	bench_advance(b, 10 * MINUTE);
+
+	/* Another Collaboration Service on the same database has evicted it. */
+	database_exec(b->database, "DELETE FROM emu_IMSession");
+	bench_message(b, ALICE, alice, 1, "bob", "too late");
+	assert_int_equal(bench_forced_logout(b, ALICE, alice), IM_REASON_EVICTED_SILENT);
+	assert_int_equal(b->groupwise.messages, 0);
+	bench_until(b, b->groupwise.open == 0);
+}
+
+/* --- its end -------------------------------------------------------------------------------------------------------------- */
+
+static void logout_is_acknowledged_and_frees_the_seat(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ .max = 1 });
+	alice = bench_login(b, ALICE, "alice");
+	fake_dispatcher_up(&b->dispatcher, ALICE, &im_logout_msg, 1, &(struct im_session){ .session = alice });
+	assert_int_equal(bench_ack(b, ALICE, 1), IM_OK);
+	bench_until(b, b->groupwise.open == 0 && bench_live_seats(b) == 0);
+	assert_int_equal(b->groupwise.logouts, 1);
+	assert_int_equal(fake_dispatcher_delivered(&b->dispatcher, ALICE, IM_FORCED_LOGOUT), 0);
+	bench_login(b, BOB, "bob");
+}
+
+static void no_user_activity_for_the_timeout_ends_the_session_whatever_it_reports(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ .inactivity_ms = 30 * MINUTE });
+	alice = bench_login(b, ALICE, "alice");
+	bench_advance(b, 20 * MINUTE);
+	bench_status(b, ALICE, alice, 1);
+	bench_message(b, ALICE, alice, 2, "bob", "still here");
+	assert_int_equal(bench_ack(b, ALICE, 2), IM_OK);
+	bench_advance(b, 29 * MINUTE);
+	bench_status(b, ALICE, alice, 3);                        /* a sign of life, but nothing the user did */
+	assert_int_equal(bench_number(b, "sessions", "live"), 1);
+	bench_advance(b, 1 * MINUTE - 1);
+	assert_int_equal(bench_number(b, "sessions", "live"), 1);
+	bench_advance(b, 1);
+	assert_int_equal(bench_forced_logout(b, ALICE, alice), IM_REASON_INACTIVE);
+	bench_until(b, bench_live_seats(b) == 0 && b->groupwise.open == 0);
+}
+
+static void timeouts_changed_by_plain_sql_count_at_once(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	b->settings.database_poll_ms = 10;
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	loop_clock_advance(b->loop, loop_now_ms(b->loop) + 5 * MINUTE);
+	database_exec(b->database, "UPDATE emu_IMServiceConfig SET InactivityTimeoutMs = 60000");
+	assert_int_equal(bench_forced_logout(b, ALICE, alice), IM_REASON_INACTIVE);
+}
+
+static void a_lost_im_server_is_told(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	fake_groupwise_drop(&b->groupwise, "alice");
+	assert_int_equal(bench_forced_logout(b, ALICE, alice), IM_REASON_SERVER_LOST);
+	bench_until(b, bench_live_seats(b) == 0);
+	bench_login(b, ALICE, "alice");
+}
+
+static void an_im_server_that_goes_down_is_told(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	fake_groupwise_event(&b->groupwise, "alice", &(struct gw_event){ .type = GW_EVENT_SERVER_DOWN,
+		.source = bytes_str("CN=alice,O=test") });
+	assert_int_equal(bench_forced_logout(b, ALICE, alice), IM_REASON_SERVER_LOST);
+}
+
+static void signed_on_elsewhere_is_told(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	fake_groupwise_event(&b->groupwise, "alice", &(struct gw_event){ .type = GW_EVENT_ELSEWHERE,
+		.source = bytes_str("CN=alice,O=test") });
+	assert_int_equal(bench_forced_logout(b, ALICE, alice), IM_REASON_ELSEWHERE);
+	bench_until(b, bench_live_seats(b) == 0 && b->groupwise.open == 0);
+}
+
+static void an_event_of_unknown_length_means_the_stream_is_lost(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice, bob;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	bob = bench_login(b, BOB, "bob");
+	fake_groupwise_raw(&b->groupwise, "alice", bytes_of("\x74\0\0\0\x02\0\0\0x", 10));
+	assert_int_equal(bench_forced_logout(b, ALICE, alice), IM_REASON_SERVER_LOST);
+
+	/* Nobody else is harmed by it. */
+	bench_message(b, BOB, bob, 1, "carol", "fine");
+	assert_int_equal(bench_ack(b, BOB, 1), IM_OK);
+}
+
+static void a_session_nobody_knows_is_told_so(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	bench_status(b, BOB, 4711, 3);
+	assert_int_equal(bench_forced_logout(b, BOB, 4711), IM_REASON_UNKNOWN_SESSION);
+
+	/* Another device's session is nobody's as well. */
+	bench_message(b, BOB, alice, 1, "carol", "I am alice");
+	assert_int_equal(bench_forced_logout(b, BOB, alice), IM_REASON_UNKNOWN_SESSION);
+	assert_int_equal(b->groupwise.messages, 0);
+}
+
+static void garbage_from_a_device_is_counted_and_harmless(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	fake_dispatcher_up(&b->dispatcher, ALICE, &im_login_ok_msg, 1, &(struct im_login_ok){ .session = alice });
+	bench_until(b, bench_number(b, "counts", "malformed") == 1);
+	bench_message(b, ALICE, alice, 1, "bob", "ok");
+	assert_int_equal(bench_ack(b, ALICE, 1), IM_OK);
+}
+
+static void the_end_of_the_service_is_told_and_leaves_no_seat(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice, bob;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	bob = bench_login(b, BOB, "bob");
+	bench_stop(b);
+	assert_int_equal(bench_forced_logout(b, ALICE, alice), IM_REASON_SHUTDOWN);
+	assert_int_equal(bench_forced_logout(b, BOB, bob), IM_REASON_SHUTDOWN);
+	assert_int_equal(b->groupwise.logouts, 2);
+	assert_int_equal(bench_live_seats(b), 0);
+}
+
+static void a_service_whose_place_was_taken_ends_its_sessions(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	owner_start(b->database->db, "collab-1", loop_now_ms(b->loop));
+	bench_advance(b, 10000);
+	assert_int_equal(bench_forced_logout(b, ALICE, alice), IM_REASON_SHUTDOWN);
+	assert_true(collab_is_fenced(b->collab));
+	bench_until(b, b->groupwise.open == 0);
+	assert_int_equal(bench_login_fails(b, BOB, "bob").code, IM_NO_DATABASE);
+}
+
+static void a_service_that_comes_back_takes_over_its_seats(void **state)
+{
+	struct collab_bench *b = *state;
+
+	bench_limit(b, (struct bench_limits){ .max = 1 });
+	/* An earlier life of the same service left a seat behind. */
+	admit(b->database->db, owner_start(b->database->db, "collab-1", loop_now_ms(b->loop)), DAVE, "dave", loop_now_ms(b->loop));
+	assert_int_equal(bench_live_seats(b), 1);
+	bench_start(b, (struct bench_limits){ .max = 1 });
+	bench_login(b, ALICE, "alice");
+}
+
+#define T(test) cmocka_unit_test_setup_teardown(test, bench_setup, bench_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(messages_go_both_ways_in_one_conference),
+		T(an_answer_goes_into_the_conference_of_the_one_who_began),
+		T(messages_said_before_the_conference_is_made_follow_in_order),
+		T(a_conference_that_the_server_forgot_is_made_anew_once),
+		T(a_conference_that_the_other_side_left_is_not_used_again),
+		T(a_stranger_is_looked_up_before_what_he_says_is_passed_on),
+		T(a_stranger_without_details_is_heard_all_the_same),
+		T(a_message_to_a_stranger_looks_him_up),
+		T(undeliverable_is_told_after_the_servers_yes),
+		T(another_code_of_the_server_reaches_the_device_in_words),
+		T(a_text_that_the_server_would_cut_is_too_large),
+		T(availability_goes_both_ways),
+		T(an_invitation_to_a_room_is_declined),
+		T(the_server_is_pinged_at_its_own_interval),
+		T(a_device_that_lost_its_link_goes_on_with_the_same_im_connection),
+		T(what_comes_back_undelivered_is_sent_again_when_the_device_speaks),
+		T(a_dispatcher_that_restarts_costs_no_session_and_no_event),
+		T(what_was_in_flight_when_the_link_broke_is_sent_again),
+		T(a_device_missing_from_the_dispatchers_new_list_counts_as_lost_after_a_grace),
+		T(more_than_a_session_may_hold_back_drops_the_oldest),
+		T(a_message_that_arrives_twice_is_said_once_and_acknowledged_twice),
+		T(traffic_of_a_marked_session_waits_until_the_mark_is_taken_back),
+		T(traffic_of_a_session_whose_seat_is_gone_is_not_acted_on),
+		T(logout_is_acknowledged_and_frees_the_seat),
+		T(no_user_activity_for_the_timeout_ends_the_session_whatever_it_reports),
+		T(timeouts_changed_by_plain_sql_count_at_once),
+		T(a_lost_im_server_is_told),
+		T(an_im_server_that_goes_down_is_told),
+		T(signed_on_elsewhere_is_told),
+		T(an_event_of_unknown_length_means_the_stream_is_lost),
+		T(a_session_nobody_knows_is_told_so),
+		T(garbage_from_a_device_is_counted_and_harmless),
+		T(the_end_of_the_service_is_told_and_leaves_no_seat),
+		T(a_service_whose_place_was_taken_ends_its_sessions),
+		T(a_service_that_comes_back_takes_over_its_seats),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,47 @@
+#ifndef BRAMBLE_TESTS_SUPPORT_FAKE_GROUPWISE_H
+#define BRAMBLE_TESTS_SUPPORT_FAKE_GROUPWISE_H
+
+#include "base/io/connection.h"
+#include "protocol/groupwise/answer.h"
+#include "protocol/groupwise/event.h"
+#include "protocol/groupwise/field.h"
+
+/* A GroupWise Messenger server that does what a test tells it, and counts. Users are CN=NAME,O=test; the right password is
+ * NAME-secret; everybody has the same two contacts, "bob" and "carol". */
+struct fake_client {
+	struct fake_client *prev, *next;
+	struct fake_groupwise *server;
+	struct connection *connection;
+	struct gw_scan scan;
+	char user[64];                   /* "" before its login */
+};
+
+struct fake_groupwise {
+	struct loop *loop;
+	struct tls *tls;
+	struct listener *listener;
+	struct fake_client *clients;
+	unsigned open, most_open;        /* connections now, and at most */
+	unsigned accepted, logins, logouts, pings, conferences, messages, details, rejected;
+	uint32_t login_code;             /* answered to every login, if not 0 */
+	uint32_t send_code;              /* answered to the next sendmessage, once */
+	bool mute;                       /* takes requests and answers none */
+	bool nobody_home;                /* each message is followed by "undeliverable" */
+	char last_to[64], last_text[256], last_status[8], last_conference[64];
+	struct gw_tree request, answer;
+	struct buf out;
+};
+
+void fake_groupwise_start(struct fake_groupwise *g, struct loop *loop, const char *certificate, const char *key);
+void fake_groupwise_stop(struct fake_groupwise *g);
+int fake_groupwise_port(const struct fake_groupwise *g);
+
+struct fake_client *fake_groupwise_client(struct fake_groupwise *g, const char *user);      /* NULL: not logged in */
+void fake_groupwise_event(struct fake_groupwise *g, const char *user, const struct gw_event *event);
+/* Says something to user, from another's DN, as a new conference would. */
+void fake_groupwise_say(struct fake_groupwise *g, const char *user, const char *from_dn, const char *conference, const char *text);
+void fake_groupwise_drop(struct fake_groupwise *g, const char *user);
+/* Raw bytes to a client. */
+void fake_groupwise_raw(struct fake_groupwise *g, const char *user, struct bytes raw);
+
+#endif
