@@ -210,6 +210,18 @@ static bool wait_gone(struct lab_process *process, uint64_t until_us)
 	return true;
 }
 
+/* A process that was asked to end and did so badly would else go unnoticed. */
+static void say_bad_end(const struct lab_process *process)
+{
+	struct error why = { "" };
+	int status;
+
+	if (WIFEXITED(process->status) && WEXITSTATUS(process->status) == 0)
+		return;
+	lab_process_why(process, &status, &why);
+	log_warning("when it was asked to end, %s", why.text);
+}
+
 void lab_processes_end(struct lab_process *processes, size_t count, unsigned grace_ms)
 {
 	uint64_t until_us = loop_real_us() + grace_ms * UINT64_C(1000);
@@ -221,8 +233,10 @@ void lab_processes_end(struct lab_process *processes, size_t count, unsigned gra
 		if (lab_process_ended(process))
 			continue;
 		kill(process->pid, SIGTERM);
-		if (wait_gone(process, until_us))
+		if (wait_gone(process, until_us)) {
+			say_bad_end(process);
 			continue;
+		}
 		log_warning("%s did not end in time after SIGTERM and is killed", process->name);
 		kill(process->pid, SIGKILL);
 		wait_gone(process, loop_real_us() + 5000000);

@@ -282,7 +282,18 @@ class Lab:
         return self
 
     def down(self):
-        return run("bramble", "lab", "down", "--dir", self.dir)
+        done = run("bramble", "lab", "down", "--dir", self.dir)
+        self.check_logs()
+        return done
+
+    def check_logs(self):
+        """No process may have ended badly, nor a sanitizer have found something, whatever the test itself looks at."""
+        for log in self.dir.glob("log/*.log"):
+            text = log.read_text(errors="replace")
+            for words in ("Sanitizer", "runtime error:", "when it was asked to end"):
+                at = text.find(words)
+                if at >= 0:
+                    raise AssertionError(f"{log}: {text[max(0, at - 300):at + 3000]}")
 
     def logs(self):
         """The last of what each process wrote, for the report of a failed test."""
