@@ -500,7 +500,7 @@ void dispatcher_status(void *ctx, json_t *into)
 
 	for (unsigned i = 0; i < d->router_count; i++)
 		up += router_link_state(d->routers[i]) == ROUTER_UP;
-	json_object_set_new(into, "linked", json_boolean(up == d->router_count));
+	json_object_set_new(into, "linked", json_boolean(up > 0 && up == d->router_count));
 	json_object_set_new(into, "address", json_string(dispatcher_address(d)));
 	json_object_set_new(into, "srp_id", json_string(d->srp_id));
 	put_number(into, "routers_up", up);

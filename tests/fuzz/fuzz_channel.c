@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(peer.keys[0].key.secret, 0x41, PACKET_KEY_SIZE);
 	replay_start(&peer.keys[0].receive, 0);
 	replay_committed(&peer.keys[0].receive, REPLAY_AHEAD);
-	while (reader_left(&r)) {
+	while (reader_ok(&r) && reader_left(&r)) {
 		struct bytes raw = reader_bytes(&r, reader_u16(&r));
 		struct channel_opened opened;
 		struct gme gme;

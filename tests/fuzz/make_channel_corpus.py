@@ -41,6 +41,7 @@ def main():
     write("gme", "receipt", answer(1, page.tlv(3, b"CMIME,BBIM") + page.tlv(4, b"\0\1\0\3")))
     write("gme", "error", answer(2, page.tlv(5, b"\0\7256")))
     write("gme", "empty", b"")
+    write("channel", "cut", b"\0")
     write("packet", "slice", bytes(2064))
 
 
