@@ -238,6 +238,8 @@ static void link_failed(void *ctx, uint32_t message_id, uint32_t code, const cha
 	});
 	if (is_login)
 		device_happen(d, ON_REFUSED, &(struct device_event){ .text = bytes_str("Failed"), .reason = text });
+	else if (letter && code == GME_NO_SERVICE)
+		device_try_soon(d, letter);
 }
 
 static void link_opened(void *ctx, struct bytes clear, uint32_t message_id, const struct channel_sizes *sizes)

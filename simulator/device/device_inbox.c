@@ -28,7 +28,7 @@ static void take_login_ok(struct device *d, const void *message, const struct in
 	if (d->state == DEVICE_LOGGED_OUT)
 		decline_session(d, ok->session);
 	else
-		device_happen(d, ON_ACCEPTED, ok);
+		device_happen(d, ON_ACCEPTED, &(struct device_accepted){ ok, in->message_id, in->sizes });
 }
 
 static void take_login_fail(struct device *d, const void *message, const struct incoming *in)

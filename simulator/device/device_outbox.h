@@ -12,7 +12,9 @@ struct device_letter {
 	uint32_t sequence;
 	enum im_type type;
 	uint32_t message_id;        /* of its last sealing; 0: not on its way */
-	uint64_t first_us, sent_ms; /* real time of the first sealing; loop's time of the last */
+	uint64_t first_us;          /* real time of the first sealing */
+	uint64_t due_ms;            /* loop's time: not acknowledged by then, it goes again */
+	uint64_t patience_ms;       /* until the next try after the service was not there; grows */
 	char *to;
 	struct buf raw;             /* the encoded message */
 };

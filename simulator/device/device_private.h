@@ -38,7 +38,7 @@ struct device {
 /* What the table of states reacts to. */
 enum happening {
 	ON_LOGIN,           /* the user wants in */
-	ON_ACCEPTED,        /* LOGIN_OK; arg: struct im_login_ok */
+	ON_ACCEPTED,        /* LOGIN_OK; arg: struct device_accepted */
 	ON_REFUSED,         /* LOGIN_FAIL, or the login cannot go on; arg: struct device_event to tell */
 	ON_DEADLINE,
 	ON_LINK_LOST,
@@ -47,6 +47,8 @@ enum happening {
 	ON_LOGOUT_DONE,     /* the service acknowledged it */
 	ON_FORCED,          /* FORCED_LOGOUT; arg: struct im_forced_logout */
 };
+struct device_accepted { const struct im_login_ok *ok; uint32_t message_id; const struct channel_sizes *sizes; };
+
 /* Looks the happening up for the present state; one that is not accepted there changes nothing. */
 void device_happen(struct device *d, enum happening happening, const void *arg);
 void device_tell(struct device *d, struct device_event event);
@@ -62,6 +64,8 @@ void device_forced_out(struct device *d, const void *arg);
 void device_forget_login(struct device *d);
 
 void device_send_letter(struct device *d, struct device_letter *letter);
+/* Its service was not there: it goes again after a second, then after two, and so on. */
+void device_try_soon(struct device *d, struct device_letter *letter);
 void device_resend_late(void *arg);     /* timers */
 void device_status_due(void *arg);
 

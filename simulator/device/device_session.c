@@ -5,6 +5,7 @@
 #include "simulator/device/device_private.h"
 
 #define LOGOUT_TIMEOUT_MS 60000
+#define FIRST_PATIENCE_MS 1000
 
 static void end_session(struct device *d)
 {
@@ -19,7 +20,8 @@ static void end_session(struct device *d)
 /* Also in a session: the LOGIN went twice, because its answer was late, and the second one made another session. */
 void device_begin_session(struct device *d, const void *arg)
 {
-	const struct im_login_ok *ok = arg;
+	const struct device_accepted *accepted = arg;
+	const struct im_login_ok *ok = accepted->ok;
 
 	end_session(d);
 	d->session = ok->session;
@@ -33,7 +35,7 @@ void device_begin_session(struct device *d, const void *arg)
 	device_forget_login(d);
 	device_tell(d, (struct device_event){
 		.type = DEVICE_EVENT_LOGIN_OK, .user = bytes_str(d->login_user), .name = ok->display_name,
-		.elapsed_us = loop_real_us() - d->login_us,
+		.elapsed_us = loop_real_us() - d->login_us, .transaction = accepted->message_id, .sizes = *accepted->sizes,
 	});
 	if (!device_link_is_up(d->link))
 		device_happen(d, ON_LINK_LOST, NULL);
@@ -100,7 +102,7 @@ void device_send_letter(struct device *d, struct device_letter *letter)
 			log_warning("message not sent device=%s seq=%u: %s", pin_text(device_own_pin(d)), letter->sequence, err.text);
 		return;
 	}
-	letter->sent_ms = loop_now_ms(d->loop);
+	letter->due_ms = loop_now_ms(d->loop) + d->settings.resend_ms;
 	if (again)
 		d->counts.resent++;
 	else
@@ -112,31 +114,50 @@ void device_send_letter(struct device *d, struct device_letter *letter)
 	});
 }
 
+/* Sets the timer to the letter that is due first. */
+static void plan_resend(struct device *d)
+{
+	uint64_t first = UINT64_MAX;
+
+	for (struct device_letter *letter = d->outbox.first; letter; letter = letter->next) {
+		if (letter->due_ms < first)
+			first = letter->due_ms;
+	}
+	if (d->outbox.first)
+		loop_timer_set_at(d->resend_timer, first);
+}
+
 /* In order, so that a conversation is not shuffled. */
 void device_send_outbox(struct device *d, const void *arg)
 {
 	(void)arg;
 	for (struct device_letter *letter = d->outbox.first; letter; letter = letter->next)
 		device_send_letter(d, letter);
-	if (d->outbox.first)
-		loop_timer_set(d->resend_timer, d->settings.resend_ms);
+	plan_resend(d);
 }
 
 void device_resend_late(void *arg)
 {
 	struct device *d = arg;
-	uint64_t now = loop_now_ms(d->loop), next = d->settings.resend_ms;
+	uint64_t now = loop_now_ms(d->loop);
 
 	for (struct device_letter *letter = d->outbox.first; letter; letter = letter->next) {
-		uint64_t due = letter->sent_ms + d->settings.resend_ms;
-
-		if (due <= now && d->state != DEVICE_WAITING)
-			device_send_letter(d, letter);
-		else if (due > now && due - now < next)
-			next = due - now;
+		if (letter->due_ms > now)
+			continue;
+		/* Without a link this one try more changes nothing: all of them go when it is back. */
+		letter->due_ms = now + d->settings.resend_ms;
+		device_send_letter(d, letter);
 	}
-	if (d->outbox.first)
-		loop_timer_set(d->resend_timer, next);
+	plan_resend(d);
+}
+
+void device_try_soon(struct device *d, struct device_letter *letter)
+{
+	letter->patience_ms = letter->patience_ms ? letter->patience_ms * 2 : FIRST_PATIENCE_MS;
+	if (letter->patience_ms > d->settings.resend_ms)
+		letter->patience_ms = d->settings.resend_ms;
+	letter->due_ms = loop_now_ms(d->loop) + letter->patience_ms;
+	plan_resend(d);
 }
 
 static int post(struct device *d, const struct wire_msg *msg, const void *message, struct bytes to, uint32_t *sequence,
@@ -150,12 +171,13 @@ static int post(struct device *d, const struct wire_msg *msg, const void *messag
 	letter->sequence = d->next_sequence++;
 	letter->type = (enum im_type)msg->code;
 	letter->to = bytes_dup(to);
+	letter->due_ms = loop_now_ms(d->loop) + d->settings.resend_ms;
 	im_encode(msg, letter->sequence, message, &letter->raw);
 	if (sequence)
 		*sequence = letter->sequence;
 	device_send_letter(d, letter);
 	if (!loop_timer_is_set(d->resend_timer))
-		loop_timer_set(d->resend_timer, d->settings.resend_ms);
+		plan_resend(d);
 	return 0;
 }
 

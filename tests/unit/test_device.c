@@ -634,14 +634,36 @@ static void an_error_receipt_does_not_end_a_session(void **state)
 	log_in(b);
 	assert_int_equal(device_send(b->device, bytes_str("bob"), bytes_str("x"), NULL, &err), 0);
 	await(b, &b->heard, "#1 MESSAGE");
-	return_error(b, b->heard_id, GME_NO_SERVICE, "");
-	await(b, &b->told, "returned 4");
+	return_error(b, b->heard_id, GME_BAD_FORMAT, "");
+	await(b, &b->told, "returned 2");
 	assert_int_equal(device_state(b->device), DEVICE_ONLINE);
 	pass_ms(b, 30000);
 	await(b, &b->heard, "#1 MESSAGE");
 	return_error(b, b->heard_id, GME_RESUME_AT, "1000");
 	await(b, &b->heard, "#1 MESSAGE");
 	assert_int_equal(b->heard_id, 1001);
+}
+
+static void while_the_service_is_not_there_a_message_is_tried_after_longer_and_longer_times(void **state)
+{
+	struct bench *b = *state;
+	struct error err;
+
+	log_in(b);
+	assert_int_equal(device_send(b->device, bytes_str("bob"), bytes_str("x"), NULL, &err), 0);
+	for (uint64_t wait_ms = 1000; wait_ms <= 16000; wait_ms *= 2) {
+		await(b, &b->heard, "#1 MESSAGE");
+		return_error(b, b->heard_id, GME_NO_SERVICE, "");
+		await(b, &b->told, "returned 4");
+		pass_ms(b, wait_ms - 1);
+		never(b, &b->heard, "MESSAGE");
+		pass_ms(b, 1);
+	}
+	await(b, &b->heard, "#1 MESSAGE");
+	acknowledge(b, 1, 1, IM_OK);
+	await(b, &b->told, "ack");
+	pass_ms(b, 600000);
+	never(b, &b->heard, "MESSAGE");
 }
 
 static void contacts_in_several_parts_are_one_list_and_follow_presence(void **state)
@@ -798,6 +820,7 @@ int main(void)
 		TEST(a_logout_out_of_coverage_is_sent_when_the_link_is_back_or_given_up),
 		TEST(a_forced_logout_ends_the_session_with_its_reason),
 		TEST(an_error_receipt_does_not_end_a_session),
+		TEST(while_the_service_is_not_there_a_message_is_tried_after_longer_and_longer_times),
 		TEST(contacts_in_several_parts_are_one_list_and_follow_presence),
 		TEST(a_device_whose_pin_was_taken_over_does_not_dial_again),
 		TEST(a_router_that_refuses_the_pin_is_asked_again_later),
