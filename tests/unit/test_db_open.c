@@ -409,6 +409,7 @@ static void when_nothing_can_be_written_nobody_of_the_batch_gets_a_seat(void **s
 	struct database *d = *state;
 	struct seat_owner me = owner_start(d->db, "collab1", 0);
 	struct heard_admit heard[2] = { { 0 } }, again;
+	struct heard_status conflict = { 0 };
 	struct rlimit old, full = { .rlim_max = RLIM_INFINITY };
 
 	user_with_device(d, "alice", ALICE, true);
@@ -420,6 +421,7 @@ static void when_nothing_can_be_written_nobody_of_the_batch_gets_a_seat(void **s
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
 	admit_start(d->db, me, ALICE, "alice", 1, &heard[0]);
 	admit_start(d->db, me, BOB, "bob", 1, &heard[1]);
+	db_session_activate(d->db, me, 999, hear_status, &conflict);
 	db_wait(d->db);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	for (unsigned i = 0; i < 2; i++) {
@@ -427,6 +429,7 @@ static void when_nothing_can_be_written_nobody_of_the_batch_gets_a_seat(void **s
 		assert_int_equal(heard[i].status, DB_UNAVAILABLE);
 		assert_int_equal(heard[i].answer.session, 0);
 	}
+	assert_int_equal(conflict.status, DB_UNAVAILABLE);   /* what it found out was not committed either */
 	assert_non_null(strstr(db_last_error(d->db), d->file));
 	assert_true(strstr(db_last_error(d->db), "space") != NULL);
 	assert_int_equal(database_exec(d, "SELECT count(*) FROM emu_IMSession"), 0);

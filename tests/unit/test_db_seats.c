@@ -272,6 +272,67 @@ static void marks_ends_and_logins_of_one_round_see_each_other(void **state)
 	assert_int_equal(live(d), 1);
 }
 
+static void an_eviction_is_counted_for_the_logins_behind_it(void **state)
+{
+	struct database *d = *state;
+	struct seat_owner me = owner_start(d->db, "collab1", 0);
+	struct heard_admit a, c = { 0 }, x = { 0 };
+
+	set_limits(d, 2, 1000, 0);
+	a = admit(d->db, me, ALICE, "alice", 1);
+	admit(d->db, me, BOB, "bob", 1);
+	mark(d->db, me, a.answer.session, IM_REASON_EVICTED_SILENT, 2);
+	admit_start(d->db, me, CAROL, "carol", 3, &c);
+	admit_start(d->db, me, DAVE, "dave", 3, &x);
+	db_wait(d->db);
+	assert_int_equal(c.answer.decision.outcome, SEAT_ADMITTED);
+	assert_int_equal(c.answer.census.evictable, 1);
+	assert_int_equal(x.answer.decision.outcome, SEAT_SERVER_BUSY);
+	assert_int_equal(x.answer.census.live, 2);
+	assert_int_equal(x.answer.census.evictable, 0);
+}
+
+static void a_replaced_session_that_was_marked_is_not_there_for_the_logins_behind_it(void **state)
+{
+	struct database *d = *state;
+	struct seat_owner me = owner_start(d->db, "collab1", 0);
+	struct heard_admit a, again = { 0 }, c = { 0 };
+
+	set_limits(d, 2, 1000, 0);
+	a = admit(d->db, me, ALICE, "alice", 1);
+	admit(d->db, me, BOB, "bob", 1);
+	mark(d->db, me, a.answer.session, IM_REASON_EVICTED_SILENT, 2);
+	admit_start(d->db, me, ALICE, "alice", 3, &again);
+	admit_start(d->db, me, CAROL, "carol", 3, &c);
+	db_wait(d->db);
+	assert_int_equal(again.answer.ended[0].reason, IM_REASON_REPLACED);
+	assert_int_equal(c.answer.census.live, 2);
+	assert_int_equal(c.answer.census.evictable, 0);
+	assert_int_equal(c.answer.decision.outcome, SEAT_SERVER_BUSY);
+}
+
+static void what_a_login_replaces_is_not_its_victim(void **state)
+{
+	struct database *d = *state;
+	struct seat_owner me = owner_start(d->db, "collab1", 0);
+	struct heard_admit a, b, again;
+
+	set_limits(d, 2, 1000, 0);
+	a = admit(d->db, me, ALICE, "alice", 1);
+	b = admit(d->db, me, BOB, "bob", 1);
+	mark(d->db, me, a.answer.session, IM_REASON_EVICTED_SILENT, 2);
+	mark(d->db, me, b.answer.session, IM_REASON_EVICTED_SILENT, 3);
+	set_limits(d, 1, 1000, 0);
+	again = admit(d->db, me, ALICE, "alice", 4);
+	assert_int_equal(again.answer.decision.outcome, SEAT_ADMITTED);
+	assert_int_equal(again.answer.ended_count, 2);
+	assert_int_equal(again.answer.ended[0].session, b.answer.session);
+	assert_int_equal(again.answer.ended[0].reason, IM_REASON_EVICTED_SILENT);
+	assert_int_equal(again.answer.ended[1].session, a.answer.session);
+	assert_int_equal(again.answer.ended[1].reason, IM_REASON_REPLACED);
+	assert_int_equal(live(d), 1);
+}
+
 struct order { unsigned next, given[3]; };
 static struct order *order;
 static void second_done(void *ctx, enum db_status status)
@@ -540,6 +601,9 @@ int main(void)
 		TEST(a_refused_login_leaves_the_older_session_alone),
 		TEST(logins_of_one_round_share_a_transaction_and_the_counts_follow),
 		TEST(marks_ends_and_logins_of_one_round_see_each_other),
+		TEST(an_eviction_is_counted_for_the_logins_behind_it),
+		TEST(a_replaced_session_that_was_marked_is_not_there_for_the_logins_behind_it),
+		TEST(what_a_login_replaces_is_not_its_victim),
 		TEST(answers_come_in_the_order_of_the_calls_and_never_inside_them),
 		TEST(session_ids_are_never_used_again),
 		TEST(session_ids_end_at_32_bits),
