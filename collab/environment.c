@@ -118,6 +118,7 @@ void environment_free(struct environment **environment)
 
 	if (!e)
 		return;
+	db_watch(e->db, 0, NULL, NULL);
 	free((char *)(uintptr_t)e->row.name);
 	free((char *)(uintptr_t)e->row.host);
 	free((char *)(uintptr_t)e->row.transport);

@@ -432,7 +432,7 @@ static void not_delivered(struct talk *t, const struct gw_event *event)
 	if (named && named->conversation)
 		person = named;
 	if (person && person->conversation->last_ref)
-		t->events.done(t->ctx, person->conversation->last_ref, IM_NOT_DELIVERED, im_code_reason(IM_NOT_DELIVERED));
+		t->events.done(t->ctx, person->conversation->last_ref, IM_NOT_DELIVERED, person->user);
 }
 
 static void left(struct talk *t, const struct gw_event *event)

@@ -81,8 +81,15 @@ static void take_ack(struct device *d, const void *message, const struct incomin
 	struct device_letter *letter = device_outbox_by_sequence(&d->outbox, ack->sequence);
 	bool is_logout = letter && letter->type == IM_LOGOUT;
 
+	/* The IM server took the message and could not deliver it after all: the text says to whom. Any other second answer is to
+	 * something that was sent twice. */
+	if (!letter && ack->code == IM_NOT_DELIVERED)
+		device_tell(d, (struct device_event){
+			.type = DEVICE_EVENT_ACK, .sequence = ack->sequence, .code = ack->code, .text = ack->text,
+			.reason = im_code_reason(ack->code), .transaction = in->message_id, .sizes = *in->sizes,
+		});
 	if (!letter)
-		return;       /* it was sent twice and acknowledged twice */
+		return;
 	device_tell(d, (struct device_event){
 		.type = DEVICE_EVENT_ACK, .sequence = ack->sequence, .code = ack->code, .text = ack->text,
 		.user = bytes_str(letter->to), .reason = im_code_reason(ack->code), .elapsed_us = loop_real_us() - letter->first_us,
