@@ -171,7 +171,9 @@ static X509 *make_server(EVP_PKEY *key, const char *names, X509 *issuer, EVP_PKE
 	X509 *certificate = begin_certificate(key, names, strcspn(names, " "), issuer);
 
 	if (certificate && add_extension(certificate, certificate, NID_basic_constraints, "critical,CA:FALSE") &&
-	    add_extension(certificate, certificate, NID_key_usage, "critical,digitalSignature,keyEncipherment") &&
+	    /* A self-signed one has no key usage: NSS, and with it the stock Messenger client, takes one that may not sign
+	     * certificates, though it is its own issuer, for a broken chain, and does not even ask its user. */
+	    (!issuer || add_extension(certificate, certificate, NID_key_usage, "critical,digitalSignature,keyEncipherment")) &&
 	    /* Both: the daemons that listen to each other also dial each other. */
 	    add_extension(certificate, certificate, NID_ext_key_usage, "serverAuth,clientAuth") && add_names(certificate, names) &&
 	    (!issuer || add_extension(certificate, issuer, NID_authority_key_identifier, "keyid")) &&
