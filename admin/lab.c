@@ -334,7 +334,7 @@ static int prepare(struct lab *lab, int *status, struct error *err)
 		return -1;
 	for (size_t i = 0; i < PROCESSES; i++)
 		snprintf(lab->processes[i].log, sizeof lab->processes[i].log, "%s/log/%s.log", lab->dir, names[i]);
-	return lab_folder_point(&lab->place, "127.0.0.1", lab->plan.ports.groupwise, status, err);
+	return lab_folder_point(&lab->place, lab->plan.ports.groupwise, status, err);
 }
 
 static void catch_signals(struct lab *lab)

@@ -33,6 +33,7 @@ struct folder {
 	uint8_t srp_key[SRP_KEY_SIZE];
 	struct device_identity identity;
 	bool has_identity;
+	bool is_elsewhere;
 };
 
 static bool is_there(const char *path)
@@ -289,18 +290,30 @@ out:
 	return rc;
 }
 
-int lab_folder_point(const struct place *place, const char *host, unsigned port, int *status, struct error *err)
+static void on_environment(void *ctx, enum db_status status, const struct db_environment *environments, size_t count)
+{
+	struct folder *f = ctx;
+
+	f->status = status;
+	f->is_elsewhere = status == DB_OK && count && strcmp(environments[0].host, "127.0.0.1") != 0;
+}
+
+int lab_folder_point(const struct place *place, unsigned port, int *status, struct error *err)
 {
 	struct folder f = { .dir = NULL };
-	const struct db_environment environment = { .name = place->collab_environment, .host = host, .port = (uint16_t)port };
+	const struct db_environment environment = { .name = place->collab_environment, .port = (uint16_t)port };
 	int rc = open_database(&f, place->database, place->install_key, status, err);
 
 	if (rc == 0) {
-		db_environment_set(f.db, &environment, DB_ENV_HOST | DB_ENV_PORT, on_done, &f);
+		db_environment_get(f.db, place->collab_environment, on_environment, &f);
 		rc = wait_done(&f, place->collab_environment, err);
-		if (rc != 0)
-			*status = EXIT_DATABASE;
 	}
+	if (rc == 0 && !f.is_elsewhere) {
+		db_environment_set(f.db, &environment, DB_ENV_PORT, on_done, &f);
+		rc = wait_done(&f, place->collab_environment, err);
+	}
+	if (rc != 0)
+		*status = EXIT_DATABASE;
 	close_database(&f);
 	return rc;
 }

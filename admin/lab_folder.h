@@ -8,7 +8,7 @@
  * A folder that was made before is left as it is. */
 int lab_folder_make(const char *dir, const struct lab_ports *fresh_ports, int *status, struct error *err);
 
-/* Sets where sessions are opened: the environment's host and port in the database. */
-int lab_folder_point(const struct place *place, const char *host, unsigned port, int *status, struct error *err);
+/* Sets where sessions are opened: the port of the environment in the database, unless its host is somewhere else. */
+int lab_folder_point(const struct place *place, unsigned port, int *status, struct error *err);
 
 #endif

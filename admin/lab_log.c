@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +142,8 @@ int lab_logs(int argc, char **argv)
 	dir = common.dir ? common.dir : PLACE_DEFAULT_DIR;
 	folder = memory_printf("%s/log", dir);
 	if (follow) {
+		/* `... --follow | head` ends with its reader. */
+		signal(SIGPIPE, SIG_DFL);
 		watch = inotify_init1(IN_CLOEXEC);
 		if (watch < 0 || inotify_add_watch(watch, folder, IN_MODIFY | IN_CREATE) < 0)
 			status = command_fail(EXIT_REFUSED, "%s cannot be watched: %s", folder, strerror(errno));

@@ -1,3 +1,5 @@
+#include "admin/session.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +16,7 @@
 
 enum { WATCH_MS = 250 };
 
-static json_t *time_json(uint64_t wall_ms)
+json_t *time_json(uint64_t wall_ms)
 {
 	time_t seconds = (time_t)(wall_ms / 1000);
 	char text[48];
@@ -155,6 +157,8 @@ static int list(int argc, char **argv)
 	w.json = common.json;
 	status = store_open(&store, &common, DB_EXISTING);
 	if (status == 0 && watch) {
+		/* `... --watch | head` ends with its reader. */
+		signal(SIGPIPE, SIG_DFL);
 		loop_signal(store.loop, SIGINT, stop_watching, store.loop);
 		loop_signal(store.loop, SIGTERM, stop_watching, store.loop);
 		db_watch(store.db, WATCH_MS, ask_again, &w);
@@ -205,6 +209,7 @@ int session_command(int argc, char **argv)
 {
 	static const struct command table[] = {
 		{ "list", "list the live ones, or those that ended", list, false },
+		{ "events", "what happened to logins and sessions, refusals with their numbers", session_events, false },
 		{ "logout", "end one", logout, false },
 		{ NULL, NULL, NULL, false },
 	};

@@ -17,7 +17,7 @@ COMMANDS = {
     "device": ["add", "list", "export", "rekey", "remove"],
     "environment": ["add", "list", "set"],
     "limits": ["show", "set"],
-    "session": ["list", "logout"],
+    "session": ["list", "events", "logout"],
     "srp": ["add", "list", "enable"],
     "config": ["check", "show"],
 }
@@ -188,6 +188,25 @@ class TestTool(unittest.TestCase):
         for words, want, said in [(["logout", "4000000"], 1, "4000000"), (["logout", "x"], 2, "number"), (["logout"], 2, "argument"),
                                   (["list", "--most", "0"], 2, "--most")]:
             self.assertIn(said, lab.tool("session", *words, want=want))
+
+    def test_a_refusal_is_listed_with_its_arithmetic(self):
+        lab = self.lab
+        lab.tool("limits", "set", "--max", "1", "--idle-timeout", "10m")
+        with lab.device("carol") as carol, lab.device("dave") as dave:
+            carol.say("login carol carol-secret")
+            carol.wait({"event": "login-ok"})
+            dave.say("login dave dave-secret")
+            self.assertEqual(dave.wait({"event": "login-failed"})["status_text"], "Server Busy")
+            bramble.wait_until(lambda: "Server Busy" in lab.tool("session", "events"), "the refusal is in the trail")
+            said = [e["text"] for e in lab.json("session", "events", "--pin", "2100000D")]
+            self.assertTrue(any("max=1 live=1 evictable=0" in text for text in said), said)
+            self.assertEqual({e["pin"] for e in lab.json("session", "events", "--pin", "2100000D")}, {"2100000D"})
+            self.assertEqual(len(lab.json("session", "events", "--most", "2")), 2)
+            carol.say("logout")
+            carol.wait({"event": "logged-out"})
+        lab.tool("limits", "set", "--max", "unset", "--idle-timeout", "unset")
+        for words, said in [(["--pin", "x"], "8 hex digits"), (["--most", "0"], "--most")]:
+            self.assertIn(said, lab.tool("session", "events", *words, want=2))
 
     def test_srp_identities(self):
         lab = self.lab
