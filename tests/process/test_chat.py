@@ -36,7 +36,8 @@ class Pipeline:
         process = self.processes.pop(name)
         if kill:
             process.child.kill()
-        process.stop()
+        status = process.stop()
+        assert kill or status == 0, f"{name} ended {status}: {process.lines[-5:]}"
 
     def census(self):
         try:
@@ -77,7 +78,7 @@ class Case(unittest.TestCase):
 
     def login(self, user, *options):
         device = self.lab.device(user, *options)
-        self.addCleanup(device.stop)
+        self.addCleanup(lambda: self.assertEqual(device.stop(), 0))
         device.wait({"event": "link-up"})
         device.say(f"login {user} {bramble.password(user)}")
         device.session = device.wait({"event": "login-ok"})["session"]

@@ -102,7 +102,7 @@ class Case(unittest.TestCase):
     def device(self, *options, keys=None, json_lines=True):
         device = bramble.Device("--key-file", keys or self.key_file(), "--router", f"127.0.0.1:{self.router.port}",
                                 *(["--json"] if json_lines else []), *options)
-        self.addCleanup(device.stop)
+        self.addCleanup(lambda: self.assertEqual(device.stop(), 0))
         return device
 
     def online(self, *options, session=7):

@@ -297,16 +297,29 @@ static uint32_t login_sequence(struct bench *b)
 	return 1;
 }
 
-static void log_in(struct bench *b)
+static void type_login(struct bench *b)
 {
-	struct im_login_ok ok = { .session = SESSION, .display_name = bytes_str("Alice"), .status_interval_s = 60 };
 	struct error err;
 
 	assert_int_equal(device_login(b->device, bytes_str("alice"), bytes_str("alice-secret"), &err), 0);
+}
+
+static void log_in(struct bench *b)
+{
+	struct im_login_ok ok = { .session = SESSION, .display_name = bytes_str("Alice"), .status_interval_s = 60 };
+
+	type_login(b);
 	say(b, &im_login_ok_msg, login_sequence(b), &ok);
 	await(b, &b->told, "login-ok Alice user=alice\n");
 	assert_int_equal(device_state(b->device), DEVICE_ONLINE);
 	assert_int_equal(device_session(b->device), SESSION);
+}
+
+static void type_message(struct bench *b, const char *text)
+{
+	struct error err;
+
+	assert_int_equal(device_send(b->device, bytes_str("bob"), bytes_str(text), NULL, &err), 0);
 }
 
 static void acknowledge(struct bench *b, uint32_t own_sequence, uint32_t sequence, uint32_t code)
@@ -326,9 +339,8 @@ static void cut_link(struct bench *b)
 static void a_login_typed_before_the_link_is_up_goes_out_when_it_is(void **state)
 {
 	struct bench *b = *state;
-	struct error err;
 
-	assert_int_equal(device_login(b->device, bytes_str("alice"), bytes_str("x"), &err), 0);
+	type_login(b);
 	assert_int_equal(device_state(b->device), DEVICE_LOGGING_IN);
 	await(b, &b->told, "link-up\nlogin-sent user=alice\n");
 	login_sequence(b);
@@ -338,25 +350,23 @@ static void a_refused_login_shows_the_services_text_and_is_not_repeated(void **s
 {
 	struct im_login_fail busy = { .code = IM_SERVER_BUSY, .status_text = bytes_str("Server Busy") };
 	struct bench *b = *state;
-	struct error err;
 
-	assert_int_equal(device_login(b->device, bytes_str("alice"), bytes_str("x"), &err), 0);
+	type_login(b);
 	say(b, &im_login_fail_msg, login_sequence(b), &busy);
 	await(b, &b->told, "login-failed 100 user=alice text=\"Server Busy\" (the maximum of simultaneous sessions is reached");
 	assert_int_equal(device_state(b->device), DEVICE_LOGGED_OUT);
 	pass_ms(b, 600000);
 	never(b, &b->heard, "LOGIN");
 
-	assert_int_equal(device_login(b->device, bytes_str("alice"), bytes_str("x"), &err), 0);
+	type_login(b);
 	await(b, &b->heard, "#2 LOGIN user=alice");
 }
 
 static void a_login_without_an_answer_fails_after_a_minute(void **state)
 {
 	struct bench *b = *state;
-	struct error err;
 
-	assert_int_equal(device_login(b->device, bytes_str("alice"), bytes_str("x"), &err), 0);
+	type_login(b);
 	login_sequence(b);
 	pass_ms(b, 59999);
 	assert_int_equal(device_state(b->device), DEVICE_LOGGING_IN);
@@ -369,9 +379,8 @@ static void a_session_that_comes_after_the_login_was_given_up_is_logged_out(void
 {
 	struct im_login_ok ok = { .session = SESSION };
 	struct bench *b = *state;
-	struct error err;
 
-	assert_int_equal(device_login(b->device, bytes_str("alice"), bytes_str("x"), &err), 0);
+	type_login(b);
 	login_sequence(b);
 	pass_ms(b, 60000);
 	say(b, &im_login_ok_msg, 1, &ok);
@@ -383,12 +392,11 @@ static void an_answer_to_an_earlier_login_is_not_taken_for_this_one(void **state
 {
 	struct im_login_ok ok = { .session = SESSION };
 	struct bench *b = *state;
-	struct error err;
 
-	assert_int_equal(device_login(b->device, bytes_str("alice"), bytes_str("x"), &err), 0);
+	type_login(b);
 	login_sequence(b);
 	pass_ms(b, 60000);
-	assert_int_equal(device_login(b->device, bytes_str("alice"), bytes_str("x"), &err), 0);
+	type_login(b);
 	await(b, &b->heard, "#2 LOGIN");
 	say(b, &im_login_ok_msg, 1, &ok);
 	settle(b);
@@ -398,9 +406,8 @@ static void an_answer_to_an_earlier_login_is_not_taken_for_this_one(void **state
 static void an_error_receipt_ends_the_login_it_names(void **state)
 {
 	struct bench *b = *state;
-	struct error err;
 
-	assert_int_equal(device_login(b->device, bytes_str("alice"), bytes_str("x"), &err), 0);
+	type_login(b);
 	login_sequence(b);
 	return_error(b, b->heard_id + 1, GME_UNKNOWN_KEY, "");
 	await(b, &b->told, "returned 1");
@@ -413,10 +420,9 @@ static void an_error_receipt_ends_the_login_it_names(void **state)
 static void resume_at_makes_the_login_be_sealed_again_under_a_higher_number(void **state)
 {
 	struct bench *b = *state;
-	struct error err;
 	uint32_t first;
 
-	assert_int_equal(device_login(b->device, bytes_str("alice"), bytes_str("x"), &err), 0);
+	type_login(b);
 	login_sequence(b);
 	first = b->heard_id;
 	return_error(b, first, GME_RESUME_AT, "5000");
@@ -432,9 +438,8 @@ static void resume_at_makes_the_login_be_sealed_again_under_a_higher_number(void
 static void a_login_under_way_is_sent_again_over_a_new_link_unless_the_service_has_it(void **state)
 {
 	struct bench *b = *state;
-	struct error err;
 
-	assert_int_equal(device_login(b->device, bytes_str("alice"), bytes_str("x"), &err), 0);
+	type_login(b);
 	login_sequence(b);
 	cut_link(b);
 	await_links(b, 2);
@@ -451,17 +456,16 @@ static void a_login_under_way_is_sent_again_over_a_new_link_unless_the_service_h
 static void a_message_is_kept_until_it_is_acknowledged(void **state)
 {
 	struct bench *b = *state;
-	struct error err;
 
 	log_in(b);
-	assert_int_equal(device_send(b->device, bytes_str("bob"), bytes_str("hello"), NULL, &err), 0);
+	type_message(b, "hello");
 	assert_int_equal(device_unacknowledged(b->device), 1);
 	await(b, &b->heard, "#1 MESSAGE session=5 to=bob text=hello\n");
 	acknowledge(b, 1, 1, IM_OK);
 	await(b, &b->told, "ack user=bob (done)\n");
 	assert_int_equal(device_unacknowledged(b->device), 0);
 	assert_true(device_is_settled(b->device));
-	assert_int_equal(device_send(b->device, bytes_str("bob"), bytes_str("again"), NULL, &err), 0);
+	type_message(b, "again");
 	acknowledge(b, 2, 2, IM_NOT_DELIVERED);
 	await(b, &b->told, "ack 410 user=bob (the recipient is offline or has blocked the sender)\n");
 	acknowledge(b, 3, 2, IM_OK);
@@ -472,11 +476,10 @@ static void a_message_without_acknowledgement_goes_again_after_half_a_minute(voi
 {
 	struct bench *b = *state;
 	struct device_counts counts;
-	struct error err;
 	uint32_t id;
 
 	log_in(b);
-	assert_int_equal(device_send(b->device, bytes_str("bob"), bytes_str("hello"), NULL, &err), 0);
+	type_message(b, "hello");
 	await(b, &b->heard, "#1 MESSAGE");
 	id = b->heard_id;
 	pass_ms(b, 29999);
@@ -496,7 +499,7 @@ static void more_than_the_services_window_is_not_sent_unacknowledged(void **stat
 
 	log_in(b);
 	for (int i = 0; i < 32; i++)
-		assert_int_equal(device_send(b->device, bytes_str("bob"), bytes_str("x"), NULL, &err), 0);
+		type_message(b, "x");
 	assert_int_equal(device_send(b->device, bytes_str("bob"), bytes_str("x"), NULL, &err), -1);
 	assert_string_equal(err.text, "32 messages are not acknowledged yet");
 }
@@ -504,15 +507,14 @@ static void more_than_the_services_window_is_not_sent_unacknowledged(void **stat
 static void after_a_lost_link_the_session_goes_on(void **state)
 {
 	struct bench *b = *state;
-	struct error err;
 
 	log_in(b);
-	assert_int_equal(device_send(b->device, bytes_str("bob"), bytes_str("one"), NULL, &err), 0);
+	type_message(b, "one");
 	await(b, &b->heard, "#1 MESSAGE");
 	device_coverage(b->device, false);
 	await(b, &b->told, "waiting\n");
 	assert_int_equal(device_state(b->device), DEVICE_WAITING);
-	assert_int_equal(device_send(b->device, bytes_str("bob"), bytes_str("two"), NULL, &err), 0);
+	type_message(b, "two");
 	device_coverage(b->device, true);
 	await(b, &b->told, "resumed\n");
 	await(b, &b->heard, "#3 STATUS session=5\n#1 MESSAGE session=5 to=bob text=one\n#2 MESSAGE session=5 to=bob text=two\n");
@@ -629,10 +631,9 @@ static void a_forced_logout_ends_the_session_with_its_reason(void **state)
 static void an_error_receipt_does_not_end_a_session(void **state)
 {
 	struct bench *b = *state;
-	struct error err;
 
 	log_in(b);
-	assert_int_equal(device_send(b->device, bytes_str("bob"), bytes_str("x"), NULL, &err), 0);
+	type_message(b, "x");
 	await(b, &b->heard, "#1 MESSAGE");
 	return_error(b, b->heard_id, GME_BAD_FORMAT, "");
 	await(b, &b->told, "returned 2");
@@ -647,10 +648,9 @@ static void an_error_receipt_does_not_end_a_session(void **state)
 static void while_the_service_is_not_there_a_message_is_tried_after_longer_and_longer_times(void **state)
 {
 	struct bench *b = *state;
-	struct error err;
 
 	log_in(b);
-	assert_int_equal(device_send(b->device, bytes_str("bob"), bytes_str("x"), NULL, &err), 0);
+	type_message(b, "x");
 	for (uint64_t wait_ms = 1000; wait_ms <= 16000; wait_ms *= 2) {
 		await(b, &b->heard, "#1 MESSAGE");
 		return_error(b, b->heard_id, GME_NO_SERVICE, "");
@@ -723,13 +723,12 @@ static void a_paused_device_sends_when_it_may_again(void **state)
 {
 	struct srp_session pause = { 0 };
 	struct bench *b = *state;
-	struct error err;
 
 	log_in(b);
 	frame_out(b, &srp_pause_msg, &pause);
 	settle(b);
-	assert_int_equal(device_send(b->device, bytes_str("bob"), bytes_str("one"), NULL, &err), 0);
-	assert_int_equal(device_send(b->device, bytes_str("bob"), bytes_str("two"), NULL, &err), 0);
+	type_message(b, "one");
+	type_message(b, "two");
 	never(b, &b->heard, "MESSAGE");
 	frame_out(b, &srp_resume_msg, &pause);
 	await(b, &b->heard, "#1 MESSAGE session=5 to=bob text=one\n#2 MESSAGE session=5 to=bob text=two\n");
@@ -738,15 +737,14 @@ static void a_paused_device_sends_when_it_may_again(void **state)
 static void nothing_is_sent_under_a_number_that_could_not_be_stored(void **state)
 {
 	struct bench *b = *state;
-	struct error err;
 
 	await(b, &b->told, "link-up\n");
 	b->store_fails = true;
-	assert_int_equal(device_login(b->device, bytes_str("alice"), bytes_str("x"), &err), 0);
+	type_login(b);
 	await(b, &b->told, "login-failed user=alice text=Failed (the disk is full)\n");
 	never(b, &b->heard, "LOGIN");
 	b->store_fails = false;
-	assert_int_equal(device_login(b->device, bytes_str("alice"), bytes_str("x"), &err), 0);
+	type_login(b);
 	await(b, &b->heard, "#2 LOGIN user=alice");
 	assert_int_equal(b->mine.send_ceiling, REPLAY_AHEAD);
 }
