@@ -1,0 +1,495 @@
+#!/usr/bin/env python3
+"""The simulated Messenger server against a client written from the protocol's page alone: what stock clients never send, or
+cannot show."""
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import bramble
+import messenger
+from messenger import dn, page
+
+ARRAY, STRING, DN, MULTI = page.ARRAY, page.STRING, page.DN, page.MULTI
+AVAILABLE, BUSY, AWAY, OFFLINE = 2, 3, 4, 1
+LOGIN_TAGS = ["nnmFileTransfer", "nnmQuery", "nnmArchive", "nnmPasswordRemember", "nnmBroadcast", "nnmPersonalHistory",
+              "nnmPrintSave", "nnmChatService", "nnmMaxContacts", "nnmMaxFolders", "CN", "Surname", "Full Name", "Given Name",
+              "nnmLastLogin", "nnmBlocking", "NM_A_FA_CLIENT_SETTINGS", "NM_A_FA_INFO_DISPLAY_ARRAY", "NM_A_FA_CONTACT_LIST",
+              "NM_A_FA_CUSTOM_STATUSES", "NM_A_UD_BUILD", "NM_A_SZ_DN", "NM_A_FA_AU_SETTINGS", "NM_A_UD_KEEPALIVE"]
+
+
+def values(fields, *path):
+    """The values of all fields at that place."""
+    found = [f[2] for f in fields if f[0] == path[0]]
+    return found if len(path) == 1 else [v for inner in found for v in values(inner, *path[1:])]
+
+
+class Messenger(unittest.TestCase):
+    options = ()
+
+    def setUp(self):
+        self.server = messenger.Server(*self.options)
+        self.addCleanup(self.server.stop)
+
+    def raw(self, user=None, status=AVAILABLE):
+        client = messenger.Raw(self.server.port)
+        self.addCleanup(client.close)
+        if user:
+            self.assertEqual(client.login(user)[0], 0)
+            if status:
+                self.assertEqual(client.status(status)[0], 0)
+        return client
+
+
+class Sessions(Messenger):
+    def test_the_login_answer_has_all_fields_in_the_real_servers_order(self):
+        code, fields = self.raw().login("alice")
+        self.assertEqual(code, 0)
+        self.assertEqual([f[0] for f in fields], LOGIN_TAGS)
+        self.assertEqual(values(fields, "NM_A_SZ_DN"), [dn("alice")])
+        self.assertEqual(values(fields, "NM_A_UD_KEEPALIVE"), [10])
+        contacts = "NM_A_FA_CONTACT_LIST"
+        self.assertEqual([f[0] for f in values(fields, contacts)[0]], ["NM_A_FA_FOLDER", "NM_A_FA_CONTACT", "NM_A_FA_CONTACT"])
+        self.assertEqual(values(fields, contacts, "NM_A_FA_CONTACT", "NM_A_SZ_PARENT_ID"), ["1", "1"])
+        self.assertEqual(values(fields, contacts, "NM_A_FA_CONTACT", "NM_A_FA_USER_DETAILS", "Full Name"),
+                         ["Bob Br\u00fcckner", "Carol Clark"])
+        self.assertNotIn("NM_A_SZ_AUTH_ATTRIBUTE", [f[0] for f in fields])
+
+    def test_any_command_before_login_is_answered_d101(self):
+        raw = self.raw()
+        for command in ("getdetails", "ping", "nonsense", "sendmessage"):
+            self.assertEqual(raw.ask(command), (0xD101, []))
+        raw.send(b"GET /getdetails HTTP/1.0\r\nAccept-Language: en\r\n\r\n")
+        raw.transaction = 0
+        self.assertEqual(raw.answer(), (0xD101, []))
+
+    def test_codes_of_the_login(self):
+        raw = self.raw()
+        self.assertEqual(raw.login("alice", "wrong")[0], 0xD149)
+        self.assertEqual(raw.login("nobody", "x")[0], 0xD149)
+        self.assertEqual(raw.ask("login", ("NM_A_SZ_USERID", STRING, "alice"))[0], 0xD146)
+        self.assertEqual(raw.ask("login", ("NM_A_SZ_CREDENTIALS", STRING, "alice-secret"))[0], 0xD146)
+        self.assertEqual(raw.login("alice")[0], 0)
+        self.assertEqual(raw.login("alice")[0], 0xD101)
+
+    def test_the_fifth_refused_login_closes(self):
+        raw = self.raw()
+        for _ in range(5):
+            self.assertEqual(raw.login("alice", "wrong")[0], 0xD149)
+        self.assertTrue(raw.is_closed())
+
+    def test_an_unknown_command_is_answered_d10a_and_rooms_d159(self):
+        raw = self.raw("alice")
+        self.assertEqual(raw.ask("nonsense"), (0xD10A, []))
+        self.assertEqual(raw.ask("createsearch"), (0xD10A, []))
+        self.assertEqual(raw.ask("chatcounts"), (0xD159, []))
+
+    def test_a_malformed_request_is_answered_d130_and_the_session_lives(self):
+        raw = self.raw("alice")
+        raw.transaction += 1
+        raw.send(f"POST /getdetails HTTP/1.0\r\n\r\n&tag=a&cmd=0&val=7&type=9&tag={page.TRANSACTION}&cmd=0&val={raw.transaction}"
+                 "&type=10\r\n".encode())
+        self.assertEqual(raw.answer(), (0xD130, []))
+        self.assertEqual(raw.ask("ping"), (0, []))
+
+    def test_what_is_no_request_closes_only_that_connection(self):
+        good = self.raw("alice")
+        bad = self.raw()
+        bad.send(b"\x00\x01\x02 garbage")
+        self.assertTrue(bad.is_closed())
+        self.assertEqual(good.ask("ping"), (0, []))
+        self.assertIn("a request begins with", self.server.errors())
+
+    def test_clear_text_is_no_way_in(self):
+        with socket.create_connection(("127.0.0.1", self.server.port)) as clear:
+            clear.sendall(page.request("login", 1))
+            clear.settimeout(bramble.DEADLINE_S)
+            self.assertNotIn(b"HTTP", clear.recv(4096))
+
+    def test_a_new_login_ends_the_old_session_with_event_114(self):
+        first, bob = self.raw("alice"), self.raw("bob")
+        failed, second = self.raw(), self.raw()
+        self.assertEqual(failed.login("alice", "wrong")[0], 0xD149)
+        self.assertEqual(first.ask("ping")[0], 0)
+        self.assertEqual(second.login("alice")[0], 0)
+        self.assertEqual(first.event(114), ("event", 114, dn("alice")))
+        self.assertTrue(first.is_closed())
+        second.status(BUSY)
+        # Nobody hears that she was away in between.
+        self.assertEqual(bob.event(103), ("event", 103, dn("alice"), BUSY, ""))
+        self.assertEqual(self.server.user("alice"), {"sessions": 1, "logins": 2, "refused": 1, "status": "busy"})
+
+    def test_logout_answers_and_closes(self):
+        alice, bob = self.raw("alice"), self.raw("bob")
+        self.assertEqual(bob.ask("logout"), (0, []))
+        self.assertTrue(bob.is_closed())
+        while alice.event(103)[3] != OFFLINE:
+            pass
+        self.assertEqual(self.server.ask("census")["sessions"], 1)
+
+    def test_each_message_is_a_tls_record_of_its_own(self):
+        # Two answers asked for at once: the second must not share the first one's record. A BIO shows record by record.
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        tls = context.wrap_bio(incoming, outgoing)
+        with socket.create_connection(("127.0.0.1", self.server.port), bramble.DEADLINE_S) as peer:
+            def step(call):
+                while True:
+                    try:
+                        return call()
+                    except ssl.SSLWantReadError:
+                        peer.sendall(outgoing.read())
+                        incoming.write(peer.recv(65536))
+            step(tls.do_handshake)
+            tls.write(page.request("ping", 1) + page.request("ping", 2))
+            peer.sendall(outgoing.read())
+            answers = [step(lambda: tls.read(65536)) for _ in range(2)]
+        for n, answer in enumerate(answers):
+            self.assertTrue(answer.startswith(b"HTTP/1.0 200\r\nDate: ") and answer.endswith(f"{n + 1}\0\0".encode()), answer)
+
+    def test_an_idle_connection_is_closed_after_the_deadline(self):
+        # Real time: a client that never says anything.
+        silent = socket.create_connection(("127.0.0.1", self.server.port), 15)
+        silent.settimeout(15)
+        try:
+            self.assertEqual(silent.recv(1), b"")
+        except ConnectionResetError:
+            pass
+        silent.close()
+
+
+class Clock(Messenger):
+    options = ("--clock", "manual", "--keepalive", "3")
+
+    def advance(self, minutes):
+        now = self.server.ask("clock.show")["now_ms"]
+        self.server.ask("clock.advance", to_ms=now + int(minutes * 60000))
+
+    def test_two_keep_alive_periods_without_a_request_end_a_session(self):
+        alice, bob = self.raw("alice"), self.raw("bob")
+        self.advance(5)
+        self.assertEqual(alice.ask("ping"), (0, []))
+        self.advance(0.9)
+        self.assertEqual(self.server.ask("census")["sessions"], 2)
+        self.advance(0.2)
+        self.assertTrue(bob.is_closed())
+        self.assertEqual(alice.event(103)[3], AVAILABLE)
+        self.assertEqual(alice.event(103), ("event", 103, dn("bob"), OFFLINE, ""))
+        self.assertEqual(self.server.user("alice")["sessions"], 1)
+
+    def test_a_connection_without_login_ends_after_a_minute(self):
+        raw = self.raw()
+        self.assertEqual(raw.ask("ping")[0], 0xD101)
+        self.advance(1)
+        self.assertTrue(raw.is_closed())
+
+
+class Capacity(Messenger):
+    options = ("--capacity", "2", "--auth-attribute")
+
+    def test_a_full_server_answers_d123_but_replaces(self):
+        self.raw("alice"), self.raw("bob")
+        self.assertEqual(self.raw().login("carol")[0], 0xD123)
+        self.assertEqual(self.raw().login("bob")[0], 0)
+        self.server.ask("capacity", sessions=3)
+        self.assertEqual(self.raw().login("carol")[0], 0)
+
+    def test_the_auth_attribute_is_the_plain_id(self):
+        code, fields = self.raw("alice").ask("getdetails", ("NM_A_SZ_USERID", STRING, "bob"))
+        self.assertEqual((code, values(fields, "NM_A_FA_RESULTS", "NM_A_SZ_AUTH_ATTRIBUTE")), (0, ["bob"]))
+
+
+class Control(Messenger):
+    def test_injected_results_by_user_and_by_count(self):
+        raw = self.raw()
+        self.server.ask("fault.login", user="alice", code="D106", count=2)
+        self.assertEqual([raw.login("alice")[0] for _ in range(3)], [0xD106, 0xD106, 0])
+        other = self.raw()
+        self.server.ask("fault.login", code="0xD111")
+        self.assertEqual(other.login("bob")[0], 0xD111)
+        self.assertEqual(other.login("carol")[0], 0xD111)
+        self.server.ask("fault.clear")
+        self.assertEqual(other.login("bob")[0], 0)
+
+    def test_a_silent_server_reads_and_never_answers(self):
+        raw = self.raw("alice")
+        self.server.ask("fault.silent")
+        raw.transaction += 1
+        raw.send(page.request("ping", raw.transaction))
+        bramble.wait_until(lambda: "command=ping" in self.server.errors(), "the ping is read")
+        raw.socket.settimeout(0.2)
+        with self.assertRaises(TimeoutError):
+            raw.message()
+        self.server.ask("fault.clear")
+        raw.socket.settimeout(bramble.DEADLINE_S)
+        self.assertEqual(raw.ask("ping"), (0, []))
+
+    def test_kick_says_what_it_is_told_to(self):
+        for how, event in (("elsewhere", 114), ("down", 115), ("close", None)):
+            with self.subTest(how=how):
+                raw = self.raw("alice")
+                self.server.ask("kick", user="alice", how=how)
+                if event:
+                    self.assertEqual(raw.event(event), ("event", event, dn("alice")))
+                self.assertTrue(raw.is_closed())
+
+    def test_what_cannot_be_done_is_said(self):
+        for verb, params, sentence in (("kick", {"user": "x"}, "no user x"), ("kick", {"user": "bob"}, "bob is not signed on"),
+                                       ("kick", {"user": "bob", "how": "x"}, "how is close, elsewhere or down"),
+                                       ("fault.login", {"code": "zz"}, "result code in hex"),
+                                       ("fault.silent", {"user": "bob"}, "not signed on")):
+            with self.assertRaisesRegex(RuntimeError, sentence):
+                self.server.ask(verb, **params)
+
+    def test_sigterm_tells_clients_and_ends(self):
+        raw = self.raw("alice")
+        self.server.child.terminate()
+        self.assertEqual(raw.event(115), ("event", 115, dn("alice")))
+        self.assertTrue(raw.is_closed())
+        self.assertEqual(self.server.child.wait(10), 0)
+
+
+class Details(Messenger):
+    def test_three_forms_of_a_name_in_both_tags(self):
+        raw = self.raw("alice")
+        for tag, kind, name in (("NM_A_SZ_USERID", STRING, "BOB"), ("NM_A_SZ_USERID", STRING, "bob.people.CORP"),
+                                ("NM_A_SZ_USERID", STRING, dn("bob").lower()), ("NM_A_SZ_DN", DN, "bob.people.corp"),
+                                ("NM_A_SZ_DN", STRING, dn("bob"))):
+            code, fields = raw.ask("getdetails", (tag, kind, name))
+            self.assertEqual((code, values(fields, "NM_A_FA_RESULTS", "NM_A_SZ_DN")), (0, [dn("bob")]))
+        code, fields = raw.ask("getdetails", ("NM_A_SZ_USERID", STRING, "bob"), ("NM_A_SZ_USERID", STRING, "nobody"),
+                               ("NM_A_SZ_DN", STRING, dn("carol")))
+        self.assertEqual((code, values(fields, "NM_A_FA_RESULTS", "CN")), (0, ["bob", "carol"]))
+        self.assertEqual(raw.ask("getdetails", ("NM_A_SZ_USERID", STRING, "nobody")), (0xD10D, []))
+
+    def test_status_with_its_text_as_the_asker_may_see_it(self):
+        alice, bob = self.raw("alice"), self.raw("bob", None)
+        bob.status(AWAY, "at l\u00fcnch", "back soon")
+        self.assertEqual(alice.event(103), ("event", 103, dn("bob"), AWAY, "at l\u00fcnch"))
+        code, fields = alice.ask("getdetails", ("NM_A_SZ_USERID", STRING, "bob"))
+        self.assertEqual((values(fields[0][2], "NM_A_SZ_STATUS"), values(fields[0][2], "NM_A_SZ_MESSAGE_BODY")),
+                         (["4"], ["at l\u00fcnch"]))
+        self.assertEqual(alice.ask("getstatus", ("NM_A_SZ_DN", STRING, dn("bob")))[1], [("NM_A_SZ_STATUS", STRING, "4", 0)])
+        bob.status(BUSY)
+        self.assertEqual(alice.event(103), ("event", 103, dn("bob"), BUSY, ""))
+        bob.status(OFFLINE)
+        self.assertEqual(alice.event(103), ("event", 103, dn("bob"), OFFLINE, ""))
+        self.assertEqual(alice.ask("getstatus", ("NM_A_SZ_DN", STRING, "bob"))[1][0][2], "1")
+        for wrong in (0, 6, 99):
+            self.assertEqual(bob.status(wrong)[0], 0xD130)
+
+    def test_nothing_is_announced_before_setstatus(self):
+        alice = self.raw("alice")
+        self.raw("bob", None).close()
+        carol = self.raw("carol")
+        carol.close()
+        self.assertEqual(alice.event(103)[2], dn("carol"))
+
+
+class Conferences(Messenger):
+    def test_one_to_one_with_any_tail_of_the_id(self):
+        alice, bob = self.raw("alice"), self.raw("bob")
+        guid = alice.conference("bob", "alice")
+        self.assertRegex(guid, r"^\[[0-9A-F]{8}-[0-9A-F]{8}-[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}\]$")
+        self.assertEqual(alice.message_to(guid[:28] + "ABCD-0000]", "bob", text="hi")[0], 0)
+        kind, _, source, got_guid, flags, body = bob.event(108)
+        self.assertEqual((source, got_guid, flags), (dn("alice"), guid, 0))
+        self.assertEqual(body, "{\\rtf1\\ansi\n{\\fonttbl{\\f0\\fnil Arial;}}\n\\uc1\\f0\\fs20 hi\\par\n}")
+        self.assertEqual(bob.message_to(guid.lower(), text="ho")[0], 0)
+        self.assertEqual(alice.event(108)[2], dn("bob"))
+
+    def test_undeliverable_after_the_answer(self):
+        alice = self.raw("alice")
+        guid = alice.conference("bob")
+        self.assertEqual(alice.message_to(guid, text="x")[0], 0)
+        self.assertEqual(alice.events, [])
+        self.assertEqual(alice.event(102), ("event", 102, dn("bob"), guid))
+
+    def test_foreign_and_unknown_conferences_are_refused(self):
+        alice, bob = self.raw("alice"), self.raw("bob")
+        guid = alice.conference()
+        self.assertEqual(bob.message_to(guid, text="x")[0], 0xD12B)
+        self.assertEqual(bob.ask("joinconf", messenger.conversation(guid))[0], 0xD12B)
+        self.assertEqual(alice.message_to("[00000000-00000000-00000000-0000-0000]", text="x")[0], 0xD12B)
+        self.assertEqual(alice.message_to("short", text="x")[0], 0xD12B)
+        self.assertEqual(alice.ask("createconf", messenger.conversation(""), ("NM_A_SZ_DN", DN, "CN=nobody,O=x"))[0], 0xD10D)
+
+    def test_a_room_is_invited_into_joined_declined_and_left(self):
+        alice, bob, carol = self.raw("alice"), self.raw("bob"), self.raw("carol")
+        guid = alice.conference("alice")
+        there = messenger.conversation(guid)
+        invite = ("sendinvite", there, ("NM_A_SZ_DN", DN, dn("bob")), ("NM_A_SZ_DN", DN, dn("carol")),
+                  ("NM_A_SZ_MESSAGE_BODY", STRING, "join us"))
+        self.assertEqual(alice.ask(*invite), (0, []))
+        self.assertEqual(bob.event(117), ("event", 117, dn("alice"), guid, "join us"))
+        self.assertEqual(carol.event(117), ("event", 117, dn("alice"), guid, "join us"))
+        code, fields = bob.ask("joinconf", there)
+        self.assertEqual(code, 0)
+        self.assertEqual([(f[0], [v[2] for v in f[2]]) for f in fields],
+                         [("NM_A_FA_CONTACT_LIST", [dn("alice")]), ("NM_A_FA_RESULTS", [dn("carol")])])
+        self.assertEqual(alice.event(106), ("event", 106, dn("bob"), guid, 0))
+        self.assertEqual(carol.ask("rejectconf", there), (0, []))
+        self.assertEqual(alice.event(119), ("event", 119, dn("carol"), guid))
+        self.assertEqual(alice.ask("sendinvite", there, ("NM_A_SZ_DN", DN, dn("bob")))[0], 0xD11F)
+        self.assertEqual(alice.ask("sendinvite", there, ("NM_A_SZ_DN", DN, dn("dave")))[0], 0xD135)
+        self.assertEqual(bob.ask("leaveconf", there), (0, []))
+        self.assertEqual(alice.event(107), ("event", 107, dn("bob"), guid, 0))
+        self.assertEqual(alice.ask("leaveconf", there), (0, []))
+        self.assertEqual(self.server.ask("census")["conferences"], 0)
+
+    def test_a_room_lives_until_the_last_invitation_is_answered(self):
+        alice, bob = self.raw("alice"), self.raw("bob")
+        there = messenger.conversation(alice.conference())
+        alice.ask("sendinvite", there, ("NM_A_SZ_DN", DN, dn("bob")))
+        alice.ask("leaveconf", there)
+        self.assertEqual(self.server.ask("census")["conferences"], 1)
+        self.assertEqual([f[2] for f in bob.ask("joinconf", there)[1]], [[], []])
+        bob.ask("leaveconf", there)
+        self.assertEqual(self.server.ask("census")["conferences"], 0)
+
+    def test_a_lost_connection_leaves_all_its_conferences(self):
+        alice, bob = self.raw("alice"), self.raw("bob")
+        guid = alice.conference("bob")
+        alice.message_to(guid, text="x")
+        bob.event(108)
+        bob.close()
+        self.assertEqual(alice.event(107), ("event", 107, dn("bob"), guid, 0))
+        alice.close()
+        bramble.wait_until(lambda: self.server.ask("census")["conferences"] == 0, "the conference is gone")
+
+    def test_typing_goes_to_the_others(self):
+        alice, bob = self.raw("alice"), self.raw("bob")
+        guid = alice.conference("bob")
+        alice.message_to(guid, text="x")
+        for kind in (112, 113):
+            typing = ("NM_A_FA_CONVERSATION", ARRAY, [("NM_A_SZ_OBJECT_ID", STRING, guid), ("NM_A_SZ_TYPE", STRING, str(kind))])
+            self.assertEqual(alice.ask("sendtyping", typing), (0, []))
+            self.assertEqual(bob.event(kind), ("event", kind, dn("alice"), guid))
+        wrong = ("NM_A_FA_CONVERSATION", ARRAY, [("NM_A_SZ_OBJECT_ID", STRING, guid), ("NM_A_SZ_TYPE", STRING, "108")])
+        self.assertEqual(alice.ask("sendtyping", wrong)[0], 0xD130)
+
+    def test_an_auto_reply_once_per_status(self):
+        alice, bob = self.raw("alice"), self.raw("bob")
+        guid = alice.conference("bob")
+        bob.status(AWAY, "away", "back at two")
+        for _ in range(2):
+            alice.message_to(guid, text="x")
+        self.assertEqual(alice.event(121), ("event", 121, dn("bob"), guid, 0, "back at two"))
+        bob.status(BUSY, "busy", "in a talk")
+        alice.message_to(guid, text="x")
+        self.assertEqual(alice.event(121), ("event", 121, dn("bob"), guid, 0, "in a talk"))
+
+    def test_a_message_over_the_bound_is_refused_and_one_below_arrives(self):
+        alice, bob = self.raw("alice"), self.raw("bob")
+        guid = alice.conference("bob")
+        self.assertEqual(alice.message_to(guid, text="x" * 32000)[0], 0xD130)
+        self.assertEqual(alice.message_to(guid, text="x" * 31000)[0], 0)
+        self.assertIn("x" * 31000, bob.event(108)[5])
+
+
+class Lists(Messenger):
+    def change(self, fields):
+        """(method, tag, id, name) of each difference, and the new item's id."""
+        results = fields[0]
+        self.assertEqual(results[0], "NM_A_FA_RESULTS")
+        changes = [(f[3], f[0], values(f[2], "NM_A_SZ_OBJECT_ID")[0], values(f[2], "NM_A_SZ_DISPLAY_NAME")[0])
+                   for f in values(results[2], "NM_A_FA_CONTACT_LIST")[0]]
+        return changes, values(results[2], "NM_A_SZ_OBJECT_ID")
+
+    def test_folders_and_contacts_come_move_and_go(self):
+        alice, dave = self.raw("alice"), self.raw("dave")
+        new_folder = (("NM_A_SZ_PARENT_ID", STRING, "0"), ("NM_A_SZ_DISPLAY_NAME", STRING, "Others"),
+                      ("NM_A_SZ_SEQUENCE_NUMBER", STRING, "-1"))
+        changes, ids = self.change(alice.ask("createfolder", *new_folder)[1])
+        self.assertEqual(changes, [(5, "NM_A_FA_FOLDER", ids[0], "Others")])
+        folder = ids[0]
+        self.assertEqual(alice.ask("createfolder", *new_folder)[0], 0xD126)
+        new_contact = (("NM_A_SZ_PARENT_ID", STRING, folder), ("NM_A_SZ_USERID", STRING, "dave"))
+        changes, ids = self.change(alice.ask("createcontact", *new_contact)[1])
+        self.assertEqual(changes, [(5, "NM_A_FA_CONTACT", ids[0], "Dave Diaz")])
+        contact = ids[0]
+        dave.status(BUSY)
+        self.assertEqual(alice.event(103), ("event", 103, dn("dave"), BUSY, ""))
+        self.assertEqual(alice.ask("createcontact", *new_contact)[0], 0xD127)
+        self.assertEqual(alice.ask("createcontact", ("NM_A_SZ_USERID", STRING, "alice"))[0], 0xD128)
+        self.assertEqual(alice.ask("createcontact", ("NM_A_SZ_USERID", STRING, "nobody"))[0], 0xD10D)
+        self.assertEqual(alice.ask("createcontact", ("NM_A_SZ_PARENT_ID", STRING, "999"), ("NM_A_SZ_USERID", STRING, "dave"))[0],
+                         0xD124)
+        item = [("NM_A_SZ_OBJECT_ID", STRING, contact), ("NM_A_SZ_DISPLAY_NAME", STRING, "D."), ]
+        self.assertEqual(alice.ask("updateitem", ("NM_A_FA_CONTACT_LIST", ARRAY, [
+            ("NM_A_FA_CONTACT", ARRAY, item, 2), ("NM_A_FA_CONTACT", ARRAY, item, 5)])), (0, []))
+        changes, ids = self.change(alice.ask("movecontact", ("NM_A_FA_CONTACT_LIST", ARRAY, [
+            ("NM_A_FA_CONTACT", ARRAY, item, 2)]), ("NM_A_SZ_SEQUENCE_NUMBER", STRING, "-1"), ("NM_A_SZ_PARENT_ID", STRING, "0"))[1])
+        self.assertEqual(changes, [(2, "NM_A_FA_CONTACT", contact, "D."), (5, "NM_A_FA_CONTACT", contact, "D.")])
+        changes, _ = self.change(alice.ask("deletecontact", ("NM_A_SZ_OBJECT_ID", STRING, contact))[1])
+        self.assertEqual(changes, [(2, "NM_A_FA_CONTACT", contact, "D.")])
+        dave.status(AWAY)
+        changes, _ = self.change(alice.ask("deletecontact", ("NM_A_SZ_OBJECT_ID", STRING, "1"))[1])
+        self.assertEqual([c[1] for c in changes], ["NM_A_FA_CONTACT", "NM_A_FA_CONTACT", "NM_A_FA_FOLDER"])
+        self.assertEqual(alice.ask("deletecontact", ("NM_A_SZ_OBJECT_ID", STRING, "1"))[0], 0xD124)
+        self.assertEqual(alice.events, [], "dave was no contact any more when he went away")
+
+
+class Privacy(Messenger):
+    def test_a_block_is_felt_at_once_and_so_is_its_end(self):
+        alice, bob = self.raw("alice"), self.raw("bob")
+        bob_sees = lambda: bob.ask("getstatus", ("NM_A_SZ_DN", STRING, "alice"))[1][0][2]
+        self.assertEqual(alice.ask("createblock", ("NM_A_SZ_BLOCKING_DENY_ITEM", STRING, dn("bob").lower(), 5)),
+                         (0, [("nnmBlockingDenyList", STRING, dn("bob"), 0)]))
+        self.assertEqual(bob.event(103), ("event", 103, dn("alice"), OFFLINE, ""))
+        self.assertEqual(bob_sees(), "1")
+        guid = bob.conference("alice")
+        self.assertEqual(bob.message_to(guid, text="x")[0], 0)
+        self.assertEqual(bob.event(102)[2], dn("alice"))
+        self.assertEqual(bob.ask("sendinvite", messenger.conversation(guid), ("NM_A_SZ_DN", DN, dn("alice")))[0], 0xD135)
+        self.assertEqual(alice.ask("updateblocks", ("nnmBlockingDenyList", DN, dn("bob"), 2)), (0, []))
+        self.assertEqual(bob.event(103), ("event", 103, dn("alice"), AVAILABLE, ""))
+
+    def test_denied_by_default(self):
+        alice, bob, carol = self.raw("alice"), self.raw("bob"), self.raw("carol")
+        for client in (bob, carol):
+            client.ask("ping")
+            client.events.clear()
+        alice.ask("createblock", ("NM_A_SZ_BLOCKING_ALLOW_ITEM", STRING, "carol", 5))
+        self.assertEqual(alice.ask("updateblocks", ("nnmBlocking", STRING, "1", 6)), (0, []))
+        self.assertEqual(bob.event(103), ("event", 103, dn("alice"), OFFLINE, ""))
+        carol.ask("ping")
+        self.assertEqual([e for e in carol.events if e[2] == dn("alice")], [])
+        again = self.raw()
+        code, fields = again.login("alice")
+        self.assertEqual((values(fields, "nnmBlocking"), values(fields, "nnmBlockingAllowList")), (["1"], [dn("carol")]))
+
+
+class Start(unittest.TestCase):
+    def run_sim(self, *options):
+        done = subprocess.run([bramble.program("bramble-sim"), "groupwise", *options], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=30, check=False, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_what_is_wrong_is_said(self):
+        for options, status, sentence in (
+                (("--help",), 0, "--keepalive MINUTES"),
+                ((), 2, "--world FILE is needed"),
+                (("--wrld", "x"), 2, "unknown option"),
+                (("--world", "/nowhere/w.xml"), 3, "/nowhere/w.xml cannot be read"),
+                (("--world", __file__), 3, "test_groupwise.py:1: "),
+                (("--world", "x", "--keepalive", "0"), 2, "--keepalive is 1 to 10000 minutes")):
+            with self.subTest(options=options):
+                got, text = self.run_sim(*options)
+                self.assertEqual(got, status, text)
+                self.assertIn(sentence, text)
+
+    def test_a_taken_port_is_said(self):
+        with messenger.Server() as server:
+            got, text = self.run_sim("--world", os.path.join(server.folder, "world.xml"), "--state", server.folder, "--listen",
+                                     f"127.0.0.1:{server.port}")
+        self.assertEqual(got, 4, text)
+        self.assertIn(str(server.port), text)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
