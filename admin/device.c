@@ -5,7 +5,6 @@
 
 #include "admin/device_key.h"
 #include "admin/store.h"
-#include "admin/table.h"
 #include "base/control.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -109,26 +108,18 @@ static void print_devices(const json_t *devices)
 	json_decref(lines);
 }
 
+static void ask_devices(struct store *store, const void *arg)
+{
+	(void)arg;
+	db_device_list(store->db, take_devices, store);
+}
+
 static int list(int argc, char **argv)
 {
-	const struct command_usage usage = { .takes_place = true, .takes_json = true,
+	static const struct store_list devices = { .what = "the devices", .ask = ask_devices, .print = print_devices,
 		.help = "Lists the devices with their keys (never the secrets) and the message ids reserved on each." };
-	struct command_common common;
-	struct store store;
-	int status;
 
-	command_parse(&usage, argc, argv, &common, NULL);
-	status = store_open(&store, &common, DB_EXISTING);
-	if (status == 0) {
-		db_device_list(store.db, take_devices, &store);
-		status = store_wait(&store, "the devices");
-	}
-	if (status == 0 && common.json)
-		table_json(store.rows);
-	else if (status == 0)
-		print_devices(store.rows);
-	store_close(&store);
-	return status;
+	return store_list(argc, argv, &devices);
 }
 
 /* --- export: the device's side of its keys ------------------------------------------------------------------------------ */
@@ -268,27 +259,25 @@ static int rekey(int argc, char **argv)
 	return status;
 }
 
+static void ask_remove(struct store *store, const void *arg)
+{
+	const uint32_t *pin = arg;
+
+	db_device_remove(store->db, *pin, store_done, store);
+}
+
 static int remove_device(int argc, char **argv)
 {
 	const struct command_usage usage = { .arguments = "PIN", .least = 1, .most = 1, .takes_place = true,
 		.help = "Takes a device and its keys away from its user. Nothing it sends can be opened after that." };
 	struct command_common common;
 	const char *args[1] = { NULL };
-	struct store store;
 	uint32_t pin;
 	int status;
 
 	command_parse(&usage, argc, argv, &common, args);
 	status = take_pin(args[0], &pin);
-	if (status != 0)
-		return status;
-	status = store_open(&store, &common, DB_EXISTING);
-	if (status == 0) {
-		db_device_remove(store.db, pin, store_done, &store);
-		status = store_wait(&store, args[0]);
-	}
-	store_close(&store);
-	return status;
+	return status == 0 ? store_change(&common, ask_remove, &pin, args[0]) : status;
 }
 
 int device_command(int argc, char **argv)

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admin/table.h"
 #include "base/control.h"
 #include "base/log.h"
 #include "base/settings.h"
@@ -134,29 +133,22 @@ static void take_environments(void *ctx, enum db_status status, const struct db_
 		json_array_append_new(store->rows, environment_json(&environments[i]));
 }
 
+static void ask_environments(struct store *store, const void *arg)
+{
+	(void)arg;
+	db_environment_list(store->db, take_environments, store);
+}
+
 static int list(int argc, char **argv)
 {
 	static const struct table_column columns[] = {
 		{ "environment", "ENVIRONMENT" }, { "type", "TYPE" }, { "host", "HOST" }, { "port", "PORT" }, { "transport", "TRANSPORT" },
 		{ NULL, NULL },
 	};
-	const struct command_usage usage = { .takes_place = true, .takes_json = true, .help = "Lists the IM environments." };
-	struct command_common common;
-	struct store store;
-	int status;
+	static const struct store_list environments = { .help = "Lists the IM environments.", .what = "the environments",
+		.ask = ask_environments, .columns = columns };
 
-	command_parse(&usage, argc, argv, &common, NULL);
-	status = store_open(&store, &common, DB_EXISTING);
-	if (status == 0) {
-		db_environment_list(store.db, take_environments, &store);
-		status = store_wait(&store, "the environments");
-	}
-	if (status == 0 && common.json)
-		table_json(store.rows);
-	else if (status == 0)
-		table_print(store.rows, columns);
-	store_close(&store);
-	return status;
+	return store_list(argc, argv, &environments);
 }
 
 /* add and set differ in the verb and in what must be said. */

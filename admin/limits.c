@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "admin/environment.h"
-#include "admin/table.h"
 #include "base/log.h"
 #include "base/settings.h"
 

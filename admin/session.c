@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "admin/store.h"
-#include "admin/table.h"
 #include "base/control.h"
 #include "base/log.h"
 #include "db/seats.h"

@@ -3,7 +3,6 @@
 
 #include "admin/session.h"
 #include "admin/store.h"
-#include "admin/table.h"
 #include "base/control.h"
 #include "base/log.h"
 #include "db/trail.h"

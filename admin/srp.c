@@ -5,7 +5,6 @@
 
 #include "admin/device_key.h"
 #include "admin/store.h"
-#include "admin/table.h"
 #include "base/control.h"
 #include "base/log.h"
 #include "base/memory.h"

@@ -47,3 +47,39 @@ int store_wait(struct store *store, const char *what)
 	return command_fail(store->status == DB_UNAVAILABLE ? EXIT_DATABASE : EXIT_REFUSED, "%s: %s", what,
 		db_status_text(store->status));
 }
+
+int store_change(const struct command_common *common, store_ask_fn *ask, const void *arg, const char *what)
+{
+	struct store store;
+	int status = store_open(&store, common, DB_EXISTING);
+
+	if (status == 0) {
+		ask(&store, arg);
+		status = store_wait(&store, what);
+	}
+	store_close(&store);
+	return status;
+}
+
+int store_list(int argc, char **argv, const struct store_list *list)
+{
+	const struct command_usage usage = { .takes_place = true, .takes_json = true, .help = list->help };
+	struct command_common common;
+	struct store store;
+	int status;
+
+	command_parse(&usage, argc, argv, &common, NULL);
+	status = store_open(&store, &common, DB_EXISTING);
+	if (status == 0) {
+		list->ask(&store, NULL);
+		status = store_wait(&store, list->what);
+	}
+	if (status == 0 && common.json)
+		table_json(store.rows);
+	else if (status == 0 && list->print)
+		list->print(store.rows);
+	else if (status == 0)
+		table_print(store.rows, list->columns);
+	store_close(&store);
+	return status;
+}

@@ -3,6 +3,7 @@
 
 #include "admin/command.h"
 #include "admin/place.h"
+#include "admin/table.h"
 #include "db/config.h"
 #include "db/db.h"
 
@@ -25,5 +26,18 @@ void store_done(void *ctx, enum db_status status);
 
 /* Waits until the verb is done: 0, or the exit status with the sentence printed (it names `what`). */
 int store_wait(struct store *store, const char *what);
+
+/* The whole of a command that changes something: opens, lets ask() give one verb with store_done, waits, closes. */
+typedef void store_ask_fn(struct store *store, const void *arg);
+int store_change(const struct command_common *common, store_ask_fn *ask, const void *arg, const char *what);
+
+/* The whole of a command that lists: ask()'s completion fills store->rows, which are printed as JSON or by print (NULL: in columns). */
+struct store_list {
+	const char *help, *what;
+	store_ask_fn *ask;
+	const struct table_column *columns;
+	void (*print)(const json_t *rows);
+};
+int store_list(int argc, char **argv, const struct store_list *list);
 
 #endif

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "admin/store.h"
-#include "admin/table.h"
 #include "base/control.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -104,28 +103,25 @@ static void take_users(void *ctx, enum db_status status, const struct db_user *u
 	}
 }
 
+static void ask_users(struct store *store, const void *arg)
+{
+	(void)arg;
+	db_user_list(store->db, take_users, store);
+}
+
 static int list(int argc, char **argv)
 {
 	static const struct table_column columns[] = {
 		{ "name", "NAME" }, { "pin", "PIN" }, { "permitted", "PERMITTED" }, { "server", "SERVER" }, { "mail", "MAIL" }, { NULL, NULL },
 	};
-	const struct command_usage usage = { .takes_place = true, .takes_json = true, .help = "Lists the users." };
-	struct command_common common;
-	struct store store;
-	int status;
+	static const struct store_list users = { .help = "Lists the users.", .what = "the users", .ask = ask_users, .columns = columns };
 
-	command_parse(&usage, argc, argv, &common, NULL);
-	status = store_open(&store, &common, DB_EXISTING);
-	if (status == 0) {
-		db_user_list(store.db, take_users, &store);
-		status = store_wait(&store, "the users");
-	}
-	if (status == 0 && common.json)
-		table_json(store.rows);
-	else if (status == 0)
-		table_print(store.rows, columns);
-	store_close(&store);
-	return status;
+	return store_list(argc, argv, &users);
+}
+
+static void ask_remove(struct store *store, const void *name)
+{
+	db_user_remove(store->db, name, store_done, store);
 }
 
 static int remove_user(int argc, char **argv)
@@ -134,17 +130,18 @@ static int remove_user(int argc, char **argv)
 		.help = "Removes a user with its device and keys." };
 	struct command_common common;
 	const char *args[1] = { NULL };
-	struct store store;
-	int status;
 
 	command_parse(&usage, argc, argv, &common, args);
-	status = store_open(&store, &common, DB_EXISTING);
-	if (status == 0) {
-		db_user_remove(store.db, args[0], store_done, &store);
-		status = store_wait(&store, args[0]);
-	}
-	store_close(&store);
-	return status;
+	return store_change(&common, ask_remove, args[0], args[0]);
+}
+
+struct permission { const char *name; bool permitted; };
+
+static void ask_permit(struct store *store, const void *arg)
+{
+	const struct permission *permission = arg;
+
+	db_user_permit(store->db, permission->name, permission->permitted, store_done, store);
 }
 
 static int permit(int argc, char **argv)
@@ -153,20 +150,13 @@ static int permit(int argc, char **argv)
 		.help = "Says whether a user may use the collaboration client. It is asked at each login." };
 	struct command_common common;
 	const char *args[2] = { NULL, NULL };
-	struct store store;
-	bool permitted;
-	int status;
+	struct permission permission;
 
 	command_parse(&usage, argc, argv, &common, args);
-	if (yes_or_no(args[1], &permitted) != 0)
+	permission.name = args[0];
+	if (yes_or_no(args[1], &permission.permitted) != 0)
 		return command_fail(EXIT_USAGE, "say yes or no, not %s", log_str(args[1]));
-	status = store_open(&store, &common, DB_EXISTING);
-	if (status == 0) {
-		db_user_permit(store.db, args[0], permitted, store_done, &store);
-		status = store_wait(&store, args[0]);
-	}
-	store_close(&store);
-	return status;
+	return store_change(&common, ask_permit, &permission, args[0]);
 }
 
 int user_command(int argc, char **argv)

@@ -39,6 +39,19 @@ class TestHelp(unittest.TestCase):
         self.assertEqual(bramble.run("bramble", "decode", "--help")[0], 0)
         self.assertRegex(bramble.run("bramble", "--version")[1], r"^bramble \d")
 
+    def test_the_page_of_the_tool_has_every_word_and_no_other(self):
+        page = (SAMPLES.parent / "docs" / "tool.md").read_text()
+        found = {}
+        for row in re.findall(r"(?m)^\| (`bramble .*?) \|", page):
+            words = re.findall(r"`([^`]+)`", row)
+            _, group, *sub = words[0].split()
+            found.setdefault(group, []).extend(sub + words[1:])
+        self.assertEqual(found.pop("decode"), [])
+        self.assertEqual({k: sorted(v) for k, v in found.items()}, {k: sorted(v) for k, v in COMMANDS.items()})
+        for group, subs in COMMANDS.items():
+            listed = re.findall(r"(?m)^  (\w+) ", bramble.run("bramble", group, "--help")[1])
+            self.assertEqual(sorted(listed), sorted(subs))
+
     def test_a_typo_gets_the_nearest_name(self):
         for words, near in [(["sesion"], "session"), (["user", "lst"], "list"), (["limits", "set", "--maks", "2"], "max"),
                             (["decode", "srpp", "00"], "srp"), (["config", "check", "colab", "--config", SAMPLES / "bramble.ini"], "collab")]:
