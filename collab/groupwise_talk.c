@@ -259,7 +259,7 @@ static void recipient_found(void *ctx, void *arg, const struct gw_answer *answer
 		refuse_said(said, answer);
 		return;
 	}
-	said->person = results && results->first ? people_add(said->talk->people, results->first, (struct bytes){ 0 }) : NULL;
+	said->person = results ? people_add(said->talk->people, results, (struct bytes){ 0 }) : NULL;
 	if (said->person)
 		send_into_conference(said);
 	else
@@ -338,7 +338,7 @@ static void stranger_known(void *ctx, void *arg, const struct gw_answer *answer,
 	(void)ctx;
 	if (answer) {
 		/* Without details the DN is all that is known; what was said must not be lost for that. */
-		person = people_add(t->people, results ? results->first : NULL, bytes_str(asked->dn));
+		person = people_add(t->people, results, bytes_str(asked->dn));
 		DL_FOREACH_SAFE(t->held, held, next) {
 			if (!gw_dn_same(bytes_str(held->dn), bytes_str(asked->dn)))
 				continue;
