@@ -49,6 +49,7 @@ int command_fail(int status, const char *format, ...) __attribute__((format(prin
 
 /* Rows of main.c's table. */
 int lab_command(int argc, char **argv);
+int demo_command(int argc, char **argv);
 int user_command(int argc, char **argv);
 int device_command(int argc, char **argv);
 int environment_command(int argc, char **argv);

@@ -7,6 +7,7 @@
 
 static const struct command commands[] = {
 	{ "lab", "the whole pipeline on this machine: up, down, status, logs", lab_command, false },
+	{ "demo", "the documented login flows on real processes, step by step", demo_command, false },
 	{ "user", "who there is, and who may use the collaboration client", user_command, false },
 	{ "device", "devices with their PINs and transport keys", device_command, false },
 	{ "environment", "the IM servers that sessions are opened on", environment_command, false },

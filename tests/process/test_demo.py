@@ -1,0 +1,40 @@
+"""`bramble demo`: the documented outcomes on real processes, also when the usual ports are taken."""
+import socket
+import unittest
+
+import bramble
+
+
+class Demo(unittest.TestCase):
+    def test_every_outcome_is_the_documented_one(self):
+        status, out, err = bramble.run("bramble", "demo", timeout=120)
+        self.assertEqual(status, 0, out + err)
+        for line in ("refused, the device shows \"Server Busy\": as documented", "refused, the device shows \"Failed (300)\": as documented",
+                     "evictable=1 idle_timeout=10m evicted=1 -> ADMITTED", "max=2 live=2 evictable=0 idle_timeout=10m -> SERVER BUSY",
+                     "max=unset live=2 capacity=2 -> FAILED (300)", "GroupWise Messenger counts 2 connections: as documented",
+                     "it is told that its session was logged out (evicted-coverage): as documented",
+                     "5 logins, 10 checks, 0 differ from the documents"):
+            self.assertIn(line, out)
+        self.assertNotIn("DIFFERS", out)
+
+    def test_taken_ports_move_it_and_it_says_so(self):
+        taken = socket.socket()
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", 3101))
+            taken.listen()
+        except OSError:
+            pass     # somebody else has it: just as good
+        with taken:
+            status, out, err = bramble.run("bramble", "demo", timeout=120)
+        self.assertEqual(status, 0, out + err)
+        self.assertIn("are taken, so all have moved up", out)
+        self.assertNotIn("Router 127.0.0.1:3101", out)
+
+    def test_secrets_are_not_shown(self):
+        _, out, err = bramble.run("bramble", "demo", timeout=120)
+        self.assertNotIn("-secret", out + err)
+
+
+if __name__ == "__main__":
+    unittest.main()
