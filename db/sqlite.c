@@ -25,7 +25,7 @@ struct sqlite {
 	ino_t inode;
 	sqlite3_stmt **statements;
 	size_t count;
-	sqlite3_stmt *begin_read, *begin_write, *commit, *rollback, *version;
+	sqlite3_stmt *begin_read, *begin_write, *first_read, *commit, *rollback, *version;
 	struct error error;
 };
 
@@ -88,6 +88,7 @@ static void sqlite_close(struct driver *driver)
 	free(s->statements);
 	sqlite3_finalize(s->begin_read);
 	sqlite3_finalize(s->begin_write);
+	sqlite3_finalize(s->first_read);
 	sqlite3_finalize(s->commit);
 	sqlite3_finalize(s->rollback);
 	sqlite3_finalize(s->version);
@@ -239,6 +240,7 @@ static struct driver *sqlite_open(const char *where, bool create, struct error *
 	if (configure(s, create, err) < 0)
 		goto failed;
 	if (prepare_one(s, "BEGIN", &s->begin_read, err) < 0 || prepare_one(s, "BEGIN IMMEDIATE", &s->begin_write, err) < 0 ||
+		prepare_one(s, "SELECT rootpage FROM sqlite_schema LIMIT 1", &s->first_read, err) < 0 ||
 		prepare_one(s, "COMMIT", &s->commit, err) < 0 || prepare_one(s, "ROLLBACK", &s->rollback, err) < 0 ||
 		prepare_one(s, "PRAGMA data_version", &s->version, err) < 0)
 		goto failed;
@@ -308,11 +310,20 @@ static enum driver_result once(struct sqlite *s, sqlite3_stmt *statement)
 	return result;
 }
 
+/* A plain BEGIN takes its locks with the first read: that is done here, so that a lock is met before any verb has worked. */
 static enum driver_result sqlite_begin(struct driver *driver, bool write)
 {
 	struct sqlite *s = of(driver);
+	enum driver_result result = once(s, write ? s->begin_write : s->begin_read);
 
-	return once(s, write ? s->begin_write : s->begin_read);
+	if (result != DRIVER_DONE || write)
+		return result;
+	result = once(s, s->first_read);
+	if (result == DRIVER_ROW || result == DRIVER_DONE)
+		return DRIVER_DONE;
+	sqlite3_step(s->rollback);
+	sqlite3_reset(s->rollback);
+	return result;
 }
 
 static enum driver_result sqlite_commit(struct driver *driver)
