@@ -11,7 +11,7 @@
 #include "db/trail.h"
 #include "protocol/srp.h"
 
-enum { STOP_MS = 3000 };
+enum { STOP_MS = 3000, ENDS_LOOKED_AT = 256 };
 
 /* --- what the parts share --------------------------------------------------------------------------------------------- */
 
@@ -109,6 +109,45 @@ static void limits_changed(void *ctx)
 	struct collab *c = ctx;
 
 	session_table_each(&c->sessions, follow_limits, NULL);
+}
+
+static enum im_logout_reason reason_of(const char *name)
+{
+	for (uint32_t reason = IM_REASON_LOGOUT; reason <= IM_REASON_REFUSED; reason++) {
+		if (bytes_is(bytes_str(name), im_reason_name(reason)))
+			return (enum im_logout_reason)reason;
+	}
+	return IM_REASON_SHUTDOWN;        /* the owner lost its place */
+}
+
+static void others_changed(void *ctx);
+
+/* Another service's login, or a tool, may have ended sessions of ours: the newest ends tell. One that is overlooked because very
+ * many ended at once is found when it next speaks, by its mark. */
+static void got_ends(void *ctx, enum db_status status, const struct seat_row *rows, size_t count)
+{
+	struct collab *c = ctx;
+
+	c->looking = false;
+	for (size_t i = 0; status == DB_OK && i < count; i++) {
+		struct session *s = rows[i].session <= UINT32_MAX ? session_table_find(&c->sessions, (uint32_t)rows[i].session) : NULL;
+
+		if (s)
+			session_end(s, reason_of(rows[i].reason), "it was ended in the database", false, NULL);
+	}
+	if (c->look_again)
+		others_changed(c);
+}
+
+static void others_changed(void *ctx)
+{
+	struct collab *c = ctx;
+
+	c->look_again = c->looking;
+	if (c->looking)
+		return;
+	c->looking = true;
+	db_session_list(c->db, true, ENDS_LOOKED_AT, got_ends, c);
 }
 
 static void end_fenced(struct session *s, void *arg)
@@ -215,6 +254,7 @@ struct collab *collab_new(struct loop *loop, const struct collab_settings *set, 
 	c->owner = owner_new(loop, db, set->environment, set->instance, fenced, c, err);
 	if (!c->owner)
 		goto fail;
+	environment_on_change(c->environment, others_changed);
 	c->link = dispatcher_link_new(loop, set->dispatcher, set->instance, c->dispatcher_tls, &link_callbacks, c);
 	return c;
 fail:

@@ -25,6 +25,7 @@ struct collab {
 	struct admission *admission;
 	struct session_table sessions;
 	bool fenced, stopping;
+	bool looking, look_again;    /* at the ends of sessions, in the database */
 	struct {
 		uint64_t logins, admitted, refused, answered;
 		uint64_t evicted, expired, closed, lost, replaced;

@@ -424,6 +424,25 @@ static void traffic_of_a_session_whose_seat_is_gone_is_not_acted_on(void **state
 	bench_until(b, b->groupwise.open == 0);
 }
 
+static void a_session_that_another_service_evicted_ends_without_a_word_of_its_device(void **state)
+{
+	struct collab_bench *b = *state;
+	struct heard_admit heard;
+	uint32_t alice;
+
+	b->settings.database_poll_ms = 10;
+	bench_start(b, (struct bench_limits){ .max = 1, .idle_ms = 10 * MINUTE });
+	alice = bench_login(b, ALICE, "alice");
+	fake_dispatcher_coverage(&b->dispatcher, ALICE, false);
+	bench_until(b, bench_number(b, "sessions", "evictable") == 1);
+	heard = admit(b->database->db, owner_start(b->database->db, "collab-2", loop_now_ms(b->loop)), BOB, "bob", loop_now_ms(b->loop));
+	assert_int_equal(heard.answer.decision.outcome, SEAT_ADMITTED);
+	bench_until(b, b->groupwise.open == 0);
+	assert_int_equal(b->groupwise.logouts, 1);
+	fake_dispatcher_coverage(&b->dispatcher, ALICE, true);
+	assert_int_equal(bench_forced_logout(b, ALICE, alice), IM_REASON_EVICTED_COVERAGE);
+}
+
 /* --- its end -------------------------------------------------------------------------------------------------------------- */
 
 static void logout_is_acknowledged_and_frees_the_seat(void **state)
@@ -628,6 +647,7 @@ int main(void)
 		T(a_message_that_arrives_twice_is_said_once_and_acknowledged_twice),
 		T(traffic_of_a_marked_session_waits_until_the_mark_is_taken_back),
 		T(traffic_of_a_session_whose_seat_is_gone_is_not_acted_on),
+		T(a_session_that_another_service_evicted_ends_without_a_word_of_its_device),
 		T(logout_is_acknowledged_and_frees_the_seat),
 		T(no_user_activity_for_the_timeout_ends_the_session_whatever_it_reports),
 		T(timeouts_changed_by_plain_sql_count_at_once),

@@ -1,4 +1,4 @@
-/* The tables of docs/protocol are printed from the code: this test compares, `make docs` writes them anew. */
+/* Tables of docs/ are printed from the code: this test compares, `make docs` writes them anew. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
+#include "collab/session.h"
 #include "protocol/im.h"
 #include "protocol/link.h"
 #include "protocol/srp.h"
@@ -54,7 +55,7 @@ static void status_table(struct buf *out)
 
 static void reason_table(struct buf *out)
 {
-	named(out, "reason", IM_REASON_LOGOUT, IM_REASON_OVERFLOW, im_reason_name);
+	named(out, "reason", IM_REASON_LOGOUT, IM_REASON_REFUSED, im_reason_name);
 }
 
 static void presence_table(struct buf *out)
@@ -74,18 +75,38 @@ static void code_table(struct buf *out)
 		buf_printf(out, "| %u | %s | %s |\n", codes[i], im_code_status_text(codes[i]), im_code_reason(codes[i]));
 }
 
+static void state_table(struct buf *out)
+{
+	buf_text(out, "| state |");
+	for (int event = 0; event < SESSION_EVENTS; event++)
+		buf_printf(out, " %s |", session_event_name((enum session_event)event));
+	buf_text(out, "\n| --- |");
+	for (int event = 0; event < SESSION_EVENTS; event++)
+		buf_text(out, " --- |");
+	for (int state = SESSION_CONNECTING; !session_state_is_over((enum session_state)state); state++) {
+		buf_printf(out, "\n| %s |", session_state_name((enum session_state)state));
+		for (int event = 0; event < SESSION_EVENTS; event++) {
+			int next = session_next_state((enum session_state)state, (enum session_event)event);
+
+			buf_printf(out, " %s |", next < 0 ? "" : next == state ? "=" : session_state_name((enum session_state)next));
+		}
+	}
+	buf_text(out, "\n");
+}
+
 static const struct {
 	const char *page, *name;
 	void (*print)(struct buf *out);
 } tables[] = {
-	{ "srp", "messages", srp_table },
-	{ "srp", "results", result_table },
-	{ "srp", "statuses", status_table },
-	{ "link", "messages", link_table },
-	{ "im", "messages", im_table },
-	{ "im", "codes", code_table },
-	{ "im", "reasons", reason_table },
-	{ "im", "presences", presence_table },
+	{ "protocol/srp", "messages", srp_table },
+	{ "protocol/srp", "results", result_table },
+	{ "protocol/srp", "statuses", status_table },
+	{ "protocol/link", "messages", link_table },
+	{ "protocol/im", "messages", im_table },
+	{ "protocol/im", "codes", code_table },
+	{ "protocol/im", "reasons", reason_table },
+	{ "protocol/im", "presences", presence_table },
+	{ "sessions", "states", state_table },
 };
 
 static char *read_page(const char *path)
@@ -116,7 +137,7 @@ static void check(const char *page, const char *name, struct buf *table, bool wr
 	char path[64], begin[64], end[64];
 	char *text, *from, *to;
 
-	snprintf(path, sizeof path, "docs/protocol/%s.md", page);
+	snprintf(path, sizeof path, "docs/%s.md", page);
 	snprintf(begin, sizeof begin, "<!-- table %s -->\n", name);
 	snprintf(end, sizeof end, "<!-- end %s -->\n", name);
 	text = read_page(path);
