@@ -2,11 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "base/io/worker.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "db/core.h"
 

@@ -74,25 +74,26 @@ struct seat_answer {
 	size_t ended_count;
 };
 
-/* A refused login replaces nothing: the older session of the same user or device goes on.
+/* Decides one login: reads, calls decide, ends what is evicted, inserts the seat, all in one transaction that logins of the
+ * same moment share. im_user and pin identify what a login replaces: any live session of either in the environment. A refused
+ * login replaces nothing: the older session goes on.
  * DB_NOT_FOUND: no such environment. DB_CONFLICT: a newer epoch has taken over, as in db_owner_renew.
- *
- * Decides one login: reads, calls decide, ends what is evicted, inserts the seat, all in one transaction that logins of the
- * same moment share. im_user and pin identify what a login replaces: any live session of either in the environment.
  * DB_UNAVAILABLE: no seat was given. Texts of the request are copied. */
 typedef void db_admit_done(void *ctx, enum db_status status, const struct seat_answer *answer);
 void db_session_admit(struct db *db, const struct seat_request *request, db_admit_done *done, void *ctx);
 
 /* connecting -> active, with the name the IM server gave. */
 void db_session_activate(struct db *db, struct seat_owner owner, uint64_t session, db_status_done *done, void *ctx);
-/* Marks a session evictable (reason IM_REASON_EVICTED_COVERAGE or _SILENT) or takes the mark back (0). DB_CONFLICT: the seat is gone. */
+/* Marks a session evictable (reason IM_REASON_EVICTED_COVERAGE or _SILENT) or takes the mark back (0). DB_CONFLICT: the seat is
+ * gone. A mark that is set again keeps its first time. */
 void db_session_mark(struct db *db, struct seat_owner owner, uint64_t session, int reason, uint64_t now_ms, db_status_done *done,
 	void *ctx);
 /* Ends a session: its seat is free when done says DB_OK (also if it was free already), and history keeps the reason. */
 void db_session_end(struct db *db, struct seat_owner owner, uint64_t session, int reason, uint64_t now_ms, db_status_done *done,
 	void *ctx);
 
-/* All live sessions (of every owner: an owner that misses one of its own here has lost it to another's eviction), or (history) the last ended ones, newest first. Rows live until done returns. */
+/* All live sessions, or (history) the last ended ones, newest first. Rows live until done returns. The live ones are those of
+ * every owner: an owner that misses one of its own here has lost it to another's eviction. */
 struct seat_row {
 	uint64_t session, owner;
 	uint32_t pin;
