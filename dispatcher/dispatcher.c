@@ -13,6 +13,9 @@
 #include "dispatcher/uplink.h"
 
 #define IDENTITY_RETRY_MS 1000
+/* Of messages that wait for devices, all together. Source: ours */
+#define WAITING_BYTES_HIGH (32u << 20)
+#define WAITING_BYTES_LOW (8u << 20)
 
 struct dispatcher {
 	struct loop *loop;
@@ -28,7 +31,7 @@ struct dispatcher {
 	struct uplink *uplink;
 	struct router_link *routers[COVERAGE_ROUTERS_MAX];
 	unsigned router_count;
-	bool is_uplink_full, is_paused;
+	bool is_uplink_full, is_paused, are_services_paused;
 	char srp_id[SRP_ID_MAX + 1];
 	struct loop_timer *identity;
 	struct loop_task pause;
@@ -150,10 +153,11 @@ static void send_to_router(void *ctx, unsigned router, const struct srp_send *se
 	router_link_send(d->routers[router], send);
 }
 
-/* Reading from the routers stops while a service does not read, or too much waits for the database. */
-static void set_pause(void *arg)
+/* Reading stops where what is read cannot be handed on: from the routers while a service does not read or too much waits for
+ * the database, from the services while too much waits for devices. At once, because one message may be large when it is
+ * inflated and many may have come together; going on again comes at the end of the round. */
+static void pause_routers(struct dispatcher *d)
 {
-	struct dispatcher *d = arg;
 	struct link_service *service = NULL;
 	bool pause = d->is_uplink_full;
 
@@ -162,9 +166,30 @@ static void set_pause(void *arg)
 	if (pause == d->is_paused)
 		return;
 	d->is_paused = pause;
-	log_info("reading from routers %s", pause ? "rests: what they say cannot be handed on" : "goes on");
+	log_debug("reading from routers %s", pause ? "rests" : "goes on");
 	for (unsigned i = 0; i < d->router_count; i++)
 		router_link_pause(d->routers[i], pause);
+}
+
+static void pause_services(struct dispatcher *d)
+{
+	size_t limit = d->are_services_paused ? WAITING_BYTES_LOW : WAITING_BYTES_HIGH;
+
+	d->are_services_paused = outbound_waiting_bytes(d->outbound) > limit;
+	service_listener_pause(d->services, d->are_services_paused);
+}
+
+static void go_on(void *arg)
+{
+	struct dispatcher *d = arg;
+
+	pause_routers(d);
+	pause_services(d);
+}
+
+static void on_full(void *ctx)
+{
+	pause_routers(ctx);
 }
 
 static void on_uplink_full(void *ctx, bool is_full)
@@ -172,7 +197,10 @@ static void on_uplink_full(void *ctx, bool is_full)
 	struct dispatcher *d = ctx;
 
 	d->is_uplink_full = is_full;
-	loop_defer(d->loop, &d->pause);
+	if (is_full)
+		pause_routers(d);
+	else
+		loop_defer(d->loop, &d->pause);
 }
 
 /* --- services ----------------------------------------------------------------------------------------------------------- */
@@ -224,6 +252,7 @@ static void on_down(void *ctx, struct link_service *service, const struct link_d
 		device->service = link_service_id(service);
 	outbound_message(d->outbound, link_service_id(service), down->pin, down->transaction, link_service_content_id(service),
 		down->clear);
+	pause_services(d);
 }
 
 static void on_outcome(void *ctx, uint64_t id, uint32_t pin, uint32_t transaction, enum srp_status status, const char *text)
@@ -233,6 +262,8 @@ static void on_outcome(void *ctx, uint64_t id, uint32_t pin, uint32_t transactio
 
 	if (service)
 		answer_down(service, pin, transaction, status, text);
+	if (d->are_services_paused)
+		loop_defer(d->loop, &d->pause);
 }
 
 /* A repeated COVERAGE makes services send again what went back to them although the device is there. */
@@ -257,7 +288,7 @@ static void on_drained(void *ctx)
 
 static const struct service_callbacks service_calls = {
 	.registered = on_registered, .gone = on_service_gone, .down = on_down, .status = on_link_status, .drained = on_drained,
-	.full = on_drained,
+	.full = on_full,
 };
 
 /* A device's keys are there, or its ceiling is stored. */
@@ -403,7 +434,7 @@ struct dispatcher *dispatcher_new(struct loop *loop, const struct dispatcher_set
 	d->db = db;
 	d->trail = trail;
 	d->identity = loop_timer_new(loop, ask_identity, d);
-	d->pause = (struct loop_task){ .fn = set_pause, .arg = d };
+	d->pause = (struct loop_task){ .fn = go_on, .arg = d };
 	if (start(d, status, err))
 		dispatcher_free(&d);
 	return d;

@@ -67,7 +67,7 @@ struct outbound {
 	struct item *by_tag;
 	struct item *outstanding;              /* oldest first */
 	struct message *oldest_kept;
-	size_t outstanding_count, waiting, kept_bytes;
+	size_t outstanding_count, waiting, waiting_bytes, kept_bytes;
 	uint64_t order;
 	uint32_t tag;
 	struct loop_timer *deadline, *retry;
@@ -179,6 +179,7 @@ static void drop_waiting(struct outbound *o, struct message *message)
 	DL_DELETE(message->line->queue, message);
 	message->line->waiting--;
 	o->waiting--;
+	o->waiting_bytes -= sizeof *message + message->len;
 }
 
 /* Where it belongs by its age: one that is sealed again goes before younger ones. */
@@ -195,6 +196,7 @@ static void put_waiting(struct outbound *o, struct message *message)
 		DL_APPEND(message->line->queue, message);
 	message->line->waiting++;
 	o->waiting++;
+	o->waiting_bytes += sizeof *message + message->len;
 }
 
 static void queue_failed(struct outbound *o, struct message *message, enum srp_status status, const char *text)
@@ -694,4 +696,9 @@ size_t outbound_outstanding(const struct outbound *o)
 size_t outbound_waiting(const struct outbound *o)
 {
 	return o->waiting;
+}
+
+size_t outbound_waiting_bytes(const struct outbound *o)
+{
+	return o->waiting_bytes;
 }

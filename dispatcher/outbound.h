@@ -55,5 +55,6 @@ void outbound_continue_all(struct outbound *outbound);                   /* a ro
 struct outbound_counts outbound_count(const struct outbound *outbound);
 size_t outbound_outstanding(const struct outbound *outbound);
 size_t outbound_waiting(const struct outbound *outbound);
+size_t outbound_waiting_bytes(const struct outbound *outbound);
 
 #endif

@@ -200,6 +200,9 @@ static void ping_due(void *arg)
 {
 	struct router_link *link = arg;
 
+	/* While nothing is read no answer can come; that is no fault of the router. */
+	if (link->is_paused)
+		link->unanswered = 0;
 	if (link->unanswered >= link->ping_misses) {
 		lost(link, "the router no longer answers pings");
 		return;

@@ -27,7 +27,7 @@ struct link_service {
 struct service_listener {
 	struct loop *loop;
 	struct listener *listener;
-	bool is_clear;
+	bool is_clear, is_paused;
 	uint64_t ping_interval_ms;
 	unsigned ping_misses;
 	struct service_callbacks callbacks;
@@ -117,6 +117,9 @@ static void ping_due(void *arg)
 {
 	struct link_service *service = arg;
 
+	/* While nothing is read no answer can come; that is no fault of the service. */
+	if (service->owner->is_paused)
+		service->unanswered = 0;
 	if (service->unanswered >= service->owner->ping_misses) {
 		end(service, SRP_PROTOCOL_ERROR, "no answer to pings");
 		return;
@@ -296,6 +299,8 @@ static void on_accept(void *ctx, struct connection *connection)
 		at = &(*at)->next;
 	*at = service;
 	connection_own(connection, &connection_calls, service);
+	if (listener->is_paused)
+		connection_pause(connection);
 }
 
 struct service_listener *service_listener_new(struct loop *loop, const struct service_listener_settings *settings,
@@ -333,6 +338,19 @@ void service_listener_free(struct service_listener **listener_at)
 		link_service_free(listener->services);
 	buf_wipe(&listener->out);
 	free(listener);
+}
+
+void service_listener_pause(struct service_listener *listener, bool pause)
+{
+	if (listener->is_paused == pause)
+		return;
+	listener->is_paused = pause;
+	for (struct link_service *service = listener->services; service; service = service->next) {
+		if (pause)
+			connection_pause(service->connection);
+		else
+			connection_resume(service->connection);
+	}
 }
 
 const char *service_listener_address(const struct service_listener *listener)

@@ -52,6 +52,9 @@ bool link_service_is_tls(const struct link_service *service);
 bool link_service_is_full(const struct link_service *service);
 void link_service_send(struct link_service *service, const struct wire_msg *msg, const void *in);
 
+/* Reads nothing more from any service for now. */
+void service_listener_pause(struct service_listener *listener, bool pause);
+
 /* Peers refused or closed for what they sent, since the start. */
 uint64_t service_listener_refused(const struct service_listener *listener);
 unsigned service_listener_count(const struct service_listener *listener);
