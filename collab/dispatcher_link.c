@@ -218,7 +218,7 @@ static void up(void *ctx)
 	struct dispatcher_link *link = ctx;
 
 	send_message(link, &link_register_msg, &(struct link_register){ .content_id = bytes_str(IM_CONTENT_ID),
-		.instance = bytes_str(link->instance), .health = 100 });
+		.instance = bytes_str(link->instance), .health = 100, .role = 1 });
 	loop_timer_set(link->keep_alive, REGISTER_MS);
 }
 
