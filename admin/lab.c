@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -318,16 +319,15 @@ static int prepare(struct lab *lab, int *status, struct error *err)
 	if (lab->options->has_offset && lab->options->port_offset <= 65535 - LAB_PORT_GROUPWISE)
 		fresh = (struct lab_ports){ (uint16_t)(LAB_PORT_ROUTER + lab->options->port_offset),
 			(uint16_t)(LAB_PORT_DISPATCHER + lab->options->port_offset), (uint16_t)(LAB_PORT_GROUPWISE + lab->options->port_offset) };
-	if (lab_folder_make(dir, &fresh, status, err) != 0)
+	*status = EXIT_CONFIG;
+	if ((mkdir(dir, 0700) != 0 && errno != EEXIST) || !realpath(dir, lab->dir))
+		return error_set(err, "the folder %s cannot be made: %s", dir, strerror(errno));
+	*status = EXIT_REFUSED;
+	if (take_lock(lab, err) != 0 || lab_folder_make(lab->dir, &fresh, status, err) != 0)
 		return -1;
 	*status = EXIT_CONFIG;
-	if (!realpath(dir, lab->dir))
-		return error_set(err, "the folder %s cannot be found: %s", dir, strerror(errno));
 	if (lab_programs(lab->programs, sizeof lab->programs, err) != 0 || place_open(&lab->place, lab->dir, NULL, err) != 0 ||
 	    check_socket_paths(lab, err) != 0 || lab_plan_make(&lab->plan, lab->options, &lab->place, err) != 0)
-		return -1;
-	*status = EXIT_REFUSED;
-	if (take_lock(lab, err) != 0)
 		return -1;
 	*status = EXIT_BIND;
 	if (lab_plan_check_ports(&lab->plan, err) != 0)

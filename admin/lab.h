@@ -28,7 +28,8 @@ struct lab_user { const char *name, *password, *full_name; uint32_t pin; };
 extern const struct lab_user lab_users[];      /* ends with a NULL name */
 
 /* Starts everything and waits until the pipeline is linked. NULL with a sentence and the exit status that fits; whatever was
- * started is ended again. */
+ * started is ended again. SIGTERM, SIGINT and SIGHUP are blocked in this thread from here to lab_stop, because lab_wait reads them:
+ * other children must set their own mask. */
 struct lab *lab_start(const struct lab_options *options, int *status, struct error *err);
 
 /* Ends all processes (SIGTERM, SIGKILL after 5 s), removes their sockets. The folder stays. */
