@@ -9,7 +9,7 @@
 #include "simulator/groupwise/groupwise.h"
 
 static const struct sim_command *const commands[] = {
-	&device_command,
+	&sim_device,
 	&sim_groupwise,
 	NULL,
 };

@@ -235,7 +235,7 @@ static int run(int argc, char **argv)
 	return EXIT_DONE;
 }
 
-const struct sim_command device_command = {
+const struct sim_command sim_device = {
 	.name = "device",
 	.help = "a simulated BlackBerry with its IM client",
 	.run = run,

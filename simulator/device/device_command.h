@@ -4,6 +4,6 @@
 #include "simulator/command.h"
 
 /* `bramble-sim device`: one simulated BlackBerry, or many. */
-extern const struct sim_command device_command;
+extern const struct sim_command sim_device;
 
 #endif

@@ -164,7 +164,7 @@ static void end(struct session *s, uint32_t event, const char *why, bool replace
 	connection_finish(s->connection, LINGER_MS);
 }
 
-void session_end(struct session *s, uint32_t event, const char *why)
+void gw_session_end(struct session *s, uint32_t event, const char *why)
 {
 	end(s, event, why, false);
 }
@@ -206,7 +206,7 @@ static void on_timer(void *arg)
 {
 	struct session *s = arg;
 
-	session_end(s, 0, s->person ? "no-request-for-two-keep-alive-periods" : "no-login-in-time");
+	gw_session_end(s, 0, s->person ? "no-request-for-two-keep-alive-periods" : "no-login-in-time");
 }
 
 /* --- the server ------------------------------------------------------------------------------------------------------------------ */
@@ -290,7 +290,7 @@ void gw_server_shutdown(struct gw_server *server, loop_fn *done, void *arg)
 		next = s->next;
 		if (s->person)
 			s->person->announced = false;
-		session_end(s, 0, "server-shutdown");
+		gw_session_end(s, 0, "server-shutdown");
 	}
 }
 

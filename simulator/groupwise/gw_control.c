@@ -59,7 +59,7 @@ static void verb_kick(void *ctx, struct control_request *request)
 		return;
 	}
 	event = strcmp(how, "elsewhere") == 0 ? GW_EVENT_ELSEWHERE : strcmp(how, "down") == 0 ? GW_EVENT_SERVER_DOWN : 0;
-	session_end(person->session, event, "kicked");
+	gw_session_end(person->session, event, "kicked");
 	control_done(&request, json_object());
 }
 

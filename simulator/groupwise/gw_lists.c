@@ -144,7 +144,7 @@ static uint32_t createcontact(struct call *call)
 	*contact = (struct list_contact){ .id = person->next_id++, .folder = parent, .person = other,
 		.name = name_of(name ? name->text : (struct bytes){ 0 }, other->seed->name),
 		.sequence = (uint32_t)person->contact_count - 1 };
-	people_add(&other->watchers, person);
+	gw_people_add(&other->watchers, person);
 	list = begin_results(call->out, &results);
 	tell_contact(call->out, list, GW_ADD, contact);
 	gw_add_decimal(call->out, results, GW_TAG_OBJECT_ID, contact->id);

@@ -12,7 +12,7 @@ bool people_has(const struct people *people, const struct person *person)
 	return false;
 }
 
-void people_add(struct people *people, struct person *person)
+void gw_people_add(struct people *people, struct person *person)
 {
 	if (people_has(people, person))
 		return;
@@ -65,7 +65,7 @@ static void make_list(struct gw_server *server, struct person *person)
 		person->contacts[person->contact_count++] = (struct list_contact){ .id = person->next_id++, .sequence = (uint32_t)i,
 			.folder = from->folder ? person->folders[from->folder - 1].id : 0, .person = other,
 			.name = memory_str(from->name ? from->name : from->user->name) };
-		people_add(&other->watchers, person);
+		gw_people_add(&other->watchers, person);
 	}
 }
 

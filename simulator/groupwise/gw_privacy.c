@@ -26,7 +26,7 @@ static void change_list(struct person *person, struct people *list, struct perso
 	bool before = person_blocks(person, other);
 
 	if (add)
-		people_add(list, other);
+		gw_people_add(list, other);
 	else
 		people_remove(list, other);
 	if (person_blocks(person, other) != before && people_has(&person->watchers, other))

@@ -123,7 +123,7 @@ static uint32_t refuse_login(struct call *call, struct person *person, uint32_t 
 		connection_peer(s->connection), code, gw_code_text(code));
 	call_answer(call, code);
 	if (++s->failures >= LOGIN_FAILURES_MAX)
-		session_end(s, 0, "too-many-refused-logins");
+		gw_session_end(s, 0, "too-many-refused-logins");
 	return code;
 }
 
@@ -154,7 +154,7 @@ static uint32_t login(struct call *call)
 static uint32_t logout(struct call *call)
 {
 	call_answer(call, GW_OK);
-	session_end(call->session, 0, "logout");
+	gw_session_end(call->session, 0, "logout");
 	return GW_OK;
 }
 

@@ -70,7 +70,7 @@ struct person {
 };
 
 bool people_has(const struct people *people, const struct person *person);
-void people_add(struct people *people, struct person *person);       /* once */
+void gw_people_add(struct people *people, struct person *person);       /* once */
 void people_remove(struct people *people, const struct person *person);
 
 void persons_make(struct gw_server *server);
@@ -126,7 +126,7 @@ extern const struct command session_commands[], list_commands[], privacy_command
 void call_answer(struct call *call, uint32_t code);
 void session_event(struct session *session, const struct gw_event *event);
 /* Leaves conferences, tells the others, and closes once what is queued has gone out. event 0: none before it. */
-void session_end(struct session *session, uint32_t event, const char *why);
+void gw_session_end(struct session *session, uint32_t event, const char *why);
 /* The session now belongs to the person; an older one of his ends with event 114. */
 void session_login(struct session *session, struct person *person);
 
