@@ -393,7 +393,11 @@ class Database(WithLab):
                 carol.say("logout")
                 carol.wait({"event": "logged-out"})
 
+            def carols():
+                return [s for s in self.lab.json("session", "list") if s["user"] == "carol"]
+
             login_and_out()
+            bramble.wait_until(lambda: not carols(), "her seat is given back")
             held.execute("BEGIN EXCLUSIVE")
             carol.say("login carol carol-secret")
             failed = carol.wait(lambda e: e["event"] in ("login-failed", "login-ok"), "an answer")
@@ -401,7 +405,7 @@ class Database(WithLab):
             self.alice.say("send bob while the database is locked")
             self.bob.wait({"event": "message", "text": "while the database is locked"})
             held.execute("ROLLBACK")
-            self.assertNotIn("carol", [s["user"] for s in self.lab.json("session", "list")])
+            self.assertEqual(carols(), [])
             login_and_out()
 
 
