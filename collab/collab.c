@@ -74,7 +74,15 @@ static void link_coverage(void *ctx, uint32_t pin, bool available)
 	courier_coverage(c->courier, pin, available);
 }
 
+static void link_drained(void *ctx)
+{
+	struct collab *c = ctx;
+
+	courier_drained(c->courier);
+}
+
 static const struct dispatcher_link_callbacks link_callbacks = {
+	.drained = link_drained,
 	.changed = link_changed, .message = link_message, .status = link_status, .coverage = link_coverage,
 };
 
@@ -83,6 +91,13 @@ static void courier_out(void *ctx, uint32_t pin, uint32_t tag, struct bytes clea
 	struct collab *c = ctx;
 
 	dispatcher_link_send(c->link, pin, tag, clear);
+}
+
+static bool way_is_full(void *ctx)
+{
+	const struct collab *c = ctx;
+
+	return dispatcher_link_is_full(c->link);
 }
 
 static void coverage_changed(void *ctx, uint32_t pin, bool available)
@@ -94,7 +109,7 @@ static void coverage_changed(void *ctx, uint32_t pin, bool available)
 		session_coverage(s, available);
 }
 
-static const struct courier_callbacks courier_callbacks = { .send = courier_out, .coverage = coverage_changed };
+static const struct courier_callbacks courier_callbacks = { .send = courier_out, .is_full = way_is_full, .coverage = coverage_changed };
 
 /* --- the database's side ---------------------------------------------------------------------------------------------- */
 

@@ -184,6 +184,8 @@ static void pump(struct courier *c, struct recipient *r)
 			return;
 		if (p->in_flight)
 			continue;
+		if (c->callbacks.is_full(c->ctx))
+			return;
 		p->in_flight = true;
 		p->tag = take_tag(c);
 		r->in_flight++;
@@ -230,6 +232,14 @@ void courier_link(struct courier *c, bool up)
 		pump(c, r);
 		tidy(c, r);
 	}
+}
+
+void courier_drained(struct courier *c)
+{
+	struct recipient *r, *next;
+
+	HASH_ITER(hh, c->recipients, r, next)
+		pump(c, r);
 }
 
 void courier_coverage(struct courier *c, uint32_t pin, bool available)

@@ -23,6 +23,8 @@ enum {
 struct courier_callbacks {
 	/* Hands one message to the dispatcher; tag comes back in courier_status. */
 	void (*send)(void *ctx, uint32_t pin, uint32_t tag, struct bytes clear);
+	/* The way to the dispatcher is full: nothing more is sent until courier_drained. */
+	bool (*is_full)(void *ctx);
 	/* A PIN came into coverage or left it. */
 	void (*coverage)(void *ctx, uint32_t pin, bool available);
 };
@@ -32,6 +34,8 @@ void courier_free(struct courier **courier);
 
 /* The link to the dispatcher is registered, or gone. Gone: nobody's coverage changes by that, but nothing is sent. */
 void courier_link(struct courier *c, bool up);
+/* The way to the dispatcher has room again. */
+void courier_drained(struct courier *c);
 /* What the dispatcher says. pin 0, available false: it forgets all, the list of those in coverage follows. */
 void courier_coverage(struct courier *c, uint32_t pin, bool available);
 /* Traffic came from the PIN: it is there. What waits for it is sent. */

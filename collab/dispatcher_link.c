@@ -85,6 +85,11 @@ void dispatcher_link_send(struct dispatcher_link *link, uint32_t pin, uint32_t t
 		.content_id = bytes_str(IM_CONTENT_ID), .clear = clear });
 }
 
+bool dispatcher_link_is_full(const struct dispatcher_link *link)
+{
+	return link->connection && connection_is_full(link->connection);
+}
+
 size_t dispatcher_link_queued(const struct dispatcher_link *link)
 {
 	return link->connection ? connection_queued(link->connection) : 0;
@@ -228,15 +233,22 @@ static void closed(void *ctx, enum connection_end end, const char *why)
 	lost(ctx, why);
 }
 
+static void drained(void *ctx)
+{
+	struct dispatcher_link *link = ctx;
+
+	if (link->registered)
+		link->callbacks.drained(link->ctx);
+}
+
 static const struct connection_callbacks connection_callbacks = {
-	.up = up, .split = frame_split, .message = message, .closed = closed,
+	.up = up, .split = frame_split, .message = message, .closed = closed, .drained = drained,
 };
 
 static void dial(void *arg)
 {
 	struct dispatcher_link *link = arg;
-	/* Everything that a dispatcher with thousands of devices says goes over this one link. */
-	const struct connection_limits limits = { .max_message = FRAME_MAX, .max_queued = 64U << 20 };
+	const struct connection_limits limits = { .max_message = FRAME_MAX };
 
 	link->connection = connection_dial(link->loop, link->address, link->tls, NULL, &limits, &connection_callbacks, link);
 }

@@ -15,6 +15,8 @@ struct dispatcher_link_callbacks {
 	void (*message)(void *ctx, const struct link_up *up);
 	void (*status)(void *ctx, uint32_t tag, uint32_t status);
 	void (*coverage)(void *ctx, uint32_t pin, bool available);
+	/* dispatcher_link_is_full was true, and is no longer. */
+	void (*drained)(void *ctx);
 };
 
 /* tls NULL: clear (loopback). Dials at once, answers later. */
@@ -25,6 +27,8 @@ void dispatcher_link_free(struct dispatcher_link **link);
 bool dispatcher_link_is_up(const struct dispatcher_link *link);
 /* Sends a message to a device; only while the link is up. */
 void dispatcher_link_send(struct dispatcher_link *link, uint32_t pin, uint32_t tag, struct bytes clear);
+/* The dispatcher does not read as fast as we write: hold the rest back. */
+bool dispatcher_link_is_full(const struct dispatcher_link *link);
 /* How much waits to be written to it. */
 size_t dispatcher_link_queued(const struct dispatcher_link *link);
 

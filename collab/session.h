@@ -43,6 +43,7 @@ struct session_mark {
 	int stored;                  /* enum im_logout_reason as the database has it; 0: none */
 	int wanted;
 	bool busy;                   /* a change is on its way */
+	bool unsettled;              /* the database was away when the mark was to be taken back: traffic does not wait for it */
 	struct held_message *held;   /* traffic that waits until the mark is taken back */
 	unsigned held_count;
 };

@@ -49,11 +49,13 @@ static void settled(struct session *s, enum db_status status, int sent)
 	switch (status) {
 	case DB_OK:
 		mark->stored = sent;
+		mark->unsettled = false;
 		break;
 	case DB_UNAVAILABLE:
-		/* Live sessions go on without the database. Whether the mark is there is open: it is asked for again next time. */
+		/* Live sessions go on without the database. Whether the mark is there is open: it is asked for again in a while. */
 		log_warning("session mark not stored session=%u mark=%s", s->id, sent ? im_reason_name((uint32_t)sent) : "none");
 		loop_timer_set(s->silence, SESSION_MARK_RETRY_MS);
+		mark->unsettled = true;
 		if (mark->wanted == 0)
 			let_go(s);
 		return;
@@ -110,7 +112,7 @@ bool session_mark_admits(struct session *s, uint32_t transaction, struct bytes c
 	struct held_message *m, **end;
 
 	mark->wanted = 0;
-	if (!mark->busy && mark->stored == 0)
+	if (mark->unsettled || (!mark->busy && mark->stored == 0))
 		return true;
 	if (mark->held_count >= SESSION_HELD_MAX) {
 		/* The device sends it again: nothing was acknowledged. */

@@ -4,6 +4,8 @@
 
 /* What the tools ask a running Collaboration Service. */
 
+enum { LISTED = 1000 };      /* sessions in one answer, unless more are asked for */
+
 static void put(json_t *into, const char *key, uint64_t value)
 {
 	json_object_set_new(into, key, json_integer((json_int_t)value));
@@ -85,12 +87,18 @@ static void put_left(json_t *into, const char *key, uint64_t limit_ms, uint64_t 
 		put(into, key, quiet_ms < limit_ms ? limit_ms - quiet_ms : 0);
 }
 
+struct listing { json_t *rows; size_t most; };
+
 static void list_session(struct session *s, void *arg)
 {
+	struct listing *listing = arg;
 	const struct db_environment *environment = environment_now(s->collab->environment);
 	uint64_t now_ms = loop_now_ms(s->collab->loop);
-	json_t *row = json_object();
+	json_t *row;
 
+	if (json_array_size(listing->rows) >= listing->most)
+		return;
+	row = json_object();
 	put(row, "session", s->id);
 	json_object_set_new(row, "pin", json_string(pin_text(s->pin)));
 	json_object_set_new(row, "user", json_string(s->user));
@@ -106,16 +114,18 @@ static void list_session(struct session *s, void *arg)
 	put(row, "waiting_events", courier_waiting(s->collab->courier, s->pin));
 	put(row, "messages_up", s->messages_out);
 	put(row, "messages_down", s->messages_in);
-	json_array_append_new(arg, row);
+	json_array_append_new(listing->rows, row);
 }
 
 static void verb_sessions(void *ctx, struct control_request *request)
 {
 	struct collab *c = ctx;
-	json_t *rows = json_array(), *result = json_object();
+	struct listing listing = { json_array(), (size_t)control_number(control_params(request), "max", LISTED) };
+	json_t *result = json_object();
 
-	session_table_each(&c->sessions, list_session, rows);
-	json_object_set_new(result, "sessions", rows);
+	session_table_each(&c->sessions, list_session, &listing);
+	put(result, "live", session_table_count(&c->sessions));
+	json_object_set_new(result, "sessions", listing.rows);
 	control_done(&request, result);
 }
 
@@ -138,13 +148,18 @@ static void verb_logout(void *ctx, struct control_request *request)
 	control_done(&request, result);
 }
 
+static const struct control_param sessions_params[] = {
+	{ "max", CONTROL_NUMBER, false, "at most so many [1000]" },
+	{ NULL, CONTROL_NUMBER, false, NULL },
+};
+
 static const struct control_param logout_params[] = {
 	{ "session", CONTROL_NUMBER, true, "its number, as the verb sessions shows it" },
 	{ NULL, CONTROL_NUMBER, false, NULL },
 };
 
 const struct control_verb collab_verbs[] = {
-	{ "sessions", "the sessions of this service, with their countdowns", NULL, verb_sessions },
+	{ "sessions", "the sessions of this service, with their countdowns", sessions_params, verb_sessions },
 	{ "session.logout", "ends a session: its device is told, its seat is free", logout_params, verb_logout },
 	{ NULL, NULL, NULL, NULL },
 };

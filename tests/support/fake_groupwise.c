@@ -126,7 +126,7 @@ static void do_getdetails(struct fake_client *client, const struct gw_request *r
 		return;
 	}
 	gw_tree_clear(&g->answer);
-	add_details(g, gw_add_array(&g->answer, gw_add_array(&g->answer, NULL, GW_TAG_RESULTS), GW_TAG_CONTACT), user, "2");
+	add_details(g, gw_add_array(&g->answer, NULL, GW_TAG_RESULTS), user, "2");
 	answer(client, GW_OK, request->transaction, true);
 }
 
