@@ -434,6 +434,13 @@ void daemon_run(struct daemon *d)
 
 int daemon_stop(struct daemon *d)
 {
+	sigset_t asked;
+
+	/* The loop gives the signals back: one more SIGTERM would end us in the middle of ending. */
+	sigemptyset(&asked);
+	sigaddset(&asked, SIGTERM);
+	sigaddset(&asked, SIGINT);
+	sigprocmask(SIG_BLOCK, &asked, NULL);
 	control_server_free(&d->control);
 	trail_free(&d->trail);
 	loop_free(&d->loop);

@@ -2,6 +2,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import tempfile
 import unittest
@@ -101,6 +102,14 @@ class TestLife(unittest.TestCase):
                     self.ask(verb, **params)
             self.assertEqual(router.stop(), 0)
         self.assertFalse((self.folder / "run" / "router.sock").exists())
+
+    def test_asking_again_and_again_does_not_end_it_in_the_middle_of_ending(self):
+        for _ in range(5):
+            with bramble.Process("bramble-router", "-c", self.ini, "--ready") as router:
+                router.wait_line(lambda line: line == "READY", "READY")
+                while router.child.poll() is None:
+                    router.child.send_signal(signal.SIGTERM)
+                self.assertEqual(router.child.returncode, 0)
 
     def test_a_second_one_in_the_same_run_dir_is_refused_and_a_stale_socket_is_not(self):
         with bramble.Process("bramble-router", "-c", self.ini, "--ready") as router:
