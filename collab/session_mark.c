@@ -50,7 +50,13 @@ static void settled(struct session *s, enum db_status status, int sent)
 	case DB_OK:
 		mark->stored = sent;
 		mark->unsettled = false;
-		break;
+		/* What came before the device was lost again has its right: the mark was taken back for it. */
+		session_hold(s);
+		if (sent == 0)
+			let_go(s);
+		if (session_release(s))
+			push(s);
+		return;
 	case DB_UNAVAILABLE:
 		/* Live sessions go on without the database. Whether the mark is there is open: it is asked for again in a while. */
 		log_warning("session mark not stored session=%u mark=%s", s->id, sent ? im_reason_name((uint32_t)sent) : "none");
@@ -63,12 +69,7 @@ static void settled(struct session *s, enum db_status status, int sent)
 		log_info("session seat gone session=%u login=%s", s->id, s->login_id);
 		session_end(s, mark->stored ? (enum im_logout_reason)mark->stored : IM_REASON_REPLACED,
 			"its seat was given to another login", false, NULL);
-		return;
 	}
-	if (mark->wanted == 0 && mark->stored == 0)
-		let_go(s);
-	else
-		push(s);
 }
 
 static void stored_coverage(void *ctx, enum db_status status)

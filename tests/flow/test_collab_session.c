@@ -407,6 +407,50 @@ static void traffic_of_a_marked_session_waits_until_the_mark_is_taken_back(void 
 	assert_string_equal(b->groupwise.last_text, "two");
 }
 
+static void traffic_that_waits_is_acted_on_though_the_device_is_lost_again(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ .max = 1, .idle_ms = 10 * MINUTE });
+	alice = bench_login(b, ALICE, "alice");
+	bench_advance(b, 10 * MINUTE);
+	bench_message(b, ALICE, alice, 1, "bob", "just before the tunnel");
+	fake_dispatcher_coverage(&b->dispatcher, ALICE, false);
+	bench_until(b, b->groupwise.messages == 1);
+	bench_until(b, database_exec(b->database, "SELECT Mark FROM emu_IMSession") == IM_REASON_EVICTED_COVERAGE);
+}
+
+static void traffic_of_a_marked_session_goes_on_while_the_database_is_away(void **state)
+{
+	struct collab_bench *b = *state;
+	uint64_t asked_us;
+	uint32_t alice;
+	sqlite3 *raw;
+
+	bench_start(b, (struct bench_limits){ .max = 1, .idle_ms = 10 * MINUTE });
+	alice = bench_login(b, ALICE, "alice");
+	bench_advance(b, 10 * MINUTE);
+	raw = database_raw(b->database);
+	assert_int_equal(sqlite3_exec(raw, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+
+	/* The first message waits until it is known that the database does not answer, the following ones do not. */
+	bench_message(b, ALICE, alice, 1, "bob", "one");
+	assert_int_equal(bench_ack(b, ALICE, 1), IM_OK);
+	asked_us = loop_real_us();
+	for (uint32_t i = 2; i < 10; i++) {
+		bench_message(b, ALICE, alice, i, "bob", "more");
+		assert_int_equal(bench_ack(b, ALICE, i), IM_OK);
+	}
+	assert_true(loop_real_us() - asked_us < DB_LOCKED_MAX_MS * 1000);
+	assert_int_equal(sqlite3_exec(raw, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(raw);
+
+	/* The mark is taken back when the database is there again, without a word of the device. */
+	bench_advance(b, 5000);
+	bench_until(b, database_exec(b->database, "SELECT Mark FROM emu_IMSession") == 0);
+}
+
 static void traffic_of_a_session_whose_seat_is_gone_is_not_acted_on(void **state)
 {
 	struct collab_bench *b = *state;
@@ -646,6 +690,8 @@ int main(void)
 		T(more_than_a_session_may_hold_back_drops_the_oldest),
 		T(a_message_that_arrives_twice_is_said_once_and_acknowledged_twice),
 		T(traffic_of_a_marked_session_waits_until_the_mark_is_taken_back),
+		T(traffic_that_waits_is_acted_on_though_the_device_is_lost_again),
+		T(traffic_of_a_marked_session_goes_on_while_the_database_is_away),
 		T(traffic_of_a_session_whose_seat_is_gone_is_not_acted_on),
 		T(a_session_that_another_service_evicted_ends_without_a_word_of_its_device),
 		T(logout_is_acknowledged_and_frees_the_seat),
