@@ -146,6 +146,8 @@ void gw_escape(struct bytes text, struct buf *out)
 	static const char digits[] = "0123456789abcdef";
 	uint8_t *at;
 
+	if (!text.len)
+		return;
 	buf_reserve(out, text.len * 3);
 	at = out->data + out->len;
 	for (size_t i = 0; i < text.len; i++) {

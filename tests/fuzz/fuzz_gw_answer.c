@@ -14,13 +14,13 @@ static void check(struct bytes raw)
 
 	if (gw_answer_decode(raw, &tree, &answer, &err) < 0)
 		bug("the splitter found an answer that the decoder refuses: %s", err.text);
-	groupwise_copy(&tree.root, &copy);
+	groupwise_copy(&tree.root, &copy, true);
 	groupwise_show(&copy.root, &first);
 	if (gw_answer_encode(&copy, 0, bytes_str("1"), 0, &encoded, &err) == 0) {
 		if (gw_answer_decode(buf_bytes(&encoded), &tree, &answer, &err) < 0)
 			bug("cannot be read again: %s", err.text);
 		gw_tree_clear(&copy);
-		groupwise_copy(&tree.root, &copy);
+		groupwise_copy(&tree.root, &copy, true);
 		groupwise_show(&copy.root, &second);
 		if (!bytes_equal(buf_bytes(&first), buf_bytes(&second)))
 			bug("read again as something else");

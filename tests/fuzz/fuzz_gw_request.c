@@ -15,13 +15,13 @@ static void check(struct bytes raw)
 	struct error err;
 
 	if (gw_request_decode(raw, &tree, &request, &err) == 0) {
-		groupwise_copy(&tree.root, &copy);
+		groupwise_copy(&tree.root, &copy, false);
 		groupwise_show(&copy.root, &first);
 		gw_request_encode("x", NULL, &copy, 1, &encoded);
 		if (gw_request_decode(buf_bytes(&encoded), &tree, &request, &err) < 0)
 			bug("cannot be read again: %s", err.text);
 		gw_tree_clear(&copy);
-		groupwise_copy(&tree.root, &copy);
+		groupwise_copy(&tree.root, &copy, false);
 		groupwise_show(&copy.root, &second);
 		if (!bytes_equal(buf_bytes(&first), buf_bytes(&second)))
 			bug("read again as something else");

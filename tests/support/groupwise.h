@@ -25,28 +25,29 @@ static inline void groupwise_show(const struct gw_field *root, struct buf *out)
 	}
 }
 
-static inline void groupwise_copy_level(const struct gw_field *from, struct gw_tree *into, struct gw_field *parent, bool top)
+static inline void groupwise_copy_level(const struct gw_field *from, struct gw_tree *into, struct gw_field *parent, bool top,
+	bool answer)
 {
 	for (const struct gw_field *f = from->first; f; f = f->next) {
 		struct gw_field *made;
 
 		if (top && !f->next && bytes_is(f->tag, GW_TAG_TRANSACTION))
 			return;
-		if (top && f->next && !f->next->next && bytes_is(f->tag, GW_TAG_RESULT) && bytes_is(f->next->tag, GW_TAG_TRANSACTION))
+		if (top && answer && f->next && !f->next->next && bytes_is(f->tag, GW_TAG_RESULT) && bytes_is(f->next->tag, GW_TAG_TRANSACTION))
 			return;
 		made = gw_add_raw(into, parent, f->type, f->method);
 		made->tag = f->tag;
 		made->text = f->text;
 		made->number = f->number;
-		groupwise_copy_level(f, into, made, false);
+		groupwise_copy_level(f, into, made, false, answer);
 	}
 }
 
-/* Appends a copy of the fields to the tree, without the two that encoders add themselves (result code, transaction id) when they
- * stand last at the top: so a test can encode again what it decoded. */
-static inline void groupwise_copy(const struct gw_field *root, struct gw_tree *into)
+/* Appends a copy of the fields to the tree, without what encoders add themselves (the transaction id; in answers the
+ * result code before it) when it stands last at the top: so a test can encode again what it decoded. */
+static inline void groupwise_copy(const struct gw_field *root, struct gw_tree *into, bool answer)
 {
-	groupwise_copy_level(root, into, NULL, true);
+	groupwise_copy_level(root, into, NULL, true, answer);
 }
 
 #endif

@@ -39,7 +39,7 @@ static int recode_request(struct bytes raw, struct buf *shown, struct buf *encod
 		assert_true(bytes_copy_str(request.command, command, sizeof command));
 		buf_printf(shown, "%s %u ", command, transaction);
 		groupwise_show(&tree.root, shown);
-		groupwise_copy(&tree.root, &again);
+		groupwise_copy(&tree.root, &again, false);
 		gw_request_encode(command, host, &again, transaction, encoded);
 	}
 	gw_tree_free(&again);
@@ -58,7 +58,7 @@ static int recode_answer(struct bytes raw, struct buf *shown, struct buf *encode
 		snprintf(id, sizeof id, "%u", answer.transaction);
 		buf_printf(shown, "%u %u ", answer.code, answer.transaction);
 		groupwise_show(&tree.root, shown);
-		groupwise_copy(&tree.root, &again);
+		groupwise_copy(&tree.root, &again, true);
 		rc = gw_answer_encode(&again, answer.code, bytes_str(id), NEW_YEAR_2009_NOON, encoded, err);
 	}
 	gw_tree_free(&again);
