@@ -3,8 +3,8 @@
 
 #include "protocol/im.h"
 
-/* One login, step by step: asked -> admitted by the database -> those it evicts are logged out and their connections closed -> connected ->
- * logged in at the IM server -> recorded -> LOGIN_OK and the contact list. Each way out of it is exactly one LOGIN_FAIL.
+/* One login, step by step: asked -> admitted by the database -> those it evicts are logged out and their connections closed ->
+ * connected -> logged in at the IM server -> recorded -> LOGIN_OK and the contact list. Each way out of it is exactly one LOGIN_FAIL.
  * Source: document - BlackBerry Enterprise Server Feature and Technical Overview, IM login, steps 3 to 6; see docs/sessions.md. */
 struct collab;
 struct admission;
@@ -18,7 +18,8 @@ void admission_free(struct admission **admission);
 size_t admission_count(const struct admission *admission);
 
 /* A device's LOGIN. A second one with the same number while the first is under way is the first one again. */
-void admission_login(struct admission *admission, uint32_t pin, uint32_t transaction, uint32_t sequence, const struct im_login *message);
+void admission_login(struct admission *admission, uint32_t pin, uint32_t transaction, uint32_t sequence,
+	const struct im_login *message);
 
 /* The login's session and its backend say how it goes on; each of the last three consumes the login. */
 void admission_wait(struct login *login);         /* one more connection that must close first */

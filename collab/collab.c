@@ -145,7 +145,7 @@ static void got_ends(void *ctx, enum db_status status, const struct seat_row *ro
 
 	c->looking = false;
 	for (size_t i = 0; status == DB_OK && i < count; i++) {
-		struct session *s = rows[i].session <= UINT32_MAX ? session_table_find(&c->sessions, (uint32_t)rows[i].session) : NULL;
+		struct session *s = session_table_find(&c->sessions, (uint32_t)rows[i].session);      /* ids fit */
 
 		if (s)
 			session_end(s, reason_of(rows[i].reason), "it was ended in the database", false, NULL);

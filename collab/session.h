@@ -7,8 +7,8 @@
 #include "protocol/replay.h"
 
 /* One IM session: the cache of connectivity information that ties a device to its connection to the IM server, and holds what the
- * device needs to go on with it after its link was lost. Source: document - BlackBerry Enterprise Server Feature and Technical Overview,
- * IM login, last step; the states are ours. */
+ * device needs to go on with it after its link was lost. Source: document - BlackBerry Enterprise Server Feature and Technical
+ * Overview, IM login, last step; the states are ours. */
 struct collab;
 struct login;
 
