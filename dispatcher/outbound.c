@@ -2,257 +2,15 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
-#include <utlist.h>
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/settings.h"
+#include "dispatcher/outbound_line.h"
 
 #define NOTICES_MAX 64                 /* receipts and errors that wait per PIN; further ones are dropped. Source: ours */
-#define KEPT_BYTES_MAX (32u << 20)
 #define RESEALS_MAX 3
 #define RETRY_MS 1000                  /* while the database does not answer */
-
-struct line;
-
-struct message {
-	struct message *prev, *next;           /* in one list of its line */
-	struct message *older, *newer;         /* among all kept ones */
-	struct line *line;
-	uint64_t order, service;
-	uint32_t transaction, message_id, serial;
-	unsigned fragments, delivered, outstanding, reseals;
-	bool is_told, is_failed, is_reseal_wanted;
-	char content_id[65];
-	size_t len;
-	uint8_t clear[];
-};
-
-/* One envelope. */
-struct item {
-	struct item *prev, *next;              /* in its line, or among all outstanding ones by age */
-	struct line *line;
-	struct message *message;               /* NULL: a notice */
-	uint32_t tag;
-	unsigned router;
-	uint64_t sent_ms;
-	UT_hash_handle hh;                     /* outstanding ones, by tag */
-	size_t len;
-	uint8_t gme[];
-};
-
-/* All that is under way to one PIN. */
-struct line {
-	uint32_t pin;
-	struct message *queue;                 /* not sealed yet */
-	struct message *sending;               /* sealed, without outcome */
-	struct message *kept;                  /* delivered; oldest first */
-	struct item *notices, *ready;          /* envelopes for which the window has no room yet */
-	unsigned waiting, notice_count, outstanding, kept_count;
-	bool owes_word;                        /* something went back although the PIN is covered: say so when there is room again */
-	UT_hash_handle hh;
-};
-
-struct outbound {
-	struct loop *loop;
-	struct channel *channel;
-	struct device_keys *keys;
-	struct coverage *coverage;
-	struct trail *trail;
-	struct outbound_settings settings;
-	struct outbound_callbacks callbacks;
-	void *ctx;
-	struct line *lines;
-	struct item *by_tag;
-	struct item *outstanding;              /* oldest first */
-	struct message *oldest_kept;
-	size_t outstanding_count, waiting, waiting_bytes, kept_bytes;
-	uint64_t order;
-	uint32_t tag;
-	struct loop_timer *deadline, *retry;
-	struct outbound_counts counts;
-};
-
-/* --- lines, items, messages ------------------------------------------------------------------------------------------------ */
-
-static struct line *line_find(const struct outbound *o, uint32_t pin)
-{
-	struct line *line;
-
-	HASH_FIND(hh, o->lines, &pin, sizeof pin, line);
-	return line;
-}
-
-static struct line *line_get(struct outbound *o, uint32_t pin)
-{
-	struct line *line = line_find(o, pin);
-
-	if (!line) {
-		line = memory_new(sizeof *line);
-		line->pin = pin;
-		HASH_ADD(hh, o->lines, pin, sizeof line->pin, line);
-	}
-	return line;
-}
-
-static void line_drop_if_empty(struct outbound *o, struct line *line)
-{
-	if (line->queue || line->sending || line->kept || line->notices || line->ready || line->outstanding)
-		return;
-	HASH_DEL(o->lines, line);
-	free(line);
-}
-
-static struct item *item_new(struct line *line, struct message *message, struct bytes gme)
-{
-	struct item *item = memory_new(sizeof *item + gme.len);
-
-	item->line = line;
-	item->message = message;
-	item->len = gme.len;
-	memcpy(item->gme, gme.data, gme.len);
-	return item;
-}
-
-static void message_unkeep(struct outbound *o, struct message *message)
-{
-	DL_DELETE(message->line->kept, message);
-	DL_DELETE2(o->oldest_kept, message, older, newer);
-	message->line->kept_count--;
-	o->kept_bytes -= sizeof *message + message->len;
-}
-
-/* A device that restarted may not be able to take what its link already confirmed, and asks for it under a higher id. */
-static void message_keep(struct outbound *o, struct message *message)
-{
-	struct line *line = message->line;
-
-	DL_APPEND(line->kept, message);
-	DL_APPEND2(o->oldest_kept, message, older, newer);
-	line->kept_count++;
-	o->kept_bytes += sizeof *message + message->len;
-	while (line->kept_count > OUTBOUND_KEPT) {
-		struct message *oldest = line->kept;
-
-		message_unkeep(o, oldest);
-		free(oldest);
-	}
-	while (o->kept_bytes > KEPT_BYTES_MAX && o->oldest_kept != message) {
-		struct message *oldest = o->oldest_kept;
-		struct line *its = oldest->line;
-
-		message_unkeep(o, oldest);
-		free(oldest);
-		if (its != line)
-			line_drop_if_empty(o, its);
-	}
-}
-
-static void note(struct outbound *o, const char *event, const struct message *message, const char *text)
-{
-	struct trail_entry entry = { .event = event, .pin = message->line->pin, .transaction = message->message_id };
-
-	entry.numbers[0].name = "fragments";
-	entry.numbers[0].value = message->fragments;
-	if (text)
-		trail_text(&entry, "why=%s", log_str(text));
-	trail_note(o->trail, &entry);
-}
-
-/* Exactly one outcome per message, also if it is sealed more than once. */
-static void tell(struct outbound *o, struct message *message, enum srp_status status, const char *text)
-{
-	if (message->is_told)
-		return;
-	message->is_told = true;
-	o->counts.delivered += status == SRP_DELIVERED;
-	o->counts.returned += status == SRP_UNAVAILABLE;
-	o->counts.refused += status == SRP_REFUSED;
-	o->counts.invalid += status == SRP_INVALID;
-	note(o, status == SRP_DELIVERED ? "delivered" : "returned", message, status == SRP_DELIVERED ? NULL : text);
-	o->callbacks.outcome(o->ctx, message->service, message->line->pin, message->transaction, status, text);
-}
-
-static void drop_waiting(struct outbound *o, struct message *message)
-{
-	DL_DELETE(message->line->queue, message);
-	message->line->waiting--;
-	o->waiting--;
-	o->waiting_bytes -= sizeof *message + message->len;
-}
-
-/* Where it belongs by its age: one that is sealed again goes before younger ones. */
-static void put_waiting(struct outbound *o, struct message *message)
-{
-	struct message *before;
-
-	DL_FOREACH(message->line->queue, before)
-		if (before->order > message->order)
-			break;
-	if (before)
-		DL_PREPEND_ELEM(message->line->queue, before, message);
-	else
-		DL_APPEND(message->line->queue, message);
-	message->line->waiting++;
-	o->waiting++;
-	o->waiting_bytes += sizeof *message + message->len;
-}
-
-static void queue_failed(struct outbound *o, struct message *message, enum srp_status status, const char *text)
-{
-	drop_waiting(o, message);
-	tell(o, message, status, text);
-	free(message);
-}
-
-static void drop_unsent(struct message *message)
-{
-	struct item *item, *next;
-
-	DL_FOREACH_SAFE(message->line->ready, item, next) {
-		if (item->message != message)
-			continue;
-		DL_DELETE(message->line->ready, item);
-		free(item);
-	}
-}
-
-static bool has_unsent(const struct message *message)
-{
-	const struct item *item;
-
-	DL_FOREACH(message->line->ready, item)
-		if (item->message == message)
-			return true;
-	return false;
-}
-
-/* No envelope of it is with the network any more. */
-static void message_settled(struct outbound *o, struct message *message)
-{
-	if (message->is_reseal_wanted) {
-		DL_DELETE(message->line->sending, message);
-		message->is_reseal_wanted = message->is_failed = false;
-		message->message_id = 0;
-		put_waiting(o, message);
-	} else if (message->is_failed) {
-		DL_DELETE(message->line->sending, message);
-		free(message);
-	} else if (message->delivered == message->fragments) {
-		DL_DELETE(message->line->sending, message);
-		tell(o, message, SRP_DELIVERED, "");
-		message_keep(o, message);
-	}
-}
-
-static void sending_failed(struct outbound *o, struct message *message, enum srp_status status, const char *text)
-{
-	drop_unsent(message);
-	message->is_failed = true;
-	if (!message->is_reseal_wanted)
-		tell(o, message, status, text);
-}
 
 /* --- sealing and sending ------------------------------------------------------------------------------------------------------ */
 
@@ -261,7 +19,7 @@ struct sealing { struct line *line; struct message *message; };
 static void take_envelope(void *ctx, struct bytes envelope)
 {
 	const struct sealing *sealing = ctx;
-	struct item *item = item_new(sealing->line, sealing->message, envelope);
+	struct item *item = outbound_item_new(sealing->line, sealing->message, envelope);
 
 	DL_APPEND(sealing->line->ready, item);
 }
@@ -302,7 +60,7 @@ static bool seal_next(struct outbound *o, struct line *line)
 	if (device_is_busy(device))
 		return false;
 	if (device->state == DEVICE_UNKNOWN) {
-		queue_failed(o, message, SRP_REFUSED, "no user has this PIN");
+		outbound_waiting_failed(o, message, SRP_REFUSED, "no user has this PIN");
 		return true;
 	}
 	to.content_id = message->content_id;
@@ -311,7 +69,7 @@ static bool seal_next(struct outbound *o, struct line *line)
 		&(struct sealing){ line, message }, &message->message_id, &sizes);
 	switch (result) {
 	case CHANNEL_OK:
-		drop_waiting(o, message);
+		outbound_drop_waiting(o, message);
 		DL_APPEND(line->sending, message);
 		message->serial = key->serial;
 		message->fragments = sizes.fragments;
@@ -324,11 +82,11 @@ static bool seal_next(struct outbound *o, struct line *line)
 		device_keys_commit(o->keys, device, key, DB_KEY_SEND, 0);
 		return false;
 	case CHANNEL_TOO_LARGE:
-		queue_failed(o, message, SRP_INVALID, "larger than the 64 fragments of a message hold");
+		outbound_waiting_failed(o, message, SRP_INVALID, "larger than the 64 fragments of a message hold");
 		return true;
 	default:
 		log_warning("message refused pin=%s reason=no-key", pin_text(line->pin));
-		queue_failed(o, message, SRP_REFUSED, "the device has no current key of a suite allowed here");
+		outbound_waiting_failed(o, message, SRP_REFUSED, "the device has no current key of a suite allowed here");
 		return true;
 	}
 }
@@ -372,14 +130,14 @@ static void return_waiting(struct outbound *o, struct line *line)
 	line->notice_count = 0;
 	/* What is whole with the network gets its own word from there. */
 	DL_FOREACH_SAFE(line->sending, message, next) {
-		if (message->outstanding && !has_unsent(message))
+		if (message->outstanding && !outbound_has_unsent(message))
 			continue;
-		sending_failed(o, message, SRP_UNAVAILABLE, "out of coverage");
+		outbound_sending_failed(o, message, SRP_UNAVAILABLE, "out of coverage");
 		if (message->outstanding == 0)
-			message_settled(o, message);
+			outbound_settled(o, message);
 	}
 	DL_FOREACH_SAFE(line->queue, message, next)
-		queue_failed(o, message, SRP_UNAVAILABLE, "out of coverage");
+		outbound_waiting_failed(o, message, SRP_UNAVAILABLE, "out of coverage");
 	line->owes_word = false;
 }
 
@@ -412,14 +170,14 @@ static void pump(struct outbound *o, struct line *line)
 		line->owes_word = false;
 		o->callbacks.again(o->ctx, line->pin);
 	}
-	line_drop_if_empty(o, line);
+	outbound_line_tidy(o, line);
 }
 
 void outbound_message(struct outbound *o, uint64_t service, uint32_t pin, uint32_t transaction, const char *content_id,
 	struct bytes clear)
 {
 	struct message *message = memory_new(sizeof *message + clear.len);
-	struct line *line = line_get(o, pin);
+	struct line *line = outbound_line_get(o, pin);
 
 	message->line = line;
 	message->order = ++o->order;
@@ -429,24 +187,24 @@ void outbound_message(struct outbound *o, uint64_t service, uint32_t pin, uint32
 	message->len = clear.len;
 	if (clear.len)
 		memcpy(message->clear, clear.data, clear.len);
-	put_waiting(o, message);
+	outbound_put_waiting(o, message);
 	if (!coverage_has(o->coverage, pin)) {
-		queue_failed(o, message, SRP_UNAVAILABLE, "out of coverage");
+		outbound_waiting_failed(o, message, SRP_UNAVAILABLE, "out of coverage");
 	} else if (line->waiting > o->settings.queue) {
 		line->owes_word = true;
-		queue_failed(o, message, SRP_UNAVAILABLE, "too many messages wait for this device");
+		outbound_waiting_failed(o, message, SRP_UNAVAILABLE, "too many messages wait for this device");
 	}
 	pump(o, line);
 }
 
 void outbound_notice(struct outbound *o, uint32_t pin, struct bytes gme)
 {
-	struct line *line = line_get(o, pin);
+	struct line *line = outbound_line_get(o, pin);
 
 	if (!coverage_has(o->coverage, pin) || line->notice_count >= NOTICES_MAX) {
 		o->counts.dropped++;
 	} else {
-		struct item *item = item_new(line, NULL, gme);
+		struct item *item = outbound_item_new(line, NULL, gme);
 
 		DL_APPEND(line->notices, item);
 		line->notice_count++;
@@ -480,12 +238,12 @@ static void item_done(struct outbound *o, struct item *item, enum srp_status sta
 		if (status == SRP_DELIVERED)
 			message->delivered++;
 		else if (status == SRP_EXPIRED)
-			sending_failed(o, message, SRP_UNAVAILABLE, text);
+			outbound_sending_failed(o, message, SRP_UNAVAILABLE, text);
 		else
-			sending_failed(o, message, status, text);
+			outbound_sending_failed(o, message, status, text);
 		line->owes_word |= status == SRP_EXPIRED;
 		if (message->outstanding == 0)
-			message_settled(o, message);
+			outbound_settled(o, message);
 	}
 	if (status == SRP_UNAVAILABLE && (router < 0 || router == (int)item->router))
 		return_waiting(o, line);
@@ -552,31 +310,18 @@ void outbound_router_lost(struct outbound *o, unsigned router)
 
 void outbound_uncovered(struct outbound *o, uint32_t pin)
 {
-	struct line *line = line_find(o, pin);
+	struct line *line = outbound_line_find(o, pin);
 
 	if (line) {
 		return_waiting(o, line);
-		line_drop_if_empty(o, line);
+		outbound_line_tidy(o, line);
 	}
-}
-
-static struct message *find_sealed(struct line *line, uint32_t message_id)
-{
-	struct message *message;
-
-	DL_FOREACH(line->sending, message)
-		if (message->message_id == message_id)
-			return message;
-	DL_FOREACH(line->kept, message)
-		if (message->message_id == message_id)
-			return message;
-	return NULL;
 }
 
 bool outbound_resume(struct outbound *o, uint32_t pin, uint32_t message_id, uint32_t at)
 {
-	struct line *line = line_find(o, pin);
-	struct message *message = line && message_id ? find_sealed(line, message_id) : NULL;
+	struct line *line = outbound_line_find(o, pin);
+	struct message *message = line && message_id ? outbound_find_sealed(line, message_id) : NULL;
 	struct device *device = device_keys_find(o->keys, pin);
 	struct channel_key *key = device ? channel_peer_key(&device->peer, CHANNEL_KEY_CURRENT) : NULL;
 
@@ -586,16 +331,16 @@ bool outbound_resume(struct outbound *o, uint32_t pin, uint32_t message_id, uint
 		return false;
 	message->reseals++;
 	o->counts.resealed++;
-	note(o, "resume", message, NULL);
+	outbound_note(o, "resume", message, NULL);
 	if (message->delivered == message->fragments) {
-		message_unkeep(o, message);
+		outbound_unkeep(o, message);
 		message->message_id = 0;
-		put_waiting(o, message);
+		outbound_put_waiting(o, message);
 	} else {
-		drop_unsent(message);
+		outbound_drop_unsent(message);
 		message->is_reseal_wanted = true;
 		if (message->outstanding == 0)
-			message_settled(o, message);
+			outbound_settled(o, message);
 	}
 	pump(o, line);
 	return true;
@@ -603,7 +348,7 @@ bool outbound_resume(struct outbound *o, uint32_t pin, uint32_t message_id, uint
 
 void outbound_continue(struct outbound *o, uint32_t pin)
 {
-	struct line *line = line_find(o, pin);
+	struct line *line = outbound_line_find(o, pin);
 
 	if (line)
 		pump(o, line);

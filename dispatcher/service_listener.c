@@ -147,6 +147,15 @@ static void supersede(struct link_service *service)
 	}
 }
 
+/* 1 to 64 printable characters without a space: it stands in logs and reports. */
+static bool is_name(struct bytes name)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if (name.data[i] <= ' ' || name.data[i] > '~')
+			return false;
+	return name.len > 0;
+}
+
 static void on_register(struct link_service *service, const void *message)
 {
 	const struct link_register *request = message;
@@ -155,7 +164,7 @@ static void on_register(struct link_service *service, const void *message)
 		end(service, SRP_PROTOCOL_ERROR, "REGISTER twice on one connection");
 		return;
 	}
-	if (!content_id_known(request->content_id) || request->instance.len == 0 ||
+	if (!content_id_known(request->content_id) || !is_name(request->instance) ||
 	    !bytes_copy_str(request->instance, service->instance, sizeof service->instance) ||
 	    !bytes_copy_str(request->content_id, service->content_id, sizeof service->content_id)) {
 		log_warning("registration refused content=%s peer=%s", log_value(request->content_id),

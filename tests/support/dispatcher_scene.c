@@ -223,6 +223,13 @@ void scene_start(struct scene *s, unsigned routers)
 		fail_msg("%s", err.text);
 }
 
+struct raw *scene_ready(struct scene *s, uint32_t pin, uint32_t pin2)
+{
+	scene_start(s, 1);
+	router_accept(s, 0, pin, pin2);
+	return service_registers(s, "im");
+}
+
 void scene_stop(struct scene *s)
 {
 	dispatcher_free(&s->dispatcher);
@@ -253,6 +260,20 @@ void scene_free(struct scene **s_at)
 	assert_int_equal(system(command), 0);
 	free(s);
 	*s_at = NULL;
+}
+
+int scene_begin(void **state)
+{
+	*state = scene_new();
+	return 0;
+}
+
+int scene_finish(void **state)
+{
+	struct scene *s = *state;
+
+	scene_free(&s);
+	return 0;
 }
 
 void scene_settle(struct scene *s)
@@ -368,6 +389,43 @@ void service_sends(struct raw *service, uint32_t pin, uint32_t transaction, stru
 {
 	raw_say(service, &link_down_msg, &(struct link_down){ .pin = pin, .transaction = transaction,
 		.content_id = bytes_str("BBIM"), .clear = clear });
+}
+
+struct bytes noise(size_t len)
+{
+	static uint8_t data[20000];
+	uint32_t x = 7;
+
+	for (size_t i = 0; i < len; i++)
+		data[i] = (uint8_t)((x = x * 1664525 + 1013904223) >> 24);
+	return bytes_of(data, len);
+}
+
+void expect_status(struct scene *s, struct raw *service, uint32_t transaction, enum srp_status status)
+{
+	struct link_status got;
+
+	raw_expect(s, service, &link_status_msg, &got);
+	assert_int_equal(got.transaction, transaction);
+	assert_int_equal(got.status, status);
+}
+
+void expect_coverage(struct scene *s, struct raw *service, uint32_t pin, uint32_t available)
+{
+	struct link_coverage got;
+
+	raw_expect(s, service, &link_coverage_msg, &got);
+	assert_int_equal(got.pin, pin);
+	assert_int_equal(got.available, available);
+}
+
+void expect_up(struct scene *s, struct raw *service, uint32_t pin, const char *clear)
+{
+	struct link_up up;
+
+	raw_expect(s, service, &link_up_msg, &up);
+	assert_int_equal(up.pin, pin);
+	assert_true(bytes_is(up.clear, clear));
 }
 
 /* --- devices ---------------------------------------------------------------------------------------------------------------- */

@@ -41,8 +41,11 @@ struct scene {
 
 struct scene *scene_new(void);                   /* database with server, alice (AES), bob (3DES alone); nothing runs yet */
 void scene_start(struct scene *s, unsigned routers);       /* the Dispatcher, and scripted routers that listen */
+struct raw *scene_ready(struct scene *s, uint32_t pin, uint32_t pin2);   /* with one router, these PINs and a service "im" */
 void scene_stop(struct scene *s);                /* ends the Dispatcher; the database stays */
 void scene_free(struct scene **s);
+int scene_begin(void **state);                   /* for cmocka: *state is a new scene, and gone at the end */
+int scene_finish(void **state);
 
 #define scene_await(s, condition) \
 	do { \
@@ -75,6 +78,12 @@ void raw_say_hex(struct raw *raw, const char *hex);
 void raw_expect(struct scene *s, struct raw *raw, const struct wire_msg *msg, void *out);
 void raw_expect_closed(struct scene *s, struct raw *raw);
 void raw_expect_nothing(struct scene *s, struct raw *raw);
+
+/* What the service hears next. */
+void expect_status(struct scene *s, struct raw *service, uint32_t transaction, enum srp_status status);
+void expect_coverage(struct scene *s, struct raw *service, uint32_t pin, uint32_t available);
+void expect_up(struct scene *s, struct raw *service, uint32_t pin, const char *clear);
+struct bytes noise(size_t len);                  /* does not shrink; at most 20000, the same each time */
 
 /* The device's side. */
 void device_start(struct channel_peer *peer, uint32_t pin, uint32_t serial, unsigned suites);

@@ -1,0 +1,94 @@
+#ifndef BRAMBLE_DISPATCHER_OUTBOUND_LINE_H
+#define BRAMBLE_DISPATCHER_OUTBOUND_LINE_H
+
+#include <uthash.h>
+#include <utlist.h>
+
+#include "dispatcher/outbound.h"
+
+/* Inside of outbound: what is kept per PIN, and how a message goes from one list of its line to the next.
+ *
+ *   queue -> (sealed) -> sending -> (delivered) -> kept -> (resume) -> queue
+ *
+ * outbound.c moves envelopes, outbound_line.c messages. */
+struct line;
+
+struct message {
+	struct message *prev, *next;           /* in one list of its line */
+	struct message *older, *newer;         /* among all kept ones */
+	struct line *line;
+	uint64_t order, service;
+	uint32_t transaction, message_id, serial;
+	unsigned fragments, delivered, outstanding, reseals;
+	bool is_told, is_failed, is_reseal_wanted;
+	char content_id[65];
+	size_t len;
+	uint8_t clear[];
+};
+
+/* One envelope. */
+struct item {
+	struct item *prev, *next;              /* in its line, or among all outstanding ones by age */
+	struct line *line;
+	struct message *message;               /* NULL: a notice */
+	uint32_t tag;
+	unsigned router;
+	uint64_t sent_ms;
+	UT_hash_handle hh;                     /* outstanding ones, by tag */
+	size_t len;
+	uint8_t gme[];
+};
+
+/* All that is under way to one PIN. */
+struct line {
+	uint32_t pin;
+	struct message *queue;                 /* not sealed yet */
+	struct message *sending;               /* sealed, without outcome */
+	struct message *kept;                  /* delivered; oldest first */
+	struct item *notices, *ready;          /* envelopes for which the window has no room yet */
+	unsigned waiting, notice_count, outstanding, kept_count;
+	bool owes_word;                        /* something went back although the PIN is covered: say so when there is room again */
+	UT_hash_handle hh;
+};
+
+struct outbound {
+	struct loop *loop;
+	struct channel *channel;
+	struct device_keys *keys;
+	struct coverage *coverage;
+	struct trail *trail;
+	struct outbound_settings settings;
+	struct outbound_callbacks callbacks;
+	void *ctx;
+	struct line *lines;
+	struct item *by_tag;
+	struct item *outstanding;              /* oldest first */
+	struct message *oldest_kept;
+	size_t outstanding_count, waiting, waiting_bytes, kept_bytes;
+	uint64_t order;
+	uint32_t tag;
+	struct loop_timer *deadline, *retry;
+	struct outbound_counts counts;
+};
+
+struct line *outbound_line_find(const struct outbound *o, uint32_t pin);
+struct line *outbound_line_get(struct outbound *o, uint32_t pin);
+void outbound_line_tidy(struct outbound *o, struct line *line);       /* drops it if nothing is in it */
+struct item *outbound_item_new(struct line *line, struct message *message, struct bytes gme);
+
+void outbound_put_waiting(struct outbound *o, struct message *message);
+void outbound_drop_waiting(struct outbound *o, struct message *message);
+void outbound_drop_unsent(struct message *message);
+bool outbound_has_unsent(const struct message *message);
+void outbound_unkeep(struct outbound *o, struct message *message);
+struct message *outbound_find_sealed(struct line *line, uint32_t message_id);     /* sending or kept */
+
+/* Not sealed yet, and never will be: tells the outcome and frees it. */
+void outbound_waiting_failed(struct outbound *o, struct message *message, enum srp_status status, const char *text);
+/* Sealed, and not all of it was delivered: tells the outcome; it is freed when its last envelope has come back. */
+void outbound_sending_failed(struct outbound *o, struct message *message, enum srp_status status, const char *text);
+/* No envelope of it is with the network any more: it was delivered, has failed, or is to be sealed again. */
+void outbound_settled(struct outbound *o, struct message *message);
+void outbound_note(struct outbound *o, const char *event, const struct message *message, const char *text);
+
+#endif
