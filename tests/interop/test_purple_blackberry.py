@@ -72,7 +72,7 @@ class BlackBerry(unittest.TestCase):
         phone = self.blackberry("alice")
         phone.say("send carol anybody?")
         # The server takes the message first and says afterwards that nobody was there.
-        phone.wait({"event": "ack", "to": "carol", "code": 410})
+        self.assertEqual(phone.wait({"event": "ack", "code": 410})["text"], "carol")
 
     def test_what_is_said_out_of_coverage_arrives_later(self):
         pidgin = self.stock_client("bob")
