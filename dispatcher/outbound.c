@@ -10,7 +10,7 @@
 
 #define NOTICES_MAX 64                 /* receipts and errors that wait per PIN; further ones are dropped. Source: ours */
 #define RESEALS_MAX 3
-#define RETRY_MS 1000                  /* while the database does not answer */
+#define RETRY_MS 1000                  /* while the database does not answer; and for a word that contradicts another */
 
 /* --- sealing and sending ------------------------------------------------------------------------------------------------------ */
 
@@ -245,8 +245,14 @@ static void item_done(struct outbound *o, struct item *item, enum srp_status sta
 		if (message->outstanding == 0)
 			outbound_settled(o, message);
 	}
-	if (status == SRP_UNAVAILABLE && (router < 0 || router == (int)item->router))
+	if (status == SRP_UNAVAILABLE && (router < 0 || router == (int)item->router)) {
 		return_waiting(o, line);
+		/* The router says next that it is not covered. If it does not, the device only changed its link: then what went
+		 * back is to be sent again. */
+		line->owes_late = router >= 0;
+		if (line->owes_late && !loop_timer_is_set(o->retry))
+			loop_timer_set(o->retry, RETRY_MS);
+	}
 	free(item);
 	pump(o, line);
 }
@@ -314,6 +320,7 @@ void outbound_uncovered(struct outbound *o, uint32_t pin)
 
 	if (line) {
 		return_waiting(o, line);
+		line->owes_late = false;
 		outbound_line_tidy(o, line);
 	}
 }
@@ -365,7 +372,18 @@ void outbound_continue_all(struct outbound *o)
 
 static void retry(void *arg)
 {
-	outbound_continue_all(arg);
+	struct outbound *o = arg;
+	struct line *line, *next;
+
+	HASH_ITER(hh, o->lines, line, next) {
+		if (!line->owes_late)
+			continue;
+		line->owes_late = false;
+		if (coverage_has(o->coverage, line->pin))
+			o->callbacks.again(o->ctx, line->pin);
+		outbound_line_tidy(o, line);
+	}
+	outbound_continue_all(o);
 }
 
 /* --- life ------------------------------------------------------------------------------------------------------------------------- */

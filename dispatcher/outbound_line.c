@@ -33,7 +33,7 @@ struct line *outbound_line_get(struct outbound *o, uint32_t pin)
 
 void outbound_line_tidy(struct outbound *o, struct line *line)
 {
-	if (line->queue || line->sending || line->kept || line->notices || line->ready || line->outstanding)
+	if (line->queue || line->sending || line->kept || line->notices || line->ready || line->outstanding || line->owes_late)
 		return;
 	HASH_DEL(o->lines, line);
 	free(line);

@@ -48,6 +48,7 @@ struct line {
 	struct item *notices, *ready;          /* envelopes for which the window has no room yet */
 	unsigned waiting, notice_count, outstanding, kept_count;
 	bool owes_word;                        /* something went back although the PIN is covered: say so when there is room again */
+	bool owes_late;                        /* the same after a moment, unless the PIN turns out not to be covered */
 	UT_hash_handle hh;
 };
 

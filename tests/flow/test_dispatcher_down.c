@@ -260,6 +260,32 @@ static void a_device_that_is_removed_is_refused(void **state)
 	raw_free(&service);
 }
 
+static void a_device_that_changed_its_link_gets_again_what_went_back(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service = scene_ready(s, ALICE, 0);
+	struct srp_send send;
+
+	service_sends(service, ALICE, 1, bytes_str("hello"));
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	/* Its old link is gone, and coverage did not change. */
+	router_says(s, 0, send.tag, SRP_UNAVAILABLE);
+	expect_status(s, service, 1, SRP_UNAVAILABLE);
+	raw_expect_nothing(s, service);
+	loop_clock_advance(s->loop, loop_now_ms(s->loop) + 1000);
+	expect_coverage(s, service, ALICE, 1);
+	/* But nothing of the kind when the router says that it is out of coverage. */
+	service_sends(service, ALICE, 2, bytes_str("hello"));
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	router_says(s, 0, send.tag, SRP_UNAVAILABLE);
+	router_covers(s, 0, ALICE, false);
+	expect_status(s, service, 2, SRP_UNAVAILABLE);
+	expect_coverage(s, service, ALICE, 0);
+	loop_clock_advance(s->loop, loop_now_ms(s->loop) + 1000);
+	raw_expect_nothing(s, service);
+	raw_free(&service);
+}
+
 #define FLOW(name) cmocka_unit_test_setup_teardown(name, scene_begin, scene_finish)
 
 int main(void)
@@ -268,6 +294,7 @@ int main(void)
 		FLOW(a_message_is_sealed_and_its_delivery_told),
 		FLOW(at_most_five_are_outstanding),
 		FLOW(out_of_coverage_everything_goes_back),
+		FLOW(a_device_that_changed_its_link_gets_again_what_went_back),
 		FLOW(too_many_for_one_device_go_back_and_are_asked_for_again),
 		FLOW(a_device_that_restarted_gets_its_message_under_a_higher_id),
 		FLOW(nothing_is_heard_of_an_envelope),
