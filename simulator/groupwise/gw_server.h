@@ -8,7 +8,7 @@
 
 struct tls;
 
-/* A simulated GroupWise Messenger server: stock clients sign on to it. What it does and what not: docs/simulators.md. */
+/* A simulated GroupWise Messenger server: stock clients sign on to it. What it does and what not: docs/messenger.md. */
 struct gw_server;
 
 struct gw_server_settings {

@@ -10,6 +10,9 @@
 
 #include "base/memory.h"
 #include "collab/session.h"
+#include "protocol/groupwise/codes.h"
+#include "protocol/groupwise/event.h"
+#include "protocol/groupwise/field.h"
 #include "protocol/im.h"
 #include "protocol/link.h"
 #include "protocol/srp.h"
@@ -94,6 +97,48 @@ static void state_table(struct buf *out)
 	buf_text(out, "\n");
 }
 
+static void gw_method_table(struct buf *out)
+{
+	buf_text(out, "| method | in requests | in answers |\n| --- | --- | --- |\n");
+#define ROW(name, number, letter, text) buf_printf(out, "| %s | `%c` | %d |\n", *(text) ? (text) : "plain value", letter, number);
+	GW_METHODS(ROW)
+#undef ROW
+}
+
+static void gw_code_table(struct buf *out)
+{
+	buf_text(out, "| code | on the wire | meaning |\n| --- | --- | --- |\n");
+#define ROW(name, code, text) buf_printf(out, "| %04X | `%d` | %s |\n", code, code, text);
+	GW_CODES(ROW)
+#undef ROW
+}
+
+static void gw_status_table(struct buf *out)
+{
+	named(out, "status", GW_UNKNOWN, GW_STATUS_INVALID, gw_status_name);
+}
+
+static void gw_event_table(struct buf *out)
+{
+	buf_text(out, "| type | event | after the source | from version |\n| --- | --- | --- | --- |\n");
+	for (uint32_t type = GW_EVENT_INVALID_RECIPIENT; type <= GW_EVENT_SYSTEM_BROADCAST; type++) {
+		static const char *const parts[] = { "u16 status", "str conference", "u32 flags", "str text" };
+		int carries = gw_event_carries(type);
+		const char *comma = "";
+
+		if (carries < 0)
+			continue;
+		buf_printf(out, "| %u | %s | ", type, gw_event_name(type));
+		for (int i = 0; i < 4; i++) {
+			if (!(carries & 1 << i))
+				continue;
+			buf_printf(out, "%s%s", comma, parts[i]);
+			comma = ", ";
+		}
+		buf_printf(out, "%s | %u |\n", carries ? "" : "nothing", gw_event_min_build(type));
+	}
+}
+
 static const struct {
 	const char *page, *name;
 	void (*print)(struct buf *out);
@@ -106,6 +151,10 @@ static const struct {
 	{ "protocol/im", "codes", code_table },
 	{ "protocol/im", "reasons", reason_table },
 	{ "protocol/im", "presences", presence_table },
+	{ "protocol/groupwise", "methods", gw_method_table },
+	{ "protocol/groupwise", "codes", gw_code_table },
+	{ "protocol/groupwise", "statuses", gw_status_table },
+	{ "protocol/groupwise", "events", gw_event_table },
 	{ "sessions", "states", state_table },
 };
 
