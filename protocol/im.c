@@ -63,6 +63,7 @@ static const struct wire_field message_event_fields[] = {
 	WIRE_BYTES(struct im_message_event, from, 0, IM_USER_MAX, "user ID of the sender"),
 	WIRE_BYTES(struct im_message_event, name, 0, IM_NAME_MAX, "the sender's name to show"),
 	WIRE_BYTES(struct im_message_event, text, 0, IM_TEXT_MAX, "what is said"),
+	WIRE_U32(struct im_message_event, kind, WIRE_OPTIONAL, "who speaks: a person, an automatic reply, a broadcast (list below)"),
 	WIRE_END,
 };
 static const struct wire_field forced_logout_fields[] = {
@@ -76,6 +77,101 @@ static const struct wire_field ack_fields[] = {
 	WIRE_U32(struct im_ack, sequence, 0, "of the message that it answers"),
 	WIRE_U32(struct im_ack, code, 0, "0 done, else why not (list below)"),
 	WIRE_BYTES(struct im_ack, text, 0, IM_STATUS_TEXT_MAX, "in words, may be empty"),
+	WIRE_END,
+};
+static const struct wire_field room_user_fields[] = {
+	WIRE_BYTES(struct im_room_user, user, 0, IM_USER_MAX, "user ID of who is invited"),
+	WIRE_END,
+};
+static const struct wire_field room_open_fields[] = {
+	WIRE_U32(struct im_room_open, session, 0, "the session"),
+	WIRE_U32(struct im_room_open, room, 0, "handle that the device picks: 1 to 0x7fffffff, not in use"),
+	WIRE_GROUP(struct im_room_open, users, count, room_user_fields, "all of them are invited"),
+	WIRE_END,
+};
+static const struct wire_field room_invite_fields[] = {
+	WIRE_U32(struct im_room_invite, session, 0, "the session"),
+	WIRE_U32(struct im_room_invite, room, 0, "handle of the room"),
+	WIRE_BYTES(struct im_room_invite, user, 0, IM_USER_MAX, "user ID of who is invited"),
+	WIRE_BYTES(struct im_room_invite, text, 0, IM_STATUS_TEXT_MAX, "words to go with it, may be empty"),
+	WIRE_END,
+};
+static const struct wire_field room_leave_fields[] = {
+	WIRE_U32(struct im_room_leave, session, 0, "the session"),
+	WIRE_U32(struct im_room_leave, room, 0, "handle of the room"),
+	WIRE_END,
+};
+static const struct wire_field room_answer_fields[] = {
+	WIRE_U32(struct im_room_answer, session, 0, "the session"),
+	WIRE_U32(struct im_room_answer, room, 0, "handle that the invitation came with"),
+	WIRE_U32(struct im_room_answer, accept, 0, "1 joins the room, 0 declines"),
+	WIRE_END,
+};
+static const struct wire_field room_event_fields[] = {
+	WIRE_U32(struct im_room_event, session, 0, "the session"),
+	WIRE_U32(struct im_room_event, room, 0, "handle of the room; of an invitation: one that the service picks, from 0x80000000 up"),
+	WIRE_U32(struct im_room_event, event, 0, "what happened (list below)"),
+	WIRE_BYTES(struct im_room_event, user, 0, IM_USER_MAX, "whom it is about; of an invitation: who invites"),
+	WIRE_BYTES(struct im_room_event, name, 0, IM_NAME_MAX, "that user's name to show"),
+	WIRE_BYTES(struct im_room_event, text, 0, IM_STATUS_TEXT_MAX, "words of an invitation, may be empty"),
+	WIRE_END,
+};
+static const struct wire_field room_message_fields[] = {
+	WIRE_U32(struct im_room_message, session, 0, "the session"),
+	WIRE_U32(struct im_room_message, room, 0, "handle of the room"),
+	WIRE_BYTES(struct im_room_message, text, 0, IM_TEXT_MAX, "what is said"),
+	WIRE_END,
+};
+static const struct wire_field room_message_event_fields[] = {
+	WIRE_U32(struct im_room_message_event, session, 0, "the session"),
+	WIRE_U32(struct im_room_message_event, room, 0, "handle of the room"),
+	WIRE_BYTES(struct im_room_message_event, from, 0, IM_USER_MAX, "user ID of the sender"),
+	WIRE_BYTES(struct im_room_message_event, name, 0, IM_NAME_MAX, "the sender's name to show"),
+	WIRE_BYTES(struct im_room_message_event, text, 0, IM_TEXT_MAX, "what is said"),
+	WIRE_END,
+};
+static const struct wire_field typing_fields[] = {
+	WIRE_U32(struct im_typing, session, 0, "the session"),
+	WIRE_U32(struct im_typing, room, 0, "handle of the room; 0: between the two alone"),
+	WIRE_BYTES(struct im_typing, user, 0, IM_USER_MAX, "device: to whom, empty in a room; service: who types"),
+	WIRE_U32(struct im_typing, on, 0, "1 began, 0 stopped"),
+	WIRE_END,
+};
+static const struct wire_field contact_change_fields[] = {
+	WIRE_U32(struct im_contact_change, session, 0, "the session"),
+	WIRE_U32(struct im_contact_change, action, 0, "what to do (list below)"),
+	WIRE_BYTES(struct im_contact_change, user, 0, IM_USER_MAX, "user ID of the contact"),
+	WIRE_BYTES(struct im_contact_change, name, 0, IM_NAME_MAX, "RENAME: name to show from now on; ADD: the same, empty for the user's own"),
+	WIRE_BYTES(struct im_contact_change, folder, 0, IM_NAME_MAX, "ADD, MOVE: where to, made when missing; empty for the top"),
+	WIRE_END,
+};
+static const struct wire_field contact_event_fields[] = {
+	WIRE_U32(struct im_contact_event, session, 0, "the session"),
+	WIRE_U32(struct im_contact_event, action, 0, "what was done (list below)"),
+	WIRE_BYTES(struct im_contact_event, user, 0, IM_USER_MAX, "user ID of the contact"),
+	WIRE_BYTES(struct im_contact_event, name, 0, IM_NAME_MAX, "its name to show"),
+	WIRE_BYTES(struct im_contact_event, folder, 0, IM_NAME_MAX, "its folder, empty for the top"),
+	WIRE_U32(struct im_contact_event, presence, 0, "its availability (list below)"),
+	WIRE_BYTES(struct im_contact_event, text, 0, IM_STATUS_TEXT_MAX, "status in the contact's words, may be empty"),
+	WIRE_END,
+};
+static const struct wire_field block_fields[] = {
+	WIRE_U32(struct im_block, session, 0, "the session"),
+	WIRE_BYTES(struct im_block, user, 0, IM_USER_MAX, "user ID; empty: everybody who is on neither list"),
+	WIRE_U32(struct im_block, blocked, 0, "1 blocked, 0 allowed"),
+	WIRE_END,
+};
+static const struct wire_field search_fields[] = {
+	WIRE_U32(struct im_search, session, 0, "the session"),
+	WIRE_U32(struct im_search, field, 0, "where to look (list below)"),
+	WIRE_BYTES(struct im_search, text, 0, IM_NAME_MAX, "what to look for"),
+	WIRE_END,
+};
+static const struct wire_field search_result_fields[] = {
+	WIRE_U32(struct im_search_result, session, 0, "the session"),
+	WIRE_U32(struct im_search_result, sequence, 0, "of the SEARCH that it answers"),
+	WIRE_U32(struct im_search_result, more, 0, "1: the list goes on in the next message"),
+	WIRE_GROUP(struct im_search_result, contacts, count, contact_fields, "who was found; folder is empty"),
 	WIRE_END,
 };
 
@@ -97,11 +193,38 @@ MSG(im_message_event_msg, IM_MESSAGE_EVENT, "MESSAGE_EVENT", struct im_message_e
 	"service: somebody says this");
 MSG(im_forced_logout_msg, IM_FORCED_LOGOUT, "FORCED_LOGOUT", struct im_forced_logout, forced_logout_fields,
 	"service: the session is over");
-MSG(im_ack_msg, IM_ACK, "ACK", struct im_ack, ack_fields, "service: answers LOGOUT, PRESENCE_SET and MESSAGE");
+MSG(im_ack_msg, IM_ACK, "ACK", struct im_ack, ack_fields, "service: answers every message of the device but LOGIN, STATUS and TYPING");
+MSG(im_room_open_msg, IM_ROOM_OPEN, "ROOM_OPEN", struct im_room_open, room_open_fields, "device: make a room and invite people");
+MSG(im_room_invite_msg, IM_ROOM_INVITE, "ROOM_INVITE", struct im_room_invite, room_invite_fields, "device: invite one more");
+MSG(im_room_leave_msg, IM_ROOM_LEAVE, "ROOM_LEAVE", struct im_room_leave, room_leave_fields, "device: leave a room");
+MSG(im_room_answer_msg, IM_ROOM_ANSWER, "ROOM_ANSWER", struct im_room_answer, room_answer_fields,
+	"device: answers an invitation");
+MSG(im_room_event_msg, IM_ROOM_EVENT, "ROOM_EVENT", struct im_room_event, room_event_fields,
+	"service: an invitation, or who comes and goes");
+MSG(im_room_message_msg, IM_ROOM_MESSAGE, "ROOM_MESSAGE", struct im_room_message, room_message_fields,
+	"device: say this to all in a room");
+MSG(im_room_message_event_msg, IM_ROOM_MESSAGE_EVENT, "ROOM_MESSAGE_EVENT", struct im_room_message_event,
+	room_message_event_fields, "service: somebody says this in a room");
+MSG(im_typing_msg, IM_TYPING, "TYPING", struct im_typing, typing_fields, "device: the user types; neither answered nor kept");
+MSG(im_typing_event_msg, IM_TYPING_EVENT, "TYPING_EVENT", struct im_typing, typing_fields,
+	"service: somebody types; not kept for later");
+MSG(im_contact_change_msg, IM_CONTACT_CHANGE, "CONTACT_CHANGE", struct im_contact_change, contact_change_fields,
+	"device: change the contact list");
+MSG(im_contact_event_msg, IM_CONTACT_EVENT, "CONTACT_EVENT", struct im_contact_event, contact_event_fields,
+	"service: the contact list changed, here or elsewhere");
+MSG(im_block_msg, IM_BLOCK, "BLOCK", struct im_block, block_fields, "device: block or allow somebody");
+MSG(im_block_event_msg, IM_BLOCK_EVENT, "BLOCK_EVENT", struct im_block, block_fields,
+	"service: an entry of the lists: all after login, then what changes");
+MSG(im_search_msg, IM_SEARCH, "SEARCH", struct im_search, search_fields, "device: look for people");
+MSG(im_search_result_msg, IM_SEARCH_RESULT, "SEARCH_RESULT", struct im_search_result, search_result_fields,
+	"service: who was found");
 
 const struct wire_msg *const im_messages[] = {
 	&im_login_msg, &im_login_ok_msg, &im_login_fail_msg, &im_logout_msg, &im_status_msg, &im_presence_set_msg,
-	&im_presence_event_msg, &im_contacts_msg, &im_message_msg, &im_message_event_msg, &im_forced_logout_msg, &im_ack_msg,
+	&im_presence_event_msg, &im_contacts_msg, &im_room_open_msg, &im_room_invite_msg, &im_room_leave_msg, &im_message_msg,
+	&im_message_event_msg, &im_forced_logout_msg, &im_ack_msg, &im_room_answer_msg, &im_room_event_msg, &im_room_message_msg,
+	&im_room_message_event_msg, &im_typing_msg, &im_typing_event_msg, &im_contact_change_msg, &im_contact_event_msg,
+	&im_block_msg, &im_block_event_msg, &im_search_msg, &im_search_result_msg,
 	NULL,
 };
 
@@ -144,6 +267,12 @@ static const char *unknown(const char *what, uint32_t value)
 	return texts[turn];
 }
 
+static const char *name_in(const char *const *names, size_t count, const char *what, uint32_t value)
+{
+	return value < count && names[value] ? names[value] : unknown(what, value);
+}
+#define NAME_IN(names, what, value) name_in(names, sizeof (names) / sizeof (names)[0], what, value)
+
 const char *im_code_status_text(uint32_t code)
 {
 	const struct code_row *row = code_row(code);
@@ -175,7 +304,7 @@ const char *im_reason_name(uint32_t reason)
 		[IM_REASON_REFUSED] = "refused",
 	};
 
-	return reason < sizeof names / sizeof names[0] && names[reason] ? names[reason] : unknown("reason", reason);
+	return NAME_IN(names, "reason", reason);
 }
 
 const char *im_presence_name(uint32_t presence)
@@ -189,7 +318,59 @@ const char *im_presence_name(uint32_t presence)
 		[IM_IDLE] = "idle",
 	};
 
-	return presence < sizeof names / sizeof names[0] ? names[presence] : unknown("presence", presence);
+	return NAME_IN(names, "presence", presence);
+}
+
+const char *im_room_happening_name(uint32_t happening)
+{
+	static const char *const names[] = {
+		[IM_ROOM_INVITED] = "invited",
+		[IM_ROOM_JOINED] = "joined",
+		[IM_ROOM_LEFT] = "left",
+		[IM_ROOM_DECLINED] = "declined",
+		[IM_ROOM_OTHER_INVITED] = "other-invited",
+		[IM_ROOM_CLOSED] = "closed",
+		[IM_ROOM_PRESENT] = "present",
+	};
+
+	return NAME_IN(names, "event", happening);
+}
+
+const char *im_message_kind_name(uint32_t kind)
+{
+	static const char *const names[] = {
+		[IM_KIND_MESSAGE] = "message",
+		[IM_KIND_AUTOMATIC_REPLY] = "automatic-reply",
+		[IM_KIND_BROADCAST] = "broadcast",
+	};
+
+	return NAME_IN(names, "kind", kind);
+}
+
+const char *im_contact_action_name(uint32_t action)
+{
+	static const char *const names[] = {
+		[IM_CONTACT_ADD] = "add",
+		[IM_CONTACT_RENAME] = "rename",
+		[IM_CONTACT_MOVE] = "move",
+		[IM_CONTACT_REMOVE] = "remove",
+	};
+
+	return NAME_IN(names, "action", action);
+}
+
+const char *im_search_field_name(uint32_t field)
+{
+	static const char *const names[] = {
+		[IM_SEARCH_ANY_NAME] = "name",
+		[IM_SEARCH_GIVEN_NAME] = "given-name",
+		[IM_SEARCH_SURNAME] = "surname",
+		[IM_SEARCH_USER_ID] = "user",
+		[IM_SEARCH_TITLE] = "title",
+		[IM_SEARCH_DEPARTMENT] = "department",
+	};
+
+	return NAME_IN(names, "field", field);
 }
 
 int im_peek(struct bytes raw, enum im_type *type, uint32_t *sequence, struct error *err)

@@ -66,6 +66,26 @@ static void presence_table(struct buf *out)
 	named(out, "availability", IM_UNKNOWN, IM_IDLE, im_presence_name);
 }
 
+static void happening_table(struct buf *out)
+{
+	named(out, "event", IM_ROOM_INVITED, IM_ROOM_PRESENT, im_room_happening_name);
+}
+
+static void kind_table(struct buf *out)
+{
+	named(out, "kind", IM_KIND_MESSAGE, IM_KIND_BROADCAST, im_message_kind_name);
+}
+
+static void action_table(struct buf *out)
+{
+	named(out, "action", IM_CONTACT_ADD, IM_CONTACT_REMOVE, im_contact_action_name);
+}
+
+static void search_table(struct buf *out)
+{
+	named(out, "field", IM_SEARCH_ANY_NAME, IM_SEARCH_DEPARTMENT, im_search_field_name);
+}
+
 static void code_table(struct buf *out)
 {
 	static const uint32_t codes[] = {
@@ -151,6 +171,10 @@ static const struct {
 	{ "protocol/im", "codes", code_table },
 	{ "protocol/im", "reasons", reason_table },
 	{ "protocol/im", "presences", presence_table },
+	{ "protocol/im", "happenings", happening_table },
+	{ "protocol/im", "kinds", kind_table },
+	{ "protocol/im", "actions", action_table },
+	{ "protocol/im", "fields", search_table },
 	{ "protocol/groupwise", "methods", gw_method_table },
 	{ "protocol/groupwise", "codes", gw_code_table },
 	{ "protocol/groupwise", "statuses", gw_status_table },

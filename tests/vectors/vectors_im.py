@@ -32,10 +32,38 @@ def vectors():
            '#1 CONTACTS session=5 more=1 contacts=[{user=bob name="Bob Brown" folder=Friends presence=2 text=""}, '
            '{user=carol name=Carol folder="" presence=1 text=gone}]')
     yield message(12, 5, number(SESSION), string("bob"), string("hello")), "#5 MESSAGE session=5 to=bob text=hello"
-    yield (message(13, 3, number(SESSION), string("bob"), string("Bob Brown"), string("see you")),
-           '#3 MESSAGE_EVENT session=5 from=bob name="Bob Brown" text="see you"')
+    yield (message(13, 3, number(SESSION), string("bob"), string("Bob Brown"), string("see you"), number(0)),
+           '#3 MESSAGE_EVENT session=5 from=bob name="Bob Brown" text="see you" kind=0')
+    yield (message(13, 3, number(SESSION), string("bob"), string(""), string("of old")),    # the kind may be missing
+           '#3 MESSAGE_EVENT session=5 from=bob name="" text="of old" kind=0')
+    yield (message(13, 4, number(SESSION), string("bob"), string("Bob Brown"), string("on holiday"), number(1)),
+           '#4 MESSAGE_EVENT session=5 from=bob name="Bob Brown" text="on holiday" kind=1')
     yield (message(14, 4, number(SESSION), number(2), string("device out of coverage")),
            '#4 FORCED_LOGOUT session=5 reason=2 text="device out of coverage"')
     yield message(16, 5, number(SESSION), number(5), number(0), string("")), '#5 ACK session=5 sequence=5 code=0 text=""'
     yield (message(16, 0xFFFFFFFF, number(SESSION), number(6), number(410), string("bob is offline")),
            '#4294967295 ACK session=5 sequence=6 code=410 text="bob is offline"')
+    yield message(9, 6, number(SESSION), number(1)), "#6 ROOM_OPEN session=5 room=1 users=[]"
+    yield (message(9, 6, number(SESSION), number(2), string("bob"), string("carol")),
+           "#6 ROOM_OPEN session=5 room=2 users=[{user=bob}, {user=carol}]")
+    yield (message(10, 7, number(SESSION), number(2), string("dave"), string("join us")),
+           '#7 ROOM_INVITE session=5 room=2 user=dave text="join us"')
+    yield message(11, 8, number(SESSION), number(2)), "#8 ROOM_LEAVE session=5 room=2"
+    yield message(17, 9, number(SESSION), number(0x80000000), number(1)), "#9 ROOM_ANSWER session=5 room=2147483648 accept=1"
+    yield (message(18, 5, number(SESSION), number(0x80000000), number(1), string("bob"), string("Bob Brown"), string("lunch?")),
+           '#5 ROOM_EVENT session=5 room=2147483648 event=1 user=bob name="Bob Brown" text=lunch?')
+    yield message(19, 10, number(SESSION), number(2), string("hello all")), '#10 ROOM_MESSAGE session=5 room=2 text="hello all"'
+    yield (message(20, 6, number(SESSION), number(2), string("bob"), string("Bob Brown"), string("hello")),
+           '#6 ROOM_MESSAGE_EVENT session=5 room=2 from=bob name="Bob Brown" text=hello')
+    yield message(21, 11, number(SESSION), number(0), string("bob"), number(1)), "#11 TYPING session=5 room=0 user=bob on=1"
+    yield message(22, 7, number(SESSION), number(2), string("bob"), number(0)), "#7 TYPING_EVENT session=5 room=2 user=bob on=0"
+    yield (message(23, 12, number(SESSION), number(1), string("erin"), string(""), string("Work")),
+           '#12 CONTACT_CHANGE session=5 action=1 user=erin name="" folder=Work')
+    yield (message(24, 8, number(SESSION), number(1), string("erin"), string("Erin"), string("Work"), number(2), string("")),
+           '#8 CONTACT_EVENT session=5 action=1 user=erin name=Erin folder=Work presence=2 text=""')
+    yield message(25, 13, number(SESSION), string("bob"), number(1)), "#13 BLOCK session=5 user=bob blocked=1"
+    yield message(26, 9, number(SESSION), string(""), number(0)), '#9 BLOCK_EVENT session=5 user="" blocked=0'
+    yield message(27, 14, number(SESSION), number(3), string("Brown")), "#14 SEARCH session=5 field=3 text=Brown"
+    yield message(28, 10, number(SESSION), number(14), number(0)), "#10 SEARCH_RESULT session=5 sequence=14 more=0 contacts=[]"
+    yield (message(28, 10, number(SESSION), number(14), number(1), contact("bob", "Bob Brown", "", 2, "")),
+           '#10 SEARCH_RESULT session=5 sequence=14 more=1 contacts=[{user=bob name="Bob Brown" folder="" presence=2 text=""}]')
