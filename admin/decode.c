@@ -6,6 +6,7 @@
 
 #include "admin/command.h"
 #include "admin/decode_layers.h"
+#include "base/control.h"
 #include "base/log.h"
 #include "base/nearest.h"
 #include "protocol/device_keys.h"
@@ -20,6 +21,16 @@ static int decode_im(const struct decode *d, struct bytes raw, struct error *err
 {
 	(void)err;
 	im_dump(raw, d->out);
+	buf_text(d->out, "\n");
+	return 0;
+}
+
+static int decode_control(const struct decode *d, struct bytes raw, struct error *err)
+{
+	(void)err;
+	while (raw.len && raw.data[raw.len - 1] == '\n')
+		raw.len--;
+	control_dump(raw, d->out);
 	buf_text(d->out, "\n");
 	return 0;
 }
@@ -61,6 +72,7 @@ static const struct format {
 	{ "gme", "one envelope", decode_gme },
 	{ "packet", "one encrypted packet", decode_packet },
 	{ "im", "one message of the device's IM client", decode_im },
+	{ "control", "one line of a control socket", decode_control },
 	{ "groupwise", "a stream of the GroupWise protocol, whatever it begins with", decode_groupwise },
 	{ "groupwise-request", "what a GroupWise client sends", decode_gw_request },
 	{ "groupwise-answer", "what the server answers", decode_gw_answer },

@@ -203,6 +203,39 @@ void control_answer_encode(const struct control_answer *answer, struct buf *out)
 	line_encode(root, out);
 }
 
+static void dump_json(const char *name, const json_t *value, struct buf *out)
+{
+	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	buf_printf(out, " %s=%s", name, text ? text : "?");
+	free(text);
+}
+
+void control_dump(struct bytes line, struct buf *out)
+{
+	struct control_call call;
+	struct control_answer answer;
+	struct error err, other;
+	const char *name;
+	json_t *value;
+
+	if (control_call_decode(line, &call, &err) == 0) {
+		buf_printf(out, "call %s id=%llu", log_str(call.verb), (unsigned long long)call.id);
+		json_object_foreach(call.params, name, value)
+			dump_json(log_str(name), value, out);
+		control_call_free(&call);
+	} else if (control_answer_decode(line, &answer, &other) == 0) {
+		buf_printf(out, "answer id=%llu %s", (unsigned long long)answer.id, answer.ok ? "ok" : "refused");
+		if (answer.ok)
+			dump_json("result", answer.result, out);
+		else
+			buf_printf(out, " status=%d error=%s", answer.status, log_str(answer.error));
+		control_answer_free(&answer);
+	} else {
+		buf_printf(out, "no call: %s; no answer: %s", err.text, other.text);
+	}
+}
+
 void control_call_free(struct control_call *call)
 {
 	json_decref(call->params);

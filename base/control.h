@@ -53,6 +53,8 @@ int control_answer_decode(struct bytes line, struct control_answer *out, struct 
 /* Both append a whole line with its newline. */
 void control_call_encode(const struct control_call *call, struct buf *out);
 void control_answer_encode(const struct control_answer *answer, struct buf *out);
+/* `call trail id=7 max=10 pin="2100000A"` or `answer id=7 ok result={...}`; a line that is neither, with the reason. */
+void control_dump(struct bytes line, struct buf *out);
 void control_call_free(struct control_call *call);
 void control_answer_free(struct control_answer *answer);
 

@@ -300,6 +300,7 @@ class TestDecode(unittest.TestCase):
         request = b"POST /ping HTTP/1.0\r\n\r\n&tag=NM_A_SZ_TRANSACTION_ID&cmd=0&val=3&type=10\r\n"
         for name in ("groupwise", "groupwise-request"):
             self.assertIn("ping", self.decode(name, stdin=request))
+        self.assertEqual(self.decode("control", stdin=b'{"verb":"trail","id":7,"params":{"max":10}}\n'), "call trail id=7 max=10\n")
 
     def test_a_key_file_opens_a_packet_down_to_the_message(self):
         with bramble.Lab() as lab:

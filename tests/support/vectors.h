@@ -14,4 +14,8 @@ typedef int vectors_recode_fn(struct bytes raw, struct buf *dump, struct buf *en
  * Fails the cmocka test; returns how many vectors there were. */
 size_t vectors_check(const char *name, vectors_recode_fn *recode, bool prefix_ok);
 
+/* The same for a format of text, in which white space and escapes can be written in several ways: a changed byte may still mean
+ * the same, so it must only be taken or refused with a sentence. */
+size_t vectors_check_text(const char *name, vectors_recode_fn *recode);
+
 #endif

@@ -29,7 +29,7 @@ def main():
         sys.exit(__doc__)
     for name, content in formats():
         if write:
-            with open(os.path.join(HERE, name + ".txt"), "w", encoding="ascii") as out:
+            with open(os.path.join(HERE, name + ".txt"), "w", encoding="utf-8") as out:
                 out.write(content)
         else:
             print(f"# {name}")

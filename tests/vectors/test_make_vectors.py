@@ -11,7 +11,7 @@ class Vectors(unittest.TestCase):
         seen = 0
         for name, content in make_vectors.formats():
             with self.subTest(format=name):
-                with open(os.path.join(make_vectors.HERE, name + ".txt"), encoding="ascii") as committed:
+                with open(os.path.join(make_vectors.HERE, name + ".txt"), encoding="utf-8") as committed:
                     self.assertEqual(committed.read(), content)
                 seen += 1
         self.assertGreaterEqual(seen, 3)
