@@ -48,7 +48,7 @@ void call_answer(struct call *call, uint32_t code)
 /* --- in --------------------------------------------------------------------------------------------------------------------- */
 
 static const struct command *const command_tables[] = {
-	session_commands, list_commands, privacy_commands, conference_commands,
+	session_commands, list_commands, privacy_commands, conference_commands, search_commands,
 };
 
 static const struct command *command_find(struct bytes name)
@@ -144,6 +144,7 @@ static void session_free(struct session *s)
 	if (s->next)
 		s->next->previous = s->previous;
 	server->connection_count--;
+	searches_free(s);
 	loop_timer_free(&s->timer);
 	connection_free(&s->connection);
 	free(s);
@@ -259,13 +260,14 @@ struct gw_server *gw_server_new(struct loop *loop, const struct world *world, co
 		free(server);
 		return NULL;
 	}
+	server->address = memory_str(listener_address(server->listener));
 	persons_make(server);
 	return server;
 }
 
 const char *gw_server_address(const struct gw_server *server)
 {
-	return listener_address(server->listener);
+	return server->address;
 }
 
 void gw_server_shutdown(struct gw_server *server, loop_fn *done, void *arg)
@@ -315,6 +317,7 @@ void gw_server_free(struct gw_server **pointer)
 	gw_tree_free(&server->in);
 	gw_tree_free(&server->out);
 	buf_free(&server->scratch);
+	free(server->address);
 	free(server);
 	*pointer = NULL;
 }

@@ -42,7 +42,7 @@ static void add_policies(struct gw_tree *out)
 {
 	/* In the order of the one published answer of a real server. What we do not do is forbidden by policy. */
 	static const struct { const char *tag, *value; } policies[] = {
-		{ "nnmFileTransfer", "0" }, { "nnmQuery", "0" }, { GW_TAG_ARCHIVE, "0" }, { "nnmPasswordRemember", "1" },
+		{ "nnmFileTransfer", "0" }, { "nnmQuery", "1" }, { GW_TAG_ARCHIVE, "0" }, { "nnmPasswordRemember", "1" },
 		{ "nnmBroadcast", "0" }, { "nnmPersonalHistory", "1" }, { "nnmPrintSave", "1" }, { "nnmChatService", "0" },
 	};
 

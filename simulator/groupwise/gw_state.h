@@ -103,6 +103,7 @@ struct session {
 	bool ending;                            /* what it still sends is not read */
 	bool muted;                             /* fault: never answered again */
 	struct member *memberships;
+	struct search *searches;
 	unsigned membership_count;
 };
 
@@ -120,7 +121,8 @@ struct command {
 	bool before_login;
 	uint32_t (*run)(struct call *call);     /* the result code */
 };
-extern const struct command session_commands[], list_commands[], privacy_commands[], conference_commands[];
+extern const struct command session_commands[], list_commands[], privacy_commands[], conference_commands[],
+	search_commands[];
 
 /* Answers now, for commands whose events must come after the answer; else the code that run returns is sent. */
 void call_answer(struct call *call, uint32_t code);
@@ -129,6 +131,10 @@ void session_event(struct session *session, const struct gw_event *event);
 void gw_session_end(struct session *session, uint32_t event, const char *why);
 /* The session now belongs to the person; an older one of his ends with event 114. */
 void session_login(struct session *session, struct person *person);
+
+/* --- searches (gw_search.c) ------------------------------------------------------------------------------------------------- */
+
+void searches_free(struct session *session);
 
 /* --- conferences (gw_conferences.c) ----------------------------------------------------------------------------------------- */
 
@@ -159,6 +165,7 @@ struct gw_server {
 	const struct world *world;
 	struct gw_server_settings settings;
 	struct listener *listener;
+	char *address;
 	struct person *persons;                 /* as many as the world has users, in its order */
 	struct person *by_dotted;               /* index */
 	struct session *sessions;               /* all connections, logged in or not */

@@ -84,7 +84,7 @@ class Sessions(Messenger):
     def test_an_unknown_command_is_answered_d10a_and_rooms_d159(self):
         raw = self.raw("alice")
         self.assertEqual(raw.ask("nonsense"), (0xD10A, []))
-        self.assertEqual(raw.ask("createsearch"), (0xD10A, []))
+        self.assertEqual(raw.ask("sendfile"), (0xD10A, []))
         self.assertEqual(raw.ask("chatcounts"), (0xD159, []))
 
     def test_a_malformed_request_is_answered_d130_and_the_session_lives(self):
@@ -288,6 +288,50 @@ class Details(Messenger):
         carol = self.raw("carol")
         carol.close()
         self.assertEqual(alice.event(103)[2], dn("carol"))
+
+
+class Search(Messenger):
+    CONTAINS, BEGINS, ENDS, EQUAL = 17, 19, 20, 4
+
+    def found(self, raw, *terms, handle="1227"):
+        """Ids of those found, or the code that createsearch was answered."""
+        code, fields = raw.ask("createsearch", ("NM_A_SZ_OBJECT_ID", STRING, handle),
+                               *((tag, STRING, text, method) for tag, method, text in terms))
+        if code:
+            return code
+        self.assertEqual(fields, [])
+        code, fields = raw.ask("getresults", ("NM_A_SZ_OBJECT_ID", STRING, handle))
+        self.assertEqual((code, [(f[0], f[1]) for f in fields]), (0, [("NM_A_SZ_STATUS", STRING), ("NM_A_FA_RESULTS", ARRAY)]))
+        self.assertEqual(fields[0][2], "2")
+        return values(fields, "NM_A_FA_RESULTS", "NM_A_FA_CONTACT", "CN")
+
+    def test_all_terms_must_match_whatever_the_letter_case(self):
+        raw = self.raw("alice")
+        for terms, wanted in (
+                ([("Given Name", self.CONTAINS, "A")], ["alice", "carol", "dave"]),
+                ([("Given Name", self.BEGINS, "a")], ["alice"]),
+                ([("Surname", self.ENDS, "AZ")], ["dave"]),
+                ([("NM_A_SZ_USERID", self.EQUAL, "BOB")], ["bob"]),
+                ([("NM_A_SZ_USERID", self.EQUAL, "bo")], []),
+                ([("Given Name", self.CONTAINS, "a"), ("Surname", self.BEGINS, "c")], ["carol"]),
+                ([("Title", self.CONTAINS, "x")], [])):
+            with self.subTest(terms=terms):
+                self.assertEqual(self.found(raw, *terms), wanted)
+
+    def test_what_is_no_search_is_refused(self):
+        raw = self.raw("alice")
+        self.assertEqual(self.found(raw), 0xD130)
+        self.assertEqual(self.found(raw, ("Given Name", 0, "a")), 0xD130)
+        self.assertEqual(self.found(raw, ("Shoe Size", self.EQUAL, "42")), 0xD10E)
+        self.assertEqual(self.found(raw, ("Given Name", self.CONTAINS, "a"), handle=""), 0xD130)
+        self.assertEqual(raw.ask("getresults", ("NM_A_SZ_OBJECT_ID", STRING, "no such"))[0], 0xD124)
+
+    def test_the_oldest_of_many_searches_goes(self):
+        raw = self.raw("alice")
+        for n in range(9):
+            self.found(raw, ("CN", self.EQUAL, "bob"), handle=str(n))
+        codes = [raw.ask("getresults", ("NM_A_SZ_OBJECT_ID", STRING, str(n)))[0] for n in range(9)]
+        self.assertEqual(codes, [0xD124] + [0] * 8)
 
 
 class Conferences(Messenger):
