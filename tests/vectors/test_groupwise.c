@@ -134,11 +134,17 @@ static void check_split(split_fn *split, struct bytes raw)
 	buf_free(&two);
 }
 
+/* Every place of all but the longest messages; the long ones repeat themselves. */
+static size_t stride(size_t at)
+{
+	return at < 1000 ? 1 : 37;
+}
+
 static void check_damage(recode_fn *recode, const char *shown_whole, struct buf *raw)
 {
 	struct buf shown = { 0 }, encoded = { 0 }, shown_again = { 0 }, unused = { 0 };
 
-	for (size_t at = 0; at < raw->len; at++) {
+	for (size_t at = 0; at < raw->len; at += stride(at)) {
 		static const uint8_t changes[] = { 1, 2, 4, 8, 16, 32, 64, 128, 255 };
 		uint8_t was = raw->data[at];
 
@@ -180,7 +186,7 @@ static unsigned check_file(const char *name, recode_fn *recode, split_fn *split)
 		assert_string_equal(buf_cstr(&shown), tab + 1);
 		if (split)
 			assert_true(bytes_equal(buf_bytes(&encoded), buf_bytes(&raw)));
-		for (size_t len = 0; len < raw.len; len++)
+		for (size_t len = 0; len < raw.len; len += stride(len))
 			assert_int_equal(recode_copy(recode, bytes_slice(buf_bytes(&raw), 0, len), &shown, &encoded), -1);
 		if (split)
 			check_split(split, buf_bytes(&raw));
