@@ -101,5 +101,5 @@ int device_key_write(const char *path, struct device_identity *identity, struct 
 			identity->receive_ceiling = old.receive_ceiling;
 		device_identity_free(&old);
 	}
-	return device_keys_store(path, identity, err);
+	return device_keys_store(path, identity, true, err);
 }

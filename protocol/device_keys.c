@@ -215,7 +215,7 @@ static int write_all(int fd, struct bytes bytes)
 			return -1;
 		bytes = bytes_slice(bytes, (size_t)len, bytes.len);
 	}
-	return fsync(fd);
+	return 0;
 }
 
 /* The rename itself must survive a power loss too: an older ceiling would let ids be used twice. */
@@ -231,7 +231,7 @@ static void sync_folder(const char *path)
 	free(copy);
 }
 
-int device_keys_store(const char *path, const struct device_identity *identity, struct error *err)
+int device_keys_store(const char *path, const struct device_identity *identity, bool durable, struct error *err)
 {
 	char *fresh = memory_printf("%s.new", path);
 	struct buf text = { 0 };
@@ -244,6 +244,8 @@ int device_keys_store(const char *path, const struct device_identity *identity, 
 		goto out;
 	}
 	status = write_all(fd, buf_bytes(&text));
+	if (status == 0 && durable)
+		status = fsync(fd);
 	if (close(fd))
 		status = -1;
 	if (status == 0)
@@ -251,7 +253,7 @@ int device_keys_store(const char *path, const struct device_identity *identity, 
 	if (status) {
 		error_set(err, "key file %s: %s", path, strerror(errno));
 		unlink(fresh);
-	} else {
+	} else if (durable) {
 		sync_folder(path);
 	}
 out:

@@ -25,8 +25,9 @@ int device_keys_load(const char *path, struct device_identity *out, struct error
 /* The same as text, one line. */
 void device_keys_text(const struct device_identity *identity, struct buf *out);
 
-/* Writes it anew in one step: after a crash the file is the old one or the new one. */
-int device_keys_store(const char *path, const struct device_identity *identity, struct error *err);
+/* Writes it anew in one step: after a crash the file is the old one or the new one. durable: it is on the disk when this returns,
+ * which takes milliseconds; otherwise it outlives the process, but perhaps not the machine. */
+int device_keys_store(const char *path, const struct device_identity *identity, bool durable, struct error *err);
 
 void device_identity_free(struct device_identity *identity);    /* wipes the keys */
 

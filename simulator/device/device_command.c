@@ -28,6 +28,7 @@ struct options {
 struct unit {
 	struct device_identity identity;
 	char *path;
+	bool durable;
 	struct device_shell **shell;
 	const struct device_printer *printer;
 };
@@ -125,7 +126,7 @@ static int store_keys(void *ctx, const struct device_identity *identity, struct 
 {
 	struct unit *unit = ctx;
 
-	return device_keys_store(unit->path, identity, err);
+	return device_keys_store(unit->path, identity, unit->durable, err);
 }
 
 static void on_event(void *ctx, const struct device_event *event)
@@ -222,6 +223,7 @@ static int run(int argc, char **argv)
 	units = memory_new(count * sizeof *units);
 	for (size_t i = 0; i < count; i++) {
 		units[i].path = paths[i];
+		units[i].durable = count == 1;      /* a thousand devices must not wait for the disk one by one */
 		if (device_keys_load(paths[i], &units[i].identity, &err))
 			fatal(EXIT_CONFIG, "%s", err.text);
 	}

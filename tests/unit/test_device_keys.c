@@ -81,7 +81,7 @@ static void what_is_stored_is_read_back(void **state)
 	assert_int_equal(device_keys_load(path, &id, &err), 0);
 	id.send_ceiling = 768;
 	id.receive_ceiling = UINT32_MAX;
-	assert_int_equal(device_keys_store(path, &id, &err), 0);
+	assert_int_equal(device_keys_store(path, &id, true, &err), 0);
 	assert_int_equal(device_keys_load(path, &again, &err), 0);
 	assert_int_equal(again.send_ceiling, 768);
 	assert_int_equal(again.receive_ceiling, UINT32_MAX);
@@ -105,7 +105,7 @@ static void a_store_that_fails_leaves_the_old_file(void **state)
 	snprintf(blocker, sizeof blocker, "%s.new", path);
 	assert_int_equal(mkdir(blocker, 0700), 0);
 	id.send_ceiling = 99999;
-	assert_int_equal(device_keys_store(path, &id, &err), -1);
+	assert_int_equal(device_keys_store(path, &id, false, &err), -1);
 	assert_non_null(strstr(err.text, "device.json.new: Is a directory"));
 	rmdir(blocker);
 	assert_int_equal(device_keys_load(path, &again, &err), 0);
