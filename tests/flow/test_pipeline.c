@@ -8,7 +8,7 @@
 #include "tests/support/pipeline.h"
 
 #define MINUTE 60000u
-#define HOUR (60u * MINUTE)
+#define LONG (25u * MINUTE)      /* longer than every timeout of these tests but the inactivity timeout */
 #define BUSY "login-failed 100 Server Busy\n"
 #define FAILED_300 "login-failed 300 Failed (300)\n"
 
@@ -52,7 +52,7 @@ static void at_the_maximum_with_nobody_idle_a_login_is_server_busy(void **state)
 	phone_online(p, ALICE);
 	phone_online(p, BOB);
 	/* Their status messages keep both alive, however long it is. */
-	pipeline_pass(p, HOUR);
+	pipeline_pass(p, LONG);
 	phone_login(p, CAROL);
 	phone_await(p, CAROL, BUSY);
 	phone_never(p, ALICE, "forced-logout");
@@ -85,7 +85,7 @@ static void below_the_maximum_a_silent_session_stays(void **state)
 	pipeline_limits(p, 3, 10 * MINUTE, 5120);
 	phone_online(p, ALICE);
 	device_silent(p->phones[ALICE].device, true);
-	pipeline_pass(p, HOUR);
+	pipeline_pass(p, LONG);
 	phone_online(p, BOB);
 	phone_never(p, ALICE, "forced-logout");
 	/* And what it says counts again. */
@@ -121,7 +121,7 @@ static void a_device_that_is_back_in_coverage_in_time_keeps_its_session(void **s
 	phone_online(p, ALICE);
 	phone_online(p, BOB);
 	out_of_coverage(p, ALICE);
-	pipeline_pass(p, HOUR);
+	pipeline_pass(p, LONG);
 	device_coverage(p->phones[ALICE].device, true);
 	phone_await(p, ALICE, "resumed\n");
 	pipeline_settle(p);
@@ -139,7 +139,7 @@ static void at_the_maximum_without_a_timeout_nobody_is_logged_out(void **state)
 	phone_online(p, BOB);
 	out_of_coverage(p, ALICE);
 	device_silent(p->phones[BOB].device, true);
-	pipeline_pass(p, HOUR);
+	pipeline_pass(p, LONG);
 	phone_login(p, CAROL);
 	phone_await(p, CAROL, BUSY);
 	device_coverage(p->phones[ALICE].device, true);
@@ -226,7 +226,7 @@ static void what_happens_while_a_device_is_out_of_coverage_waits_for_it(void **s
 	phone_send(p, ALICE, "bob", "one");
 	phone_await(p, ALICE, "ack 0\n");
 	phone_send(p, BOB, "alice", "from nowhere");
-	pipeline_pass(p, HOUR);
+	pipeline_pass(p, LONG);
 	phone_send(p, ALICE, "bob", "two");
 	phone_await(p, ALICE, "ack 0\n");
 	phone_never(p, BOB, "message");
@@ -235,7 +235,7 @@ static void what_happens_while_a_device_is_out_of_coverage_waits_for_it(void **s
 	phone_await(p, BOB, "message alice: one\n");
 	phone_await(p, BOB, "message alice: two\n");
 	phone_await(p, ALICE, "message bob: from nowhere\n");
-	pipeline_pass(p, HOUR);
+	pipeline_pass(p, LONG);
 	phone_never(p, BOB, "message");
 	phone_never(p, ALICE, "message");
 	assert_int_equal(device_session(p->phones[BOB].device), session);
