@@ -17,7 +17,8 @@ struct backend_target {
 	struct tls *tls;           /* shared by all backends; lives as long as they do */
 };
 
-/* What the backend tells its session. Inside any of them the session may call finish, and after lost or login_failed free. */
+/* What the backend tells its session. Inside any of them the session may call finish, and after lost or login_failed free.
+ * The session member of what is told is the session's to fill in; texts live until the call returns. */
 struct backend_events {
 	/* The connection stands and its certificate was checked; the login is on its way. */
 	void (*connected)(void *ctx, const char *peer, const char *local, const char *tls_version);
@@ -25,8 +26,10 @@ struct backend_events {
 	/* It will not come to a login: IM_BAD_CREDENTIALS, IM_UNREACHABLE, IM_BACKEND_REFUSED. why is for the log. */
 	void (*login_failed)(void *ctx, uint32_t code, const char *why);
 	void (*presence)(void *ctx, struct bytes user, uint32_t presence, struct bytes text);
-	void (*message)(void *ctx, struct bytes from, struct bytes name, struct bytes text);
-	/* The outcome of send or set_presence with this ref (enum im_code). Said a second time, with IM_NOT_DELIVERED, when the
+	void (*message)(void *ctx, struct im_message_event *message);
+	/* Not kept for a device that is away. */
+	void (*typing)(void *ctx, struct im_typing *typing);
+	/* The outcome of what was asked with this ref (enum im_code). Said a second time, with IM_NOT_DELIVERED, when the
 	 * server took a message and then could not deliver it. */
 	void (*done)(void *ctx, uint32_t ref, uint32_t code, const char *text);
 	/* The login is over without our wish: IM_REASON_SERVER_LOST or IM_REASON_ELSEWHERE. */
@@ -45,6 +48,7 @@ struct backend_type {
 	size_t (*contacts)(struct backend *b, size_t from, struct im_contact *out, size_t max);
 	void (*send)(struct backend *b, uint32_t ref, struct bytes to, struct bytes text);
 	void (*set_presence)(struct backend *b, uint32_t ref, uint32_t presence, struct bytes text);
+	void (*typing)(struct backend *b, const struct im_typing *typing);      /* has no outcome */
 	/* Logs out and closes; at most 2 s of real time until ended is called. */
 	void (*finish)(struct backend *b);
 	void (*free)(struct backend **b);      /* closes at once, calls nothing */

@@ -347,11 +347,23 @@ static void make_room(struct courier *c, struct recipient *r, size_t bytes)
 	}
 }
 
+/* Would a message go to the device within this call? */
+static bool goes_at_once(const struct courier *c, uint32_t pin)
+{
+	const struct recipient *r = find(c, pin);
+
+	return r && r->available && c->link_up && !r->bounced && r->waiting == r->in_flight && r->in_flight < COURIER_IN_FLIGHT &&
+		!c->callbacks.is_full(c->ctx);
+}
+
 void courier_send(struct courier *c, uint32_t pin, uint32_t session, int flags, struct bytes clear)
 {
-	struct recipient *r = find_or_add(c, pin);
+	struct recipient *r;
 	struct parcel *p;
 
+	if ((flags & COURIER_NOW) && !goes_at_once(c, pin))
+		return;
+	r = find_or_add(c, pin);
 	make_room(c, r, clear.len);
 	p = memory_new(sizeof *p + clear.len);
 	p->to = r;
@@ -364,6 +376,9 @@ void courier_send(struct courier *c, uint32_t pin, uint32_t session, int flags, 
 	r->bytes += clear.len;
 	c->counts.waiting++;
 	pump(c, r);
+	/* On its way, and gone if it comes back. */
+	if (flags & COURIER_NOW)
+		p->forgotten = true;
 	tidy(c, r);
 }
 

@@ -48,6 +48,7 @@ bool courier_available(const struct courier *c, uint32_t pin);
 enum {
 	COURIER_KEEP = 1,          /* never the one that is dropped when the queue is full */
 	COURIER_LAST_WORD = 2,     /* outlives its session: courier_forget leaves it */
+	COURIER_NOW = 4,           /* worth nothing later: dropped, not counted, unless it can go at once; never sent again */
 };
 /* Queues one message (copied) about a session (0: none). */
 void courier_send(struct courier *c, uint32_t pin, uint32_t session, int flags, struct bytes clear);

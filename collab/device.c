@@ -17,6 +17,7 @@ union im_up {
 	struct im_session session;          /* the session is the first member of all but LOGIN */
 	struct im_presence_set presence_set;
 	struct im_message message;
+	struct im_typing typing;
 };
 
 /* --- in a session ------------------------------------------------------------------------------------------------------ */
@@ -57,6 +58,12 @@ static void got_message(struct session *s, uint32_t sequence, const union im_up 
 	s->collab->backend_type->send(s->backend, sequence, m->message.to, m->message.text);
 }
 
+static void got_typing(struct session *s, uint32_t sequence, const union im_up *m)
+{
+	(void)sequence;
+	s->collab->backend_type->typing(s->backend, &m->typing);
+}
+
 static const struct row {
 	const struct wire_msg *msg;
 	bool action;           /* the user did it: counts for the inactivity timeout */
@@ -67,6 +74,7 @@ static const struct row {
 	{ &im_status_msg, false, false, got_status },
 	{ &im_presence_set_msg, true, true, got_presence_set },
 	{ &im_message_msg, true, true, got_message },
+	{ &im_typing_msg, true, false, got_typing },
 };
 
 /* The device got no answer to something we have done: the same answer again, unless it still waits to be delivered. */

@@ -20,23 +20,17 @@ enum {
 enum phase { CONNECTING, LOGGING_IN, ONLINE, LEAVING, OVER };
 
 struct backend {
-	struct backend_events events;
-	void *ctx;
-	struct loop *loop;
+	struct messenger m;
 	enum phase phase;
 	char *user;
 	struct buf password;             /* until the login is sent */
 	char *host_line;
-	struct groupwise_link *link;
-	struct talk *talk;
-	struct people people;
 	struct person *listed;           /* where contacts() goes on */
 	size_t listed_at;
 	struct loop_timer *ping;         /* on the loop's clock: the interval is the server's rule for sessions */
 	struct loop_timer *leaving;      /* on the real clock */
 	struct loop_task ended;
 	uint64_t ping_ms;
-	struct gw_tree fields;
 };
 
 static const struct groupwise_link_callbacks link_callbacks;
@@ -46,8 +40,8 @@ static void tell_ended(void *arg)
 	struct backend *b = arg;
 
 	b->phase = OVER;
-	groupwise_link_free(&b->link);
-	b->events.ended(b->ctx);
+	groupwise_link_free(&b->m.link);
+	b->m.events.ended(b->m.ctx);
 }
 
 /* Not at once: the call may come from inside the link or the talk. */
@@ -56,7 +50,7 @@ static void leave_now(void *arg)
 	struct backend *b = arg;
 
 	loop_timer_cancel(b->leaving);
-	loop_defer(b->loop, &b->ended);
+	loop_defer(b->m.loop, &b->ended);
 }
 
 static void send_ping(void *arg);
@@ -67,16 +61,16 @@ static struct backend *groupwise_open(const struct backend_target *target, struc
 	struct backend *b = memory_new(sizeof *b);
 	bool v6 = strchr(target->host, ':');
 
-	b->events = *events;
-	b->ctx = ctx;
-	b->loop = target->loop;
+	b->m.events = *events;
+	b->m.ctx = ctx;
+	b->m.loop = target->loop;
 	b->user = bytes_dup(user);
 	buf_append(&b->password, password);
 	b->host_line = memory_printf(v6 ? "[%s]:%u" : "%s:%u", target->host, target->port);
 	b->ended = (struct loop_task){ .fn = tell_ended, .arg = b };
-	b->ping = loop_timer_new(b->loop, send_ping, b);
-	b->leaving = loop_timer_new_real(b->loop, leave_now, b);
-	b->link = groupwise_link_new(b->loop, b->host_line, target->tls, &link_callbacks, b);
+	b->ping = loop_timer_new(b->m.loop, send_ping, b);
+	b->leaving = loop_timer_new_real(b->m.loop, leave_now, b);
+	b->m.link = groupwise_link_new(b->m.loop, b->host_line, target->tls, &link_callbacks, b);
 	return b;
 }
 
@@ -87,13 +81,14 @@ static void groupwise_free(struct backend **backend)
 	if (!b)
 		return;
 	*backend = NULL;
-	groupwise_link_free(&b->link);
-	talk_free(&b->talk);
-	people_free(&b->people);
+	groupwise_link_free(&b->m.link);
+	talk_free(&b->m.talk);
+	people_free(&b->m.people);
+	free(b->m.own_dn);
 	loop_timer_free(&b->ping);
 	loop_timer_free(&b->leaving);
-	loop_drop(b->loop, &b->ended);
-	gw_tree_free(&b->fields);
+	loop_drop(b->m.loop, &b->ended);
+	gw_tree_free(&b->m.fields);
 	buf_wipe(&b->password);
 	free(b->user);
 	free(b->host_line);
@@ -115,27 +110,12 @@ static void over(struct backend *b, enum im_logout_reason reason, uint32_t code,
 	}
 	b->phase = OVER;
 	if (was == ONLINE)
-		b->events.lost(b->ctx, reason, why);
+		b->m.events.lost(b->m.ctx, reason, why);
 	else
-		b->events.login_failed(b->ctx, code, why);
+		b->m.events.login_failed(b->m.ctx, code, why);
 }
 
 /* --- login ------------------------------------------------------------------------------------------------------------ */
-
-/* Which class of the device's a refused login belongs to. Source: capture - libpurple treats D10C, D146 and D149 as a wrong password;
- * an unknown user and an account that may not log in are ours to put there or not. */
-static uint32_t login_code(uint32_t code)
-{
-	switch (code) {
-	case GW_WRONG_PASSWORD:
-	case GW_NO_CREDENTIALS:
-	case GW_BAD_CREDENTIALS:
-	case GW_USER_NOT_FOUND:
-		return IM_BAD_CREDENTIALS;
-	default:
-		return IM_BACKEND_REFUSED;
-	}
-}
 
 static void answered(void *ctx, void *arg, const struct gw_answer *answer, const struct gw_field *fields)
 {
@@ -143,21 +123,21 @@ static void answered(void *ctx, void *arg, const struct gw_answer *answer, const
 	const char *command = arg;
 
 	(void)fields;
-	if (answer && (!answer->has_code || answer->code != GW_OK))
-		log_warning("groupwise refused user=%s command=%s code=%X text=%s", log_str(b->user), command, answer->code,
-			log_str(gw_code_text(answer->code)));
+	if (answer && !groupwise_accepted(answer))
+		log_warning("groupwise refused user=%s command=%s reason=%s", log_str(b->user), command,
+			groupwise_refusal(answer, REFUSAL_OF_CHANGE).text);
 }
 
 static void write_status(struct backend *b, uint32_t presence, struct bytes text)
 {
-	gw_tree_clear(&b->fields);
-	gw_add_decimal(&b->fields, NULL, GW_TAG_STATUS, presence);
+	gw_tree_clear(&b->m.fields);
+	gw_add_decimal(&b->m.fields, NULL, GW_TAG_STATUS, presence);
 	if (!text.len)
 		return;
-	gw_add_text(&b->fields, NULL, GW_TAG_STATUS_TEXT, text);
+	gw_add_text(&b->m.fields, NULL, GW_TAG_STATUS_TEXT, text);
 	/* Away and busy also carry it as the auto-reply. Source: capture (libpurple). */
 	if (presence == IM_AWAY || presence == IM_BUSY)
-		gw_add_text(&b->fields, NULL, GW_TAG_MESSAGE_BODY, text);
+		gw_add_text(&b->m.fields, NULL, GW_TAG_MESSAGE_BODY, text);
 }
 
 /* arg of a request is not const; these are only read. */
@@ -167,52 +147,50 @@ static void login_answered(void *ctx, void *arg, const struct gw_answer *answer,
 {
 	struct backend *b = ctx;
 	uint32_t minutes = 0;
+	struct refusal refusal;
 	struct bytes name;
-	char why[128];
 
 	(void)arg;
 	if (!answer || b->phase != LOGGING_IN)
 		return;
-	if (!answer->has_code || answer->code != GW_OK) {
-		if (answer->has_code)
-			snprintf(why, sizeof why, "%X: %s", answer->code, gw_code_text(answer->code));
-		else
-			snprintf(why, sizeof why, "HTTP status %u without a result code", answer->http_status);
-		over(b, 0, answer->has_code ? login_code(answer->code) : (uint32_t)IM_BACKEND_REFUSED, why);
+	refusal = groupwise_refusal(answer, REFUSAL_OF_LOGIN);
+	if (refusal.code != IM_OK) {
+		over(b, 0, refusal.code, refusal.text);
 		return;
 	}
 	b->phase = ONLINE;
-	people_add_contact_list(&b->people, gw_find(fields, GW_TAG_CONTACT_LIST));
-	b->talk = talk_new(b->link, &b->people, gw_text(fields, GW_TAG_DN), &b->events, b->ctx);
+	people_add_contact_list(&b->m.people, gw_find(fields, GW_TAG_CONTACT_LIST));
+	b->m.own_dn = bytes_dup(gw_text(fields, GW_TAG_DN));
+	b->m.talk = talk_new(&b->m);
 	gw_number(gw_find(fields, GW_TAG_KEEPALIVE), &minutes);
 	if (minutes == 0 || minutes > 1440)
 		minutes = KEEP_ALIVE_MINUTES;
 	b->ping_ms = minutes * 60000ULL;
 	loop_timer_set(b->ping, b->ping_ms);
 	write_status(b, IM_AVAILABLE, (struct bytes){ 0 });
-	groupwise_link_request(b->link, "setstatus", NULL, &b->fields, answered, setstatus_name);
+	groupwise_link_request(b->m.link, "setstatus", NULL, &b->m.fields, answered, setstatus_name);
 	name = gw_text(fields, GW_TAG_FULL_NAME);
-	b->events.logged_in(b->ctx, name.len ? name : bytes_str(b->user));
+	b->m.events.logged_in(b->m.ctx, name.len ? name : bytes_str(b->user));
 }
 
 static void up(void *ctx)
 {
 	struct backend *b = ctx;
-	const struct connection *c = groupwise_link_connection(b->link);
+	const struct connection *c = groupwise_link_connection(b->m.link);
 	struct address local = { 0 };
 
 	b->phase = LOGGING_IN;
 	address_parse(connection_local(c), &local, NULL);
-	gw_tree_clear(&b->fields);
-	gw_add_str(&b->fields, NULL, GW_TAG_USERID, b->user);
-	gw_add_text(&b->fields, NULL, GW_TAG_CREDENTIALS, buf_bytes(&b->password));
-	gw_add_str(&b->fields, NULL, GW_TAG_USER_AGENT, "Bramble/" BRAMBLE_VERSION " (Linux)");
-	gw_add_number(&b->fields, NULL, GW_TAG_BUILD, GW_TYPE_UDWORD, GW_BUILD_CLIENT);
-	gw_add_str(&b->fields, NULL, GW_TAG_IP_ADDRESS, local.host);
-	groupwise_link_request(b->link, "login", b->host_line, &b->fields, login_answered, NULL);
-	gw_tree_clear(&b->fields);
+	gw_tree_clear(&b->m.fields);
+	gw_add_str(&b->m.fields, NULL, GW_TAG_USERID, b->user);
+	gw_add_text(&b->m.fields, NULL, GW_TAG_CREDENTIALS, buf_bytes(&b->password));
+	gw_add_str(&b->m.fields, NULL, GW_TAG_USER_AGENT, "Bramble/" BRAMBLE_VERSION " (Linux)");
+	gw_add_number(&b->m.fields, NULL, GW_TAG_BUILD, GW_TYPE_UDWORD, GW_BUILD_BROADCAST);
+	gw_add_str(&b->m.fields, NULL, GW_TAG_IP_ADDRESS, local.host);
+	groupwise_link_request(b->m.link, "login", b->host_line, &b->m.fields, login_answered, NULL);
+	gw_tree_clear(&b->m.fields);
 	buf_wipe(&b->password);
-	b->events.connected(b->ctx, connection_peer(c), connection_local(c), connection_tls_version(c));
+	b->m.events.connected(b->m.ctx, connection_peer(c), connection_local(c), connection_tls_version(c));
 }
 
 static void closed(void *ctx, enum connection_end end, const char *why)
@@ -230,7 +208,7 @@ static void event(void *ctx, const struct gw_event *e)
 	else if (e->type == GW_EVENT_SERVER_DOWN)
 		over(b, IM_REASON_SERVER_LOST, IM_UNREACHABLE, "the IM server goes down");
 	else if (b->phase == ONLINE)
-		talk_event(b->talk, e);
+		talk_event(b->m.talk, e);
 }
 
 static const struct groupwise_link_callbacks link_callbacks = { .up = up, .event = event, .closed = closed };
@@ -241,8 +219,8 @@ static void send_ping(void *arg)
 {
 	struct backend *b = arg;
 
-	gw_tree_clear(&b->fields);
-	groupwise_link_request(b->link, "ping", NULL, &b->fields, answered, ping_name);
+	gw_tree_clear(&b->m.fields);
+	groupwise_link_request(b->m.link, "ping", NULL, &b->m.fields, answered, ping_name);
 	loop_timer_set(b->ping, b->ping_ms);
 }
 
@@ -251,7 +229,7 @@ static size_t groupwise_contacts(struct backend *b, size_t from, struct im_conta
 	size_t count = 0;
 
 	if (from == 0 || from != b->listed_at) {
-		b->listed = b->people.first;
+		b->listed = b->m.people.first;
 		b->listed_at = 0;
 	}
 	for (; b->listed && count < max; b->listed = b->listed->next) {
@@ -270,47 +248,21 @@ static size_t groupwise_contacts(struct backend *b, size_t from, struct im_conta
 static void groupwise_send(struct backend *b, uint32_t ref, struct bytes to, struct bytes text)
 {
 	if (b->phase == ONLINE)
-		talk_send(b->talk, ref, to, text);
-}
-
-struct status_request {
-	struct backend *backend;
-	uint32_t ref;
-};
-
-static void status_set(void *ctx, void *arg, const struct gw_answer *answer, const struct gw_field *fields)
-{
-	struct status_request *request = arg;
-	struct backend *b = request->backend;
-	uint32_t ref = request->ref;
-	char text[96];
-
-	(void)ctx;
-	(void)fields;
-	free(request);
-	if (!answer)
-		return;
-	snprintf(text, sizeof text, "%X: %s", answer->code, gw_code_text(answer->code));
-	if (answer->has_code && answer->code == GW_OK)
-		b->events.done(b->ctx, ref, IM_OK, "");
-	else
-		b->events.done(b->ctx, ref, IM_BACKEND_REFUSED, text);
+		talk_send(b->m.talk, ref, to, text);
 }
 
 static void groupwise_set_presence(struct backend *b, uint32_t ref, uint32_t presence, struct bytes text)
 {
-	struct status_request *request;
-
 	if (b->phase != ONLINE)
 		return;
-	request = memory_new(sizeof *request);
-	request->backend = b;
-	request->ref = ref;
 	write_status(b, presence, text);
-	if (!groupwise_link_request(b->link, "setstatus", NULL, &b->fields, status_set, request)) {
-		free(request);
-		b->events.done(b->ctx, ref, IM_BACKEND_REFUSED, "too many requests wait for the IM server");
-	}
+	messenger_request(&b->m, "setstatus", ref, REFUSAL_OF_CHANGE);
+}
+
+static void groupwise_typing(struct backend *b, const struct im_typing *typing)
+{
+	if (b->phase == ONLINE)
+		talk_typing(b->m.talk, typing->user, typing->on);
 }
 
 /* --- its end ---------------------------------------------------------------------------------------------------------- */
@@ -335,8 +287,8 @@ static void groupwise_finish(struct backend *b)
 	buf_wipe(&b->password);
 	loop_timer_cancel(b->ping);
 	b->phase = LEAVING;
-	gw_tree_clear(&b->fields);
-	if (was == ONLINE && groupwise_link_request(b->link, "logout", NULL, &b->fields, logged_out, NULL))
+	gw_tree_clear(&b->m.fields);
+	if (was == ONLINE && groupwise_link_request(b->m.link, "logout", NULL, &b->m.fields, logged_out, NULL))
 		loop_timer_set(b->leaving, LOGOUT_MS);
 	else
 		leave_now(b);
@@ -348,6 +300,7 @@ const struct backend_type groupwise_backend = {
 	.contacts = groupwise_contacts,
 	.send = groupwise_send,
 	.set_presence = groupwise_set_presence,
+	.typing = groupwise_typing,
 	.finish = groupwise_finish,
 	.free = groupwise_free,
 };

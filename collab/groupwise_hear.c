@@ -9,19 +9,20 @@
 #include "protocol/groupwise/rtf.h"
 #include "protocol/groupwise/tags.h"
 
-void talk_free_held(struct held *held)
-{
-	free(held->dn);
-	free(held->conference);
-	free(held->text);
-	free(held);
-}
+/* An event about somebody whose details are asked for. */
+struct held {
+	struct held *prev, *next;
+	char *dn;
+	struct buf event;
+};
+
+/* --- one-to-one conversations ------------------------------------------------------------------------------------------- */
 
 static struct person *by_conference(const struct talk *t, struct bytes id)
 {
 	struct person *p;
 
-	for (p = t->people->first; p; p = p->next) {
+	for (p = t->m->people.first; p; p = p->next) {
 		if (p->conversation && p->conversation->id[0] && gw_conference_same(bytes_str(p->conversation->id), id))
 			break;
 	}
@@ -35,13 +36,151 @@ static void forget_conference(struct person *person, struct bytes id)
 }
 
 /* The first message with an unknown conference is how the other side's conference is announced: answers go there. */
-static void pass_on(struct talk *t, struct person *person, struct bytes conference, struct bytes text)
+static void note_conference(struct person *person, struct bytes id)
 {
 	if (!person->conversation)
 		person->conversation = memory_new(sizeof *person->conversation);
-	if (conference.len && !person->conversation->being_made)
-		bytes_copy_str(conference, person->conversation->id, sizeof person->conversation->id);
-	t->events.message(t->ctx, bytes_str(person->user), bytes_str(person->name), text);
+	if (id.len && !person->conversation->being_made)
+		bytes_copy_str(id, person->conversation->id, sizeof person->conversation->id);
+}
+
+/* --- what happens ------------------------------------------------------------------------------------------------------- */
+
+/* person: the source; NULL if it has none or is a stranger. */
+typedef void event_handler(struct talk *t, const struct gw_event *event, struct person *person);
+
+/* What was said may be longer than the device's messages are. */
+static void pass_on(struct talk *t, const struct person *person, const struct gw_event *event, uint32_t kind)
+{
+	struct im_message_event message = { .kind = kind };
+	struct buf text = { 0 };
+	struct bytes rest;
+
+	message.from = bytes_str(person ? person->user : "");
+	message.name = bytes_str(person ? person->name : "");
+	if (event->type == GW_EVENT_MESSAGE)
+		gw_rtf_text(event->text, (struct bytes){ 0 }, &text);
+	else
+		gw_utf8_repair(event->text, &text);
+	rest = buf_bytes(&text);
+	do {
+		message.text = gw_utf8_cut(rest, IM_TEXT_MAX);
+		rest = bytes_slice(rest, message.text.len, rest.len);
+		t->m->events.message(t->m->ctx, &message);
+	} while (rest.len);
+	buf_free(&text);
+}
+
+static void said_message(struct talk *t, const struct gw_event *event, struct person *person)
+{
+	if (!person) {
+		log_warning("message left out reason=no-sender");
+		return;
+	}
+	note_conference(person, event->conference);
+	pass_on(t, person, event, IM_KIND_MESSAGE);
+}
+
+static void said_auto_reply(struct talk *t, const struct gw_event *event, struct person *person)
+{
+	if (person)
+		pass_on(t, person, event, IM_KIND_AUTOMATIC_REPLY);
+}
+
+/* Nobody's conversation; the server's own have no sender. */
+static void said_broadcast(struct talk *t, const struct gw_event *event, struct person *person)
+{
+	pass_on(t, person, event, IM_KIND_BROADCAST);
+}
+
+static void changed_status(struct talk *t, const struct gw_event *event, struct person *person)
+{
+	if (!person)
+		return;        /* nobody on the device's list */
+	person_set_presence(person, event->status, event->text);
+	t->m->events.presence(t->m->ctx, bytes_str(person->user), person->presence, bytes_str(person->text));
+}
+
+static void not_delivered(struct talk *t, const struct gw_event *event, struct person *person)
+{
+	if (!person || !person->conversation)
+		person = by_conference(t, event->conference);
+	if (person && person->conversation->last_ref)
+		t->m->events.done(t->m->ctx, person->conversation->last_ref, IM_NOT_DELIVERED, person->user);
+}
+
+static void types(struct talk *t, const struct gw_event *event, struct person *person)
+{
+	if (person)
+		t->m->events.typing(t->m->ctx, &(struct im_typing){ .user = bytes_str(person->user), .on = event->type == GW_EVENT_TYPING });
+}
+
+static void left(struct talk *t, const struct gw_event *event, struct person *person)
+{
+	(void)t;
+	forget_conference(person, event->conference);
+}
+
+static void conference_closed(struct talk *t, const struct gw_event *event, struct person *person)
+{
+	(void)person;
+	forget_conference(by_conference(t, event->conference), event->conference);
+}
+
+/* The device has no rooms: who invites it is told so instead of waiting (ours). */
+static void invited(struct talk *t, const struct gw_event *event, struct person *person)
+{
+	(void)person;
+	gw_tree_clear(&t->m->fields);
+	gw_add_text(&t->m->fields, gw_add_array(&t->m->fields, NULL, GW_TAG_CONVERSATION), GW_TAG_OBJECT_ID, event->conference);
+	messenger_tell(t->m, "rejectconf");
+}
+
+static const struct row {
+	uint32_t type;
+	bool asks;             /* told only when the source is known: a stranger's details are asked for */
+	event_handler *run;
+} rows[] = {
+	{ GW_EVENT_STATUS, false, changed_status },
+	{ GW_EVENT_MESSAGE, true, said_message },
+	{ GW_EVENT_AUTO_REPLY, true, said_auto_reply },
+	{ GW_EVENT_BROADCAST, true, said_broadcast },
+	{ GW_EVENT_SYSTEM_BROADCAST, true, said_broadcast },
+	{ GW_EVENT_UNDELIVERABLE, false, not_delivered },
+	{ GW_EVENT_TYPING, false, types },
+	{ GW_EVENT_TYPING_STOPPED, false, types },
+	{ GW_EVENT_LEFT, false, left },
+	{ GW_EVENT_CONFERENCE_CLOSED, false, conference_closed },
+	{ GW_EVENT_INVITATION, false, invited },
+};
+
+static const struct row *row_of(uint32_t type)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		if (rows[i].type == type)
+			return &rows[i];
+	}
+	return NULL;
+}
+
+/* --- strangers ---------------------------------------------------------------------------------------------------------- */
+
+static void free_held(struct talk *t, struct held *held)
+{
+	t->held_count--;
+	t->held_bytes -= held->event.len;
+	free(held->dn);
+	buf_free(&held->event);
+	free(held);
+}
+
+void talk_free_held(struct talk *t)
+{
+	struct held *held, *next;
+
+	DL_FOREACH_SAFE(t->held, held, next)
+		free_held(t, held);
+	t->held = NULL;
 }
 
 /* Asks for a stranger's details; dn is who. */
@@ -50,18 +189,31 @@ struct asked {
 	char *dn;
 };
 
+static void let_go(struct talk *t, struct held *held, struct person *person)
+{
+	struct gw_event event;
+	struct error err;
+
+	if (!person)
+		log_warning("event left out from=%s reason=too-many-people", log_str(held->dn));
+	else if (gw_event_decode(buf_bytes(&held->event), &event, &err) != 0)
+		bug("a held event cannot be read: %s", err.text);
+	else
+		row_of(event.type)->run(t, &event, person);
+	free_held(t, held);
+}
+
 static void stranger_known(void *ctx, void *arg, const struct gw_answer *answer, const struct gw_field *fields)
 {
 	struct asked *asked = arg;
 	struct talk *t = asked->talk;
-	const struct gw_field *results = gw_find(fields, GW_TAG_RESULTS);
 	struct held *held, *next, *mine = NULL;
 	struct person *person = NULL;
 
 	(void)ctx;
 	if (answer) {
 		/* Without details the DN is all that is known; what was said must not be lost for that. */
-		person = people_add(t->people, results, bytes_str(asked->dn));
+		person = people_add(&t->m->people, gw_find(fields, GW_TAG_RESULTS), bytes_str(asked->dn));
 		DL_FOREACH_SAFE(t->held, held, next) {
 			if (!gw_dn_same(bytes_str(held->dn), bytes_str(asked->dn)))
 				continue;
@@ -69,14 +221,8 @@ static void stranger_known(void *ctx, void *arg, const struct gw_answer *answer,
 			DL_APPEND(mine, held);
 		}
 	}
-	DL_FOREACH_SAFE(mine, held, next) {
-		if (person)
-			pass_on(t, person, bytes_str(held->conference), bytes_str(held->text));
-		else
-			log_warning("message left out from=%s reason=too-many-people", log_str(held->dn));
-		t->held_count--;
-		talk_free_held(held);
-	}
+	DL_FOREACH_SAFE(mine, held, next)
+		let_go(t, held, person);
 	free(asked->dn);
 	free(asked);
 }
@@ -92,119 +238,48 @@ static bool is_being_asked(const struct talk *t, struct bytes dn)
 	return false;
 }
 
-static void hold(struct talk *t, struct bytes dn, struct bytes conference, struct bytes text)
+static void hold(struct talk *t, const struct gw_event *event)
 {
-	bool ask = !is_being_asked(t, dn);
+	bool ask = !is_being_asked(t, event->source);
 	struct held *held;
 	struct asked *asked;
 
-	if (t->held_count >= TALK_HELD_MAX || !dn.len || dn.len > PEOPLE_DN_MAX) {
-		log_warning("message left out from=%s reason=%s", log_value(dn), t->held_count >= TALK_HELD_MAX ? "too-many-strangers" : "bad-name");
+	if (t->held_count >= TALK_HELD_MAX || t->held_bytes >= TALK_HELD_BYTES || event->source.len > PEOPLE_DN_MAX) {
+		log_warning("event left out type=%s from=%s reason=%s", gw_event_name(event->type), log_value(event->source),
+			event->source.len > PEOPLE_DN_MAX ? "bad-name" : "too-many-strangers");
 		return;
 	}
 	held = memory_new(sizeof *held);
-	held->dn = bytes_dup(dn);
-	held->conference = bytes_dup(conference);
-	held->text = bytes_dup(text);
+	held->dn = bytes_dup(event->source);
+	gw_event_encode(event, &held->event);
 	DL_APPEND(t->held, held);
 	t->held_count++;
+	t->held_bytes += held->event.len;
 	if (!ask)
 		return;
 	asked = memory_new(sizeof *asked);
 	asked->talk = t;
-	asked->dn = bytes_dup(dn);
-	gw_tree_clear(&t->fields);
-	gw_add_text(&t->fields, NULL, GW_TAG_DN, dn);
-	if (!groupwise_link_request(t->link, "getdetails", NULL, &t->fields, stranger_known, asked))
+	asked->dn = bytes_dup(event->source);
+	gw_tree_clear(&t->m->fields);
+	gw_add_text(&t->m->fields, NULL, GW_TAG_DN, event->source);
+	if (!groupwise_link_request(t->m->link, "getdetails", NULL, &t->m->fields, stranger_known, asked))
 		stranger_known(NULL, asked, &(struct gw_answer){ 0 }, NULL);
 }
 
-static void heard(struct talk *t, const struct gw_event *event)
-{
-	struct person *person = people_by_dn(t->people, event->source);
-	struct buf text = { 0 };
-	struct bytes said;
-
-	if (event->type == GW_EVENT_MESSAGE)
-		gw_rtf_text(event->text, (struct bytes){ 0 }, &text);
-	else
-		gw_utf8_repair(event->text, &text);
-	said = gw_utf8_cut(buf_bytes(&text), IM_TEXT_MAX);
-	if (person)
-		pass_on(t, person, event->conference, said);
-	else
-		hold(t, event->source, event->conference, said);
-	buf_free(&text);
-}
-
-static void changed_status(struct talk *t, const struct gw_event *event)
-{
-	struct person *person = people_by_dn(t->people, event->source);
-
-	if (!person)
-		return;        /* nobody on the device's list */
-	person_set_presence(person, event->status, event->text);
-	t->events.presence(t->ctx, bytes_str(person->user), person->presence, bytes_str(person->text));
-}
-
-static void not_delivered(struct talk *t, const struct gw_event *event)
-{
-	struct person *person = by_conference(t, event->conference);
-	struct person *named = people_by_dn(t->people, event->source);
-
-	if (named && named->conversation)
-		person = named;
-	if (person && person->conversation->last_ref)
-		t->events.done(t->ctx, person->conversation->last_ref, IM_NOT_DELIVERED, person->user);
-}
-
-static void left(struct talk *t, const struct gw_event *event)
-{
-	forget_conference(people_by_dn(t->people, event->source), event->conference);
-}
-
-static void conference_closed(struct talk *t, const struct gw_event *event)
-{
-	forget_conference(by_conference(t, event->conference), event->conference);
-}
-
-static void answered_and_forgotten(void *ctx, void *arg, const struct gw_answer *answer, const struct gw_field *fields)
-{
-	(void)ctx;
-	(void)arg;
-	(void)answer;
-	(void)fields;
-}
-
-/* The device has no rooms: who invites it is told so instead of waiting (ours). */
-static void invited(struct talk *t, const struct gw_event *event)
-{
-	gw_tree_clear(&t->fields);
-	gw_add_text(&t->fields, gw_add_array(&t->fields, NULL, GW_TAG_CONVERSATION), GW_TAG_OBJECT_ID, event->conference);
-	groupwise_link_request(t->link, "rejectconf", NULL, &t->fields, answered_and_forgotten, NULL);
-}
-
-static const struct {
-	uint32_t type;
-	void (*run)(struct talk *t, const struct gw_event *event);
-} handlers[] = {
-	{ GW_EVENT_STATUS, changed_status },
-	{ GW_EVENT_MESSAGE, heard },
-	{ GW_EVENT_AUTO_REPLY, heard },
-	{ GW_EVENT_UNDELIVERABLE, not_delivered },
-	{ GW_EVENT_LEFT, left },
-	{ GW_EVENT_CONFERENCE_CLOSED, conference_closed },
-	{ GW_EVENT_INVITATION, invited },
-};
-
 void talk_event(struct talk *t, const struct gw_event *event)
 {
-	for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
-		if (handlers[i].type == event->type) {
-			handlers[i].run(t, event);
-			return;
-		}
+	const struct row *row = row_of(event->type);
+	struct person *person;
+
+	if (!row) {
+		/* The rest (invalid recipient, contact added, files) says nothing that could be passed on. */
+		log_debug("groupwise event not passed on type=%s from=%s", gw_event_name(event->type), log_value(event->source));
+		return;
 	}
-	/* The rest (typing, joined, files ...) has no message of the device's. */
-	log_debug("groupwise event not passed on type=%s from=%s", gw_event_name(event->type), log_value(event->source));
+	person = people_by_dn(&t->m->people, event->source);
+	/* What follows a stranger's first words waits with them. */
+	if (!person && event->source.len && (row->asks || is_being_asked(t, event->source)))
+		hold(t, event);
+	else
+		row->run(t, event, person);
 }

@@ -6,18 +6,17 @@
 
 #include <utlist.h>
 
-#include "base/log.h"
 #include "base/memory.h"
 #include "protocol/groupwise/codes.h"
-#include "protocol/groupwise/names.h"
 #include "protocol/groupwise/rtf.h"
 #include "protocol/groupwise/tags.h"
 
-/* What the device said: on its way to a conference, or waiting for one. */
+/* What the device said, or a part of it: on its way to a conference, or waiting for one. */
 struct said {
 	struct said *prev, *next;
 	struct talk *talk;
-	struct person *person;           /* NULL while the recipient is looked up */
+	struct person *person;
+	struct outcome *outcome;
 	uint32_t ref;
 	bool tried_again;                /* the conference was gone once already */
 	char conference[GW_CONFERENCE_LEN + 1];     /* the one it was sent into */
@@ -25,82 +24,59 @@ struct said {
 	char text[];
 };
 
-struct talk *talk_new(struct groupwise_link *link, struct people *people, struct bytes own_dn, const struct backend_events *events,
-	void *ctx)
+struct talk *talk_new(struct messenger *m)
 {
 	struct talk *t = memory_new(sizeof *t);
 
-	t->link = link;
-	t->people = people;
-	t->own_dn = bytes_dup(own_dn);
-	t->events = *events;
-	t->ctx = ctx;
+	t->m = m;
 	return t;
+}
+
+static void drop_said(struct said *said)
+{
+	said->talk->unsent--;
+	outcome_drop(&said->outcome);
+	free(said);
 }
 
 void talk_free(struct talk **talk)
 {
 	struct talk *t = *talk;
-	struct held *held, *next_held;
 
 	if (!t)
 		return;
-	for (struct person *p = t->people->first; p; p = p->next) {
+	for (struct person *p = t->m->people.first; p; p = p->next) {
 		struct said *said, *next;
 
 		if (!p->conversation)
 			continue;
 		DL_FOREACH_SAFE(p->conversation->waiting, said, next)
-			free(said);
+			drop_said(said);
 		free(p->conversation);
 		p->conversation = NULL;
 	}
-	DL_FOREACH_SAFE(t->held, held, next_held)
-		talk_free_held(held);
-	gw_tree_free(&t->fields);
+	talk_free_held(t);
 	buf_free(&t->rtf);
-	free(t->own_dn);
 	free(t);
 	*talk = NULL;
 }
 
-/* --- what the device says -------------------------------------------------------------------------------------------- */
+/* --- a message on its way ----------------------------------------------------------------------------------------------- */
 
 static void finish_said(struct said *said, uint32_t code, const char *text)
 {
-	struct talk *t = said->talk;
-	uint32_t ref = said->ref;
+	struct outcome *outcome = said->outcome;
 
+	said->talk->unsent--;
 	free(said);
-	t->unsent--;
-	t->events.done(t->ctx, ref, code, text);
+	outcome_part(&outcome, code, text);
 }
 
-/* The server's code as a class the device knows, with the number in words where it knows none. */
 static void refuse_said(struct said *said, const struct gw_answer *answer)
 {
-	char text[96];
+	struct refusal refusal = groupwise_refusal(answer, REFUSAL_OF_DELIVERY);
 
-	if (!answer->has_code) {
-		snprintf(text, sizeof text, "HTTP status %u", answer->http_status);
-		finish_said(said, IM_BACKEND_REFUSED, text);
-		return;
-	}
-	switch (answer->code) {
-	case GW_USER_NOT_FOUND:
-	case GW_NOT_REACHABLE:
-	case GW_BLOCKED:
-		finish_said(said, IM_NOT_DELIVERED, gw_code_text(answer->code));
-		return;
-	default:
-		snprintf(text, sizeof text, "%X: %s", answer->code, gw_code_text(answer->code));
-		finish_said(said, IM_BACKEND_REFUSED, text);
-	}
-}
-
-static void too_many(struct said *said)
-{
-	finish_said(said, IM_BACKEND_REFUSED, "too many requests wait for the IM server");
+	finish_said(said, refusal.code, refusal.text);
 }
 
 static void send_into_conference(struct said *said);
@@ -113,10 +89,10 @@ static void said_answered(void *ctx, void *arg, const struct gw_answer *answer, 
 	(void)ctx;
 	(void)fields;
 	if (!answer) {
-		free(said);
+		drop_said(said);
 		return;
 	}
-	if (answer->has_code && answer->code == GW_OK) {
+	if (groupwise_accepted(answer)) {
 		conversation->last_ref = said->ref;
 		finish_said(said, IM_OK, "");
 	} else if (answer->code == GW_NO_CONFERENCE && !said->tried_again) {
@@ -133,25 +109,20 @@ static void said_answered(void *ctx, void *arg, const struct gw_answer *answer, 
 static void send_now(struct said *said)
 {
 	struct talk *t = said->talk;
+	struct messenger *m = t->m;
 	struct gw_field *part;
 
 	snprintf(said->conference, sizeof said->conference, "%s", said->person->conversation->id);
 	buf_clear(&t->rtf);
 	gw_rtf_write(bytes_of(said->text, said->len), &t->rtf);
-	if (t->rtf.len > GW_RTF_MAX) {
-		finish_said(said, IM_TOO_LARGE, "");
-		return;
-	}
-	gw_tree_clear(&t->fields);
-	part = gw_add_array(&t->fields, NULL, GW_TAG_CONVERSATION);
-	gw_add_str(&t->fields, part, GW_TAG_OBJECT_ID, said->conference);
-	part = gw_add_array(&t->fields, NULL, GW_TAG_MESSAGE);
-	gw_add_text(&t->fields, part, GW_TAG_MESSAGE_BODY, buf_bytes(&t->rtf));
-	gw_add_number(&t->fields, part, GW_TAG_MESSAGE_TYPE, GW_TYPE_UDWORD, 0);
-	gw_add_text(&t->fields, part, GW_TAG_MESSAGE_TEXT, bytes_of(said->text, said->len));
-	gw_add_dn(&t->fields, NULL, GW_TAG_DN, bytes_str(said->person->dn));
-	if (!groupwise_link_request(t->link, "sendmessage", NULL, &t->fields, said_answered, said))
-		too_many(said);
+	messenger_in_conference(m, said->conference);
+	part = gw_add_array(&m->fields, NULL, GW_TAG_MESSAGE);
+	gw_add_text(&m->fields, part, GW_TAG_MESSAGE_BODY, buf_bytes(&t->rtf));
+	gw_add_number(&m->fields, part, GW_TAG_MESSAGE_TYPE, GW_TYPE_UDWORD, 0);
+	gw_add_text(&m->fields, part, GW_TAG_MESSAGE_TEXT, bytes_of(said->text, said->len));
+	gw_add_dn(&m->fields, NULL, GW_TAG_DN, bytes_str(said->person->dn));
+	if (!groupwise_link_request(m->link, "sendmessage", NULL, &m->fields, said_answered, said))
+		finish_said(said, IM_BACKEND_REFUSED, MESSENGER_FULL);
 }
 
 static void conference_made(void *ctx, void *arg, const struct gw_answer *answer, const struct gw_field *fields)
@@ -167,14 +138,14 @@ static void conference_made(void *ctx, void *arg, const struct gw_answer *answer
 	waiting = conversation->waiting;
 	conversation->waiting = NULL;
 	conversation->being_made = false;
-	if (answer->has_code && answer->code == GW_OK)
+	if (groupwise_accepted(answer))
 		bytes_copy_str(id, conversation->id, sizeof conversation->id);
 	while (waiting) {
 		said = waiting;
 		DL_DELETE(waiting, said);
 		if (conversation->id[0])
 			send_now(said);
-		else if (answer->has_code && answer->code != GW_OK)
+		else if (!groupwise_accepted(answer))
 			refuse_said(said, answer);
 		else
 			finish_said(said, IM_BACKEND_REFUSED, "it answered createconf without a usable conference");
@@ -183,10 +154,9 @@ static void conference_made(void *ctx, void *arg, const struct gw_answer *answer
 
 static void send_into_conference(struct said *said)
 {
-	struct talk *t = said->talk;
+	struct messenger *m = said->talk->m;
 	struct person *person = said->person;
 	struct conversation *conversation = person->conversation;
-	struct gw_field *part;
 
 	if (!conversation)
 		conversation = person->conversation = memory_new(sizeof *conversation);
@@ -197,61 +167,114 @@ static void send_into_conference(struct said *said)
 	DL_APPEND(conversation->waiting, said);
 	if (conversation->being_made)
 		return;
-	gw_tree_clear(&t->fields);
-	part = gw_add_array(&t->fields, NULL, GW_TAG_CONVERSATION);
-	gw_add_str(&t->fields, part, GW_TAG_OBJECT_ID, GW_CONFERENCE_BLANK);
-	gw_add_dn(&t->fields, NULL, GW_TAG_DN, bytes_str(person->dn));
-	gw_add_dn(&t->fields, NULL, GW_TAG_DN, bytes_str(t->own_dn));
-	conversation->being_made = groupwise_link_request(t->link, "createconf", NULL, &t->fields, conference_made, person);
+	messenger_in_conference(m, GW_CONFERENCE_BLANK);
+	gw_add_dn(&m->fields, NULL, GW_TAG_DN, bytes_str(person->dn));
+	gw_add_dn(&m->fields, NULL, GW_TAG_DN, bytes_str(m->own_dn));
+	conversation->being_made = groupwise_link_request(m->link, "createconf", NULL, &m->fields, conference_made, person);
 	if (!conversation->being_made) {
 		DL_DELETE(conversation->waiting, said);
-		too_many(said);
+		finish_said(said, IM_BACKEND_REFUSED, MESSENGER_FULL);
 	}
 }
 
+/* --- what the device says ------------------------------------------------------------------------------------------------ */
+
+/* To somebody known. Long texts go as several messages, all at once, so that nothing comes between them. */
+static void send_to(struct talk *t, struct person *person, uint32_t ref, struct bytes text)
+{
+	struct said *parts[TALK_UNSENT_MAX];
+	struct outcome *outcome;
+	unsigned count = 0;
+
+	do {
+		struct bytes part = gw_rtf_fit(text, GW_RTF_MAX);
+		struct said *said = memory_new(sizeof *said + part.len);
+
+		said->talk = t;
+		said->person = person;
+		said->ref = ref;
+		said->len = part.len;
+		if (part.len)
+			memcpy(said->text, part.data, part.len);
+		text = bytes_slice(text, part.len, text.len);
+		parts[count++] = said;
+	} while (text.len && count < TALK_UNSENT_MAX);
+	outcome = outcome_new(t->m, ref, count);
+	t->unsent += count;
+	for (unsigned i = 0; i < count; i++) {
+		parts[i]->outcome = outcome;
+		send_into_conference(parts[i]);
+	}
+}
+
+/* A message to somebody whose details are asked for. */
+struct addressed {
+	struct talk *talk;
+	uint32_t ref;
+	size_t len;
+	char text[];
+};
+
 static void recipient_found(void *ctx, void *arg, const struct gw_answer *answer, const struct gw_field *fields)
 {
-	struct said *said = arg;
+	struct addressed *addressed = arg;
+	struct talk *t = addressed->talk;
+	struct messenger *m = t->m;
 	const struct gw_field *results = gw_find(fields, GW_TAG_RESULTS);
+	struct refusal refusal;
+	struct person *person;
 
 	(void)ctx;
+	t->unsent--;
 	if (!answer) {
-		free(said);
+		free(addressed);
 		return;
 	}
-	if (!answer->has_code || answer->code != GW_OK) {
-		refuse_said(said, answer);
-		return;
-	}
-	said->person = results ? people_add(said->talk->people, results, (struct bytes){ 0 }) : NULL;
-	if (said->person)
-		send_into_conference(said);
+	refusal = groupwise_refusal(answer, REFUSAL_OF_DELIVERY);
+	person = refusal.code == IM_OK && results ? people_add(&m->people, results, (struct bytes){ 0 }) : NULL;
+	if (refusal.code != IM_OK)
+		m->events.done(m->ctx, addressed->ref, refusal.code, refusal.text);
+	else if (!person)
+		m->events.done(m->ctx, addressed->ref, IM_NOT_DELIVERED, gw_code_text(GW_USER_NOT_FOUND));
 	else
-		finish_said(said, IM_NOT_DELIVERED, gw_code_text(GW_USER_NOT_FOUND));
+		send_to(t, person, addressed->ref, bytes_of(addressed->text, addressed->len));
+	free(addressed);
 }
 
 void talk_send(struct talk *t, uint32_t ref, struct bytes to, struct bytes text)
 {
-	struct said *said;
+	struct messenger *m = t->m;
+	struct person *person = people_by_name(&m->people, to);
+	struct addressed *addressed;
 
 	if (t->unsent >= TALK_UNSENT_MAX) {
-		t->events.done(t->ctx, ref, IM_BACKEND_REFUSED, "too many messages wait for the IM server");
+		m->events.done(m->ctx, ref, IM_BACKEND_REFUSED, "too many messages wait for the IM server");
 		return;
 	}
-	said = memory_new(sizeof *said + text.len);
-	said->talk = t;
-	said->ref = ref;
-	said->len = text.len;
+	if (person) {
+		send_to(t, person, ref, text);
+		return;
+	}
+	addressed = memory_new(sizeof *addressed + text.len);
+	addressed->talk = t;
+	addressed->ref = ref;
+	addressed->len = text.len;
 	if (text.len)
-		memcpy(said->text, text.data, text.len);
+		memcpy(addressed->text, text.data, text.len);
 	t->unsent++;
-	said->person = people_by_name(t->people, to);
-	if (said->person) {
-		send_into_conference(said);
-		return;
+	gw_tree_clear(&m->fields);
+	gw_add_text(&m->fields, NULL, GW_TAG_USERID, to);
+	if (!groupwise_link_request(m->link, "getdetails", NULL, &m->fields, recipient_found, addressed)) {
+		t->unsent--;
+		free(addressed);
+		m->events.done(m->ctx, ref, IM_BACKEND_REFUSED, MESSENGER_FULL);
 	}
-	gw_tree_clear(&t->fields);
-	gw_add_text(&t->fields, NULL, GW_TAG_USERID, to);
-	if (!groupwise_link_request(t->link, "getdetails", NULL, &t->fields, recipient_found, said))
-		too_many(said);
+}
+
+void talk_typing(struct talk *t, struct bytes to, bool on)
+{
+	const struct person *person = people_by_name(&t->m->people, to);
+
+	if (person && person->conversation && person->conversation->id[0])
+		messenger_tell_typing(t->m, person->conversation->id, on);
 }

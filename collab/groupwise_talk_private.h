@@ -15,27 +15,16 @@ struct conversation {
 	uint32_t last_ref;               /* the last message that the server took */
 };
 
-/* Something a stranger said, while his details are asked for. */
-struct held {
-	struct held *prev, *next;
-	char *dn;
-	char *conference;
-	char *text;
-};
+struct held;                             /* an event about a stranger, while his details are asked for */
 
 struct talk {
-	struct groupwise_link *link;
-	struct people *people;
-	char *own_dn;
-	struct backend_events events;
-	void *ctx;
+	struct messenger *m;
 	struct held *held;
-	size_t held_count;
+	size_t held_count, held_bytes;
 	size_t unsent;
-	struct gw_tree fields;
 	struct buf rtf;
 };
 
-void talk_free_held(struct held *held);
+void talk_free_held(struct talk *talk);
 
 #endif

@@ -251,6 +251,13 @@ void session_tell(struct session *s, const struct wire_msg *msg, const void *in)
 	courier_send(s->collab->courier, s->pin, s->id, 0, collab_encode(s->collab, msg, s->next_sequence++, in));
 }
 
+/* Only worth something at this moment: not kept for a device that is away. */
+static void tell_now(struct session *s, const struct wire_msg *msg, const void *in)
+{
+	if (!s->login && s->state == SESSION_ACTIVE)
+		courier_send(s->collab->courier, s->pin, s->id, COURIER_NOW, collab_encode(s->collab, msg, s->next_sequence++, in));
+}
+
 void session_acknowledge(struct session *s, uint32_t sequence, uint32_t code, const char *text)
 {
 	size_t at = sequence % SESSION_ACKS;
@@ -402,14 +409,22 @@ static void backend_presence(void *ctx, struct bytes user, uint32_t presence, st
 		&(struct im_presence_event){ .session = s->id, .user = user, .presence = presence, .text = text });
 }
 
-static void backend_message(void *ctx, struct bytes from, struct bytes name, struct bytes text)
+static void backend_message(void *ctx, struct im_message_event *message)
 {
 	struct session *s = ctx;
 
 	s->messages_in++;
 	s->collab->counts.messages_down++;
-	session_tell(s, &im_message_event_msg,
-		&(struct im_message_event){ .session = s->id, .from = from, .name = name, .text = text });
+	message->session = s->id;
+	session_tell(s, &im_message_event_msg, message);
+}
+
+static void backend_typing(void *ctx, struct im_typing *typing)
+{
+	struct session *s = ctx;
+
+	typing->session = s->id;
+	tell_now(s, &im_typing_event_msg, typing);
 }
 
 static void backend_done(void *ctx, uint32_t ref, uint32_t code, const char *text)
@@ -442,5 +457,5 @@ static void backend_ended(void *ctx)
 
 const struct backend_events session_backend_events = {
 	.connected = backend_connected, .logged_in = backend_logged_in, .login_failed = backend_login_failed,
-	.presence = backend_presence, .message = backend_message, .done = backend_done, .lost = backend_lost, .ended = backend_ended,
+	.presence = backend_presence, .message = backend_message, .typing = backend_typing, .done = backend_done, .lost = backend_lost, .ended = backend_ended,
 };

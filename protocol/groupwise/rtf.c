@@ -11,27 +11,56 @@
 
 /* --- writing --------------------------------------------------------------------------------------------------------------- */
 
+#define ENVELOPE_HEAD "{\\rtf1\\ansi\n{\\fonttbl{\\f0\\fnil Arial;}}\n\\uc1\\f0\\fs20 "
+#define ENVELOPE_TAIL "\\par\n}"
+
+/* Takes one character off the text and writes it. */
+static void write_character(struct bytes *utf8, struct buf *out)
+{
+	uint32_t c = gw_utf8_next(utf8);
+
+	if (c == '\r') {
+		if (!utf8->len || utf8->data[0] != '\n')
+			buf_text(out, "\\par ");
+	} else if (c == '\n') {
+		buf_text(out, "\\par ");
+	} else if (c == '\\' || c == '{' || c == '}') {
+		buf_u8(out, '\\');
+		buf_u8(out, (uint8_t)c);
+	} else if (c > 0x7F) {
+		buf_printf(out, "\\u%u?", c);
+	} else if (c >= ' ' || c == '\t') {
+		buf_u8(out, (uint8_t)c);
+	}
+}
+
 void gw_rtf_write(struct bytes utf8, struct buf *out)
 {
-	buf_text(out, "{\\rtf1\\ansi\n{\\fonttbl{\\f0\\fnil Arial;}}\n\\uc1\\f0\\fs20 ");
-	while (utf8.len) {
-		uint32_t c = gw_utf8_next(&utf8);
+	buf_text(out, ENVELOPE_HEAD);
+	while (utf8.len)
+		write_character(&utf8, out);
+	buf_text(out, ENVELOPE_TAIL);
+}
 
-		if (c == '\r') {
-			if (!utf8.len || utf8.data[0] != '\n')
-				buf_text(out, "\\par ");
-		} else if (c == '\n') {
-			buf_text(out, "\\par ");
-		} else if (c == '\\' || c == '{' || c == '}') {
-			buf_u8(out, '\\');
-			buf_u8(out, (uint8_t)c);
-		} else if (c > 0x7F) {
-			buf_printf(out, "\\u%u?", c);
-		} else if (c >= ' ' || c == '\t') {
-			buf_u8(out, (uint8_t)c);
-		}
+struct bytes gw_rtf_fit(struct bytes utf8, size_t max)
+{
+	struct buf out = { 0 };
+	struct bytes rest = utf8;
+	size_t fits = 0;
+
+	max = max > sizeof ENVELOPE_HEAD + sizeof ENVELOPE_TAIL - 2 ? max - (sizeof ENVELOPE_HEAD + sizeof ENVELOPE_TAIL - 2) : 0;
+	while (rest.len) {
+		/* A line end of two characters stays whole, else it would become two. */
+		bool in_line_end = rest.data[0] == '\r' && rest.len > 1 && rest.data[1] == '\n';
+
+		write_character(&rest, &out);
+		if (out.len > max)
+			break;
+		if (!in_line_end)
+			fits = utf8.len - rest.len;
 	}
-	buf_text(out, "\\par\n}");
+	buf_free(&out);
+	return bytes_slice(utf8, 0, fits);
 }
 
 /* --- tokens ---------------------------------------------------------------------------------------------------------------- */

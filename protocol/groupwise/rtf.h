@@ -10,6 +10,8 @@
 
 /* Appends the envelope that every client takes, around plain UTF-8: 7-bit, one font, \uN? with N positive. */
 void gw_rtf_write(struct bytes utf8, struct buf *out);
+/* As much of the text's beginning, in whole characters, as gives a body of at most max bytes. Empty if not one fits. */
+struct bytes gw_rtf_fit(struct bytes utf8, size_t max);
 
 /* Appends the text of an RTF body as UTF-8, wider than we write: negative and surrogate \u, \uc, \'hh in the font's code page,
  * skipped groups, symbols. One \par at the very end is dropped. -1 with a sentence, and out as it was, if it is no RTF. */

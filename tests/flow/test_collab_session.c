@@ -184,23 +184,6 @@ static void another_code_of_the_server_reaches_the_device_in_words(void **state)
 	assert_true(ack.text.len > 5 && memcmp(ack.text.data, "D123:", 5) == 0);
 }
 
-static void a_text_that_the_server_would_cut_is_too_large(void **state)
-{
-	struct collab_bench *b = *state;
-	char *text = malloc(12001);
-	uint32_t alice;
-
-	memset(text, '{', 12000);        /* each takes two bytes, and the server's bound is 32000 */
-	for (size_t i = 0; i + 1 < 12000; i += 2)
-		memcpy(text + i, "\xc3\xa4", 2);         /* and these take six of them */
-	text[12000] = '\0';
-	bench_start(b, (struct bench_limits){ 0 });
-	alice = bench_login(b, ALICE, "alice");
-	bench_message(b, ALICE, alice, 1, "bob", text);
-	assert_int_equal(bench_ack(b, ALICE, 1), IM_TOO_LARGE);
-	free(text);
-}
-
 static void availability_goes_both_ways(void **state)
 {
 	struct collab_bench *b = *state;
@@ -678,7 +661,6 @@ int main(void)
 		T(a_message_to_a_stranger_looks_him_up),
 		T(undeliverable_is_told_after_the_servers_yes),
 		T(another_code_of_the_server_reaches_the_device_in_words),
-		T(a_text_that_the_server_would_cut_is_too_large),
 		T(availability_goes_both_ways),
 		T(an_invitation_to_a_room_is_declined),
 		T(the_server_is_pinged_at_its_own_interval),

@@ -63,7 +63,7 @@ static void do_login(struct fake_client *client, const struct gw_request *reques
 	uint32_t build = 0;
 
 	assert_true(gw_number(gw_find(&g->request.root, GW_TAG_BUILD), &build));
-	assert_int_equal(build, GW_BUILD_CLIENT);
+	assert_int_equal(build, GW_BUILD_BROADCAST);
 	g->logins++;
 	assert_true(bytes_copy_str(user, client->user, sizeof client->user));
 	snprintf(expected, sizeof expected, "%s-secret", client->user);
@@ -160,7 +160,10 @@ static void do_sendmessage(struct fake_client *client, const struct gw_request *
 	/* Both ways of saying it must say the same. */
 	gw_rtf_text(gw_text(message, GW_TAG_MESSAGE_BODY), (struct bytes){ 0 }, &text);
 	assert_true(bytes_equal(buf_bytes(&text), gw_text(message, GW_TAG_MESSAGE_TEXT)));
+	buf_append(&g->all_text, buf_bytes(&text));
 	buf_free(&text);
+	if (gw_text(message, GW_TAG_MESSAGE_BODY).len > g->largest_body)
+		g->largest_body = gw_text(message, GW_TAG_MESSAGE_BODY).len;
 	g->messages += code == GW_OK;
 	answer(client, code, request->transaction, false);
 	if (!g->nobody_home)
@@ -175,10 +178,25 @@ static void do_rejectconf(struct fake_client *client, const struct gw_request *r
 	answer(client, GW_OK, request->transaction, false);
 }
 
+static void do_sendtyping(struct fake_client *client, const struct gw_request *request)
+{
+	struct fake_groupwise *g = client->server;
+	const struct gw_field *conversation = gw_find(&g->request.root, GW_TAG_CONVERSATION);
+	struct buf text = { 0 };
+
+	buf_append(&text, gw_text(conversation, GW_TAG_TYPE));
+	buf_u8(&text, ' ');
+	buf_append(&text, gw_text(conversation, GW_TAG_OBJECT_ID));
+	assert_true(bytes_copy_str(buf_bytes(&text), g->last_typing, sizeof g->last_typing));
+	buf_free(&text);
+	g->typing++;
+	answer(client, GW_OK, request->transaction, false);
+}
+
 static const struct { const char *command; void (*run)(struct fake_client *client, const struct gw_request *request); } commands[] = {
 	{ "login", do_login }, { "logout", do_logout }, { "ping", do_ping }, { "setstatus", do_setstatus },
 	{ "getdetails", do_getdetails }, { "createconf", do_createconf }, { "sendmessage", do_sendmessage },
-	{ "rejectconf", do_rejectconf },
+	{ "rejectconf", do_rejectconf }, { "sendtyping", do_sendtyping },
 };
 
 static void message(void *ctx, struct bytes raw)
@@ -243,13 +261,14 @@ static void accepted(void *ctx, struct connection *c)
 void fake_groupwise_start(struct fake_groupwise *g, struct loop *loop, const char *certificate, const char *key)
 {
 	const struct tls_settings tls = { .server = true, .certificate_file = certificate, .key_file = key };
+	const struct connection_limits limits = { .max_message = GW_REQUEST_HEADER_MAX + GW_REQUEST_MAX };
 	struct error err = { "" };
 
 	memset(g, 0, sizeof *g);
 	g->loop = loop;
 	g->tls = tls_new(&tls, &err);
 	if (g->tls)
-		g->listener = listener_new(loop, "127.0.0.1:0", g->tls, NULL, 0, accepted, g, &err);
+		g->listener = listener_new(loop, "127.0.0.1:0", g->tls, &limits, 0, accepted, g, &err);
 	if (!g->listener)
 		fail_msg("%s", err.text);
 }
@@ -263,6 +282,7 @@ void fake_groupwise_stop(struct fake_groupwise *g)
 	gw_tree_free(&g->request);
 	gw_tree_free(&g->answer);
 	buf_free(&g->out);
+	buf_free(&g->all_text);
 }
 
 int fake_groupwise_port(const struct fake_groupwise *g)

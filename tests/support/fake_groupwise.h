@@ -26,8 +26,12 @@ struct fake_groupwise {
 	uint32_t login_code;             /* answered to every login, if not 0 */
 	uint32_t send_code;              /* answered to the next sendmessage, once */
 	bool mute;                       /* takes requests and answers none */
+	unsigned typing;                 /* sendtyping requests */
+	char last_typing[64];            /* "112 [conference]" */
 	bool nobody_home;                /* each message is followed by "undeliverable" */
 	char last_to[64], last_text[256], last_status[8], last_conference[64];
+	struct buf all_text;             /* of all messages, one after the other */
+	size_t largest_body;             /* bytes of RTF */
 	struct gw_tree request, answer;
 	struct buf out;
 };
