@@ -37,6 +37,10 @@ const char *device_event_name(enum device_event_type type)
 		[DEVICE_EVENT_MESSAGE] = "message",
 		[DEVICE_EVENT_PRESENCE] = "presence",
 		[DEVICE_EVENT_CONTACTS] = "contacts",
+		[DEVICE_EVENT_TYPING] = "typing",
+		[DEVICE_EVENT_ROOM_OPENING] = "room-opening",
+		[DEVICE_EVENT_ROOM] = "room",
+		[DEVICE_EVENT_ROOM_MESSAGE] = "room-message",
 		[DEVICE_EVENT_WAITING] = "waiting",
 		[DEVICE_EVENT_RESUMED] = "resumed",
 		[DEVICE_EVENT_STATUS_SENT] = "status-sent",
@@ -300,6 +304,7 @@ void device_free(struct device **device)
 	loop_timer_free(&d->resend_timer);
 	device_outbox_clear(&d->outbox);
 	device_contacts_clear(&d->contacts);
+	device_rooms_clear(&d->rooms);
 	channel_free(&d->own_channel);
 	buf_wipe(&d->login);
 	buf_free(&d->scratch);
@@ -338,6 +343,11 @@ uint32_t device_own_pin(const struct device *d)
 const struct device_contacts *device_contacts(const struct device *d)
 {
 	return &d->contacts;
+}
+
+const struct device_rooms *device_rooms(const struct device *d)
+{
+	return &d->rooms;
 }
 
 bool device_is_linked(const struct device *d)

@@ -4,6 +4,7 @@
 #include "protocol/im.h"
 #include "simulator/device/device_contacts.h"
 #include "simulator/device/device_link.h"
+#include "simulator/device/device_rooms.h"
 
 /* A simulated BlackBerry with its IM client: log in, say things, show what comes, tell the service that it is still there, and go on
  * with the same session when its link was lost and is back.
@@ -27,11 +28,15 @@ enum device_event_type {
 	DEVICE_EVENT_LOGIN_SENT,      /* user, transaction, sizes, peer */
 	DEVICE_EVENT_LOGIN_OK,        /* session, name, transaction, elapsed_us, sizes of the answer */
 	DEVICE_EVENT_LOGIN_FAILED,    /* code (0: no answer of the service), text: what the screen shows, reason, elapsed_us */
-	DEVICE_EVENT_SENT,            /* sequence, user: to whom (empty for a presence), transaction, sizes */
-	DEVICE_EVENT_ACK,             /* sequence, code, user, text, elapsed_us since it was first sent */
-	DEVICE_EVENT_MESSAGE,         /* user, name, text, sequence */
+	DEVICE_EVENT_SENT,            /* message, sequence, user: to whom (may be empty), room, transaction, sizes */
+	DEVICE_EVENT_ACK,             /* message, sequence, code, user, room, text, elapsed_us since it was first sent */
+	DEVICE_EVENT_MESSAGE,         /* user, name, text, sequence, what: kind */
 	DEVICE_EVENT_PRESENCE,        /* user, code: presence, text */
 	DEVICE_EVENT_CONTACTS,        /* contacts, as they came */
+	DEVICE_EVENT_TYPING,          /* user, room (0: to the user alone), code: 1 began, 0 stopped */
+	DEVICE_EVENT_ROOM_OPENING,    /* room: the user makes it; text: who is invited */
+	DEVICE_EVENT_ROOM,            /* room, what: happening, user, name, text */
+	DEVICE_EVENT_ROOM_MESSAGE,    /* room, user, name, text, sequence */
 	DEVICE_EVENT_WAITING,         /* session: the link is gone */
 	DEVICE_EVENT_RESUMED,         /* session: the link is back */
 	DEVICE_EVENT_STATUS_SENT,     /* session, sequence */
@@ -46,12 +51,17 @@ struct device_event {
 	enum device_event_type type;
 	uint64_t at_us;                /* loop_real_us() */
 	uint32_t pin, session, sequence, transaction, code;
+	uint32_t room;                 /* its number, or 0 */
+	enum im_type message;          /* which message was sent or answered */
+	const char *what;
 	uint64_t elapsed_us;
 	struct channel_sizes sizes;
 	struct bytes user, name, text; /* borrowed until the call returns */
 	const char *reason;
 	const char *peer;
-	const struct im_contacts *contacts;
+	const struct im_contact *contacts;
+	size_t contact_count;
+	bool more;                     /* contacts go on in the next event */
 };
 
 struct device_settings {
@@ -79,6 +89,17 @@ int device_login(struct device *d, struct bytes user, struct bytes password, str
 int device_send(struct device *d, struct bytes to, struct bytes text, uint32_t *sequence, struct error *err);
 int device_presence(struct device *d, enum im_presence presence, struct bytes text, struct error *err);
 int device_logout(struct device *d, struct error *err);
+/* With a user: to that one alone, else in the room. Not kept when there is no link now. */
+int device_typing(struct device *d, uint32_t room, struct bytes user, bool on, struct error *err);
+
+/* Rooms go by the number that the device gave them, see device_rooms(). Makes one and invites all of them. */
+int device_room_open(struct device *d, const struct bytes *users, size_t count, uint32_t *room, struct error *err);
+int device_room_invite(struct device *d, uint32_t room, struct bytes user, struct bytes text, struct error *err);
+int device_room_answer(struct device *d, uint32_t room, bool accept, struct error *err);
+int device_room_leave(struct device *d, uint32_t room, struct error *err);
+int device_room_say(struct device *d, uint32_t room, struct bytes text, struct error *err);
+const struct device_rooms *device_rooms(const struct device *d);
+
 void device_coverage(struct device *d, bool on);
 void device_silent(struct device *d, bool on);       /* the link stays, status messages cease */
 

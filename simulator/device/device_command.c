@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/settings.h"
+#include "simulator/device/device_lines.h"
 #include "simulator/device/device_shell.h"
 
 #define COUNT_MAX 100000
@@ -38,7 +39,7 @@ static void usage(FILE *out)
 	fprintf(out,
 		"usage: bramble-sim device --key-file FILE [OPTIONS]\n\n"
 		"A simulated BlackBerry. It registers its PIN with the router and takes these lines from standard input:\n\n");
-	device_shell_help(out);
+	device_lines_help(out);
 	fprintf(out,
 		"\n"
 		"  --key-file FILE           who it is and its transport key, as `bramble device export` writes it; mode 0600\n"

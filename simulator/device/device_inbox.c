@@ -1,10 +1,12 @@
 #include "base/log.h"
 #include "simulator/device/device_private.h"
 
-struct incoming {
-	uint32_t sequence, message_id;
-	const struct channel_sizes *sizes;
-};
+struct device_event device_event_of(enum device_event_type type, const struct device_incoming *in)
+{
+	return (struct device_event){
+		.type = type, .sequence = in->sequence, .transaction = in->message_id, .sizes = *in->sizes,
+	};
+}
 
 /* The answer came after the login was given up: the service must not keep a session that nobody uses. */
 static void decline_session(struct device *d, uint32_t number)
@@ -19,7 +21,7 @@ static void decline_session(struct device *d, uint32_t number)
 		log_info("session left behind device=%s session=%u", pin_text(device_own_pin(d)), number);
 }
 
-static void take_login_ok(struct device *d, const void *message, const struct incoming *in)
+static void take_login_ok(struct device *d, const void *message, const struct device_incoming *in)
 {
 	const struct im_login_ok *ok = message;
 
@@ -31,7 +33,7 @@ static void take_login_ok(struct device *d, const void *message, const struct in
 		device_happen(d, ON_ACCEPTED, &(struct device_accepted){ ok, in->message_id, in->sizes });
 }
 
-static void take_login_fail(struct device *d, const void *message, const struct incoming *in)
+static void take_login_fail(struct device *d, const void *message, const struct device_incoming *in)
 {
 	const struct im_login_fail *fail = message;
 
@@ -42,65 +44,51 @@ static void take_login_fail(struct device *d, const void *message, const struct 
 		});
 }
 
-static void take_presence(struct device *d, const void *message, const struct incoming *in)
-{
-	const struct im_presence_event *event = message;
-
-	device_contacts_presence(&d->contacts, event);
-	device_tell(d, (struct device_event){
-		.type = DEVICE_EVENT_PRESENCE, .user = event->user, .code = event->presence, .text = event->text,
-		.sequence = in->sequence, .transaction = in->message_id, .sizes = *in->sizes,
-	});
-}
-
-static void take_contacts(struct device *d, const void *message, const struct incoming *in)
+static void take_contacts(struct device *d, const void *message, const struct device_incoming *in)
 {
 	const struct im_contacts *contacts = message;
+	struct device_event event = device_event_of(DEVICE_EVENT_CONTACTS, in);
 
 	device_contacts_take(&d->contacts, contacts);
-	device_tell(d, (struct device_event){
-		.type = DEVICE_EVENT_CONTACTS, .contacts = contacts, .sequence = in->sequence, .transaction = in->message_id,
-		.sizes = *in->sizes,
-	});
+	event.contacts = contacts->contacts;
+	event.contact_count = contacts->count;
+	event.more = contacts->more;
+	device_tell(d, event);
 }
 
-static void take_message(struct device *d, const void *message, const struct incoming *in)
-{
-	const struct im_message_event *event = message;
-
-	d->counts.messages_in++;
-	device_tell(d, (struct device_event){
-		.type = DEVICE_EVENT_MESSAGE, .user = event->from, .name = event->name, .text = event->text,
-		.sequence = in->sequence, .transaction = in->message_id, .sizes = *in->sizes,
-	});
-}
-
-static void take_ack(struct device *d, const void *message, const struct incoming *in)
+static void take_ack(struct device *d, const void *message, const struct device_incoming *in)
 {
 	const struct im_ack *ack = message;
 	struct device_letter *letter = device_outbox_by_sequence(&d->outbox, ack->sequence);
-	bool is_logout = letter && letter->type == IM_LOGOUT;
+	struct device_event event = device_event_of(DEVICE_EVENT_ACK, in);
+	enum im_type type = letter ? letter->type : IM_MESSAGE;
+	uint32_t room = letter ? letter->room : 0;
 
 	/* The IM server took the message and could not deliver it after all: the text says to whom. Any other second answer is to
 	 * something that was sent twice. */
-	if (!letter && ack->code == IM_NOT_DELIVERED)
-		device_tell(d, (struct device_event){
-			.type = DEVICE_EVENT_ACK, .sequence = ack->sequence, .code = ack->code, .text = ack->text,
-			.reason = im_code_reason(ack->code), .transaction = in->message_id, .sizes = *in->sizes,
-		});
+	if (!letter && ack->code != IM_NOT_DELIVERED)
+		return;
+	event.message = type;
+	event.sequence = ack->sequence;
+	event.code = ack->code;
+	event.text = ack->text;
+	event.reason = im_code_reason(ack->code);
+	if (letter) {
+		event.user = bytes_str(letter->to);
+		event.room = room;
+		event.elapsed_us = loop_real_us() - letter->first_us;
+	}
+	device_tell(d, event);
 	if (!letter)
 		return;
-	device_tell(d, (struct device_event){
-		.type = DEVICE_EVENT_ACK, .sequence = ack->sequence, .code = ack->code, .text = ack->text,
-		.user = bytes_str(letter->to), .reason = im_code_reason(ack->code), .elapsed_us = loop_real_us() - letter->first_us,
-		.transaction = in->message_id, .sizes = *in->sizes,
-	});
 	device_outbox_remove(&d->outbox, letter);
-	if (is_logout)
+	if (room)
+		device_room_answered(d, type, room, ack->code);
+	if (type == IM_LOGOUT)
 		device_happen(d, ON_LOGOUT_DONE, NULL);
 }
 
-static void take_forced_logout(struct device *d, const void *message, const struct incoming *in)
+static void take_forced_logout(struct device *d, const void *message, const struct device_incoming *in)
 {
 	(void)in;
 	device_happen(d, ON_FORCED, message);
@@ -111,13 +99,16 @@ static const struct handler {
 	const struct wire_msg *msg;
 	bool of_session;
 	bool in_order;        /* counted by the session's window; a last word is not: it may come from a service that lost the count */
-	void (*take)(struct device *d, const void *message, const struct incoming *in);
+	device_take_fn *take;
 } handlers[] = {
 	{ &im_login_ok_msg, false, false, take_login_ok },
 	{ &im_login_fail_msg, false, false, take_login_fail },
-	{ &im_presence_event_msg, true, true, take_presence },
+	{ &im_presence_event_msg, true, true, device_take_presence },
 	{ &im_contacts_msg, true, true, take_contacts },
-	{ &im_message_event_msg, true, true, take_message },
+	{ &im_message_event_msg, true, true, device_take_message },
+	{ &im_typing_event_msg, true, true, device_take_typing },
+	{ &im_room_event_msg, true, true, device_take_room_event },
+	{ &im_room_message_event_msg, true, true, device_take_room_message },
 	{ &im_ack_msg, true, true, take_ack },
 	{ &im_forced_logout_msg, true, false, take_forced_logout },
 };
@@ -138,7 +129,7 @@ static bool is_new(struct device *d, const struct handler *h, const union im_any
 
 void device_take(struct device *d, struct bytes clear, uint32_t message_id, const struct channel_sizes *sizes)
 {
-	struct incoming in = { .message_id = message_id, .sizes = sizes };
+	struct device_incoming in = { .message_id = message_id, .sizes = sizes };
 	const struct handler *h = NULL;
 	union im_any any;
 	enum im_type type;

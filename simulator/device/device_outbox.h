@@ -16,6 +16,7 @@ struct device_letter {
 	uint64_t due_ms;            /* loop's time: not acknowledged by then, it goes again */
 	uint64_t patience_ms;       /* until the next try after the service was not there; grows */
 	char *to;
+	uint32_t room;              /* its number, or 0 */
 	struct buf raw;             /* the encoded message */
 };
 

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <jansson.h>
 
+#include "simulator/device/device_words.h"
+
 /* --- JSON ------------------------------------------------------------------------------------------------------------- */
 
 /* Text from outside as a JSON string; what is not UTF-8 becomes question marks. */
@@ -28,9 +30,9 @@ static json_t *json_contact(struct bytes user, struct bytes name, struct bytes f
 
 /* Which members an event's line has, besides the ones that all have, and what the borrowed strings are called there. */
 enum { WITH_SESSION = 1, WITH_SEQUENCE = 2, WITH_SIZES = 4, WITH_ELAPSED = 8, WITH_CODE = 16, WITH_REASON = 32, WITH_PEER = 64,
-	WITH_PRESENCE = 128 };
+	WITH_PRESENCE = 128, WITH_CONTACTS = 256, WITH_ROOM = 512, WITH_ON = 1024, WITH_TYPE = 2048 };
 static const struct shape {
-	const char *user, *name, *text;
+	const char *user, *name, *text, *what;
 	unsigned with;
 } shapes[DEVICE_EVENT_COUNT] = {
 	[DEVICE_EVENT_LINK_UP] = { .with = WITH_PEER },
@@ -41,13 +43,20 @@ static const struct shape {
 	[DEVICE_EVENT_LOGIN_OK] = { .user = "user", .name = "display_name", .with = WITH_SESSION | WITH_ELAPSED | WITH_SIZES },
 	[DEVICE_EVENT_LOGIN_FAILED] = { .user = "user", .text = "status_text",
 		.with = WITH_CODE | WITH_REASON | WITH_ELAPSED | WITH_SIZES },
-	[DEVICE_EVENT_SENT] = { .user = "to", .with = WITH_SESSION | WITH_SEQUENCE | WITH_SIZES | WITH_PEER | WITH_REASON },
+	[DEVICE_EVENT_SENT] = { .user = "to",
+		.with = WITH_TYPE | WITH_ROOM | WITH_SESSION | WITH_SEQUENCE | WITH_SIZES | WITH_PEER | WITH_REASON },
 	[DEVICE_EVENT_ACK] = { .user = "to", .text = "text",
-		.with = WITH_SESSION | WITH_SEQUENCE | WITH_CODE | WITH_REASON | WITH_ELAPSED },
-	[DEVICE_EVENT_MESSAGE] = { .user = "from", .name = "name", .text = "text",
+		.with = WITH_TYPE | WITH_ROOM | WITH_SESSION | WITH_SEQUENCE | WITH_CODE | WITH_REASON | WITH_ELAPSED },
+	[DEVICE_EVENT_MESSAGE] = { .user = "from", .name = "name", .text = "text", .what = "kind",
 		.with = WITH_SESSION | WITH_SEQUENCE | WITH_SIZES },
 	[DEVICE_EVENT_PRESENCE] = { .user = "user", .text = "text", .with = WITH_SESSION | WITH_SEQUENCE | WITH_PRESENCE },
-	[DEVICE_EVENT_CONTACTS] = { .with = WITH_SESSION | WITH_SEQUENCE | WITH_SIZES },
+	[DEVICE_EVENT_CONTACTS] = { .with = WITH_CONTACTS | WITH_SESSION | WITH_SEQUENCE | WITH_SIZES },
+	[DEVICE_EVENT_TYPING] = { .user = "user", .with = WITH_ROOM | WITH_ON | WITH_SESSION | WITH_SEQUENCE },
+	[DEVICE_EVENT_ROOM_OPENING] = { .text = "users", .with = WITH_ROOM | WITH_SESSION },
+	[DEVICE_EVENT_ROOM] = { .what = "what", .user = "user", .name = "name", .text = "text",
+		.with = WITH_ROOM | WITH_SESSION | WITH_SEQUENCE },
+	[DEVICE_EVENT_ROOM_MESSAGE] = { .user = "from", .name = "name", .text = "text",
+		.with = WITH_ROOM | WITH_SESSION | WITH_SEQUENCE | WITH_SIZES },
 	[DEVICE_EVENT_WAITING] = { .with = WITH_SESSION },
 	[DEVICE_EVENT_RESUMED] = { .with = WITH_SESSION },
 	[DEVICE_EVENT_STATUS_SENT] = { .with = WITH_SESSION | WITH_SEQUENCE | WITH_SIZES },
@@ -69,12 +78,33 @@ static void set_sizes(json_t *line, const struct device_event *e)
 	json_object_set_new(line, "suite", json_string(packet_suite_name(e->sizes.suite)));
 }
 
+static void set_contacts(json_t *line, const struct device_event *e)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < e->contact_count; i++) {
+		const struct im_contact *c = &e->contacts[i];
+
+		json_array_append_new(list, json_contact(c->user, c->name, c->folder, c->presence, c->text));
+	}
+	json_object_set_new(line, "contacts", list);
+	json_object_set_new(line, "more", json_boolean(e->more));
+}
+
 static json_t *json_event(const struct device_event *e)
 {
 	const struct shape *shape = &shapes[e->type];
 	json_t *line = json_pack("{s:s, s:I, s:s}", "event", device_event_name(e->type), "at_us", (json_int_t)e->at_us, "pin",
 		pin_text(e->pin));
 
+	if (shape->what)
+		json_object_set_new(line, shape->what, json_string(e->what));
+	if (shape->with & WITH_TYPE)
+		json_object_set_new(line, "type", json_string(wire_find(im_messages, (uint8_t)e->message)->name));
+	if (shape->with & WITH_ROOM && e->room)
+		json_object_set_new(line, "room", json_integer(e->room));
+	if (shape->with & WITH_ON)
+		json_object_set_new(line, "on", json_boolean(e->code));
 	if (shape->user)
 		json_object_set_new(line, shape->user, json_of(e->user));
 	if (shape->name)
@@ -97,17 +127,8 @@ static json_t *json_event(const struct device_event *e)
 		json_object_set_new(line, "peer", json_string(e->peer));
 	if (shape->with & WITH_SIZES)
 		set_sizes(line, e);
-	if (e->contacts) {
-		json_t *list = json_array();
-
-		for (size_t i = 0; i < e->contacts->count; i++) {
-			const struct im_contact *c = &e->contacts->contacts[i];
-
-			json_array_append_new(list, json_contact(c->user, c->name, c->folder, c->presence, c->text));
-		}
-		json_object_set_new(line, "contacts", list);
-		json_object_set_new(line, "more", json_boolean(e->contacts->more));
-	}
+	if (shape->with & WITH_CONTACTS)
+		set_contacts(line, e);
 	return line;
 }
 
@@ -120,131 +141,7 @@ static void write_json(const struct device_printer *p, json_t *line)
 	json_decref(line);
 }
 
-/* --- words ------------------------------------------------------------------------------------------------------------ */
-
-/* Somebody else's text must not steer the terminal. */
-static void say(struct buf *out, struct bytes text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t c = text.data[i];
-
-		if (c == '\n')
-			buf_text(out, "\n  ");
-		else
-			buf_u8(out, c < 0x20 || c == 0x7f ? '?' : c);
-	}
-}
-
-static void say_also(struct buf *out, struct bytes text)
-{
-	if (text.len == 0)
-		return;
-	buf_text(out, " (");
-	say(out, text);
-	buf_u8(out, ')');
-}
-
-static void words_contact(struct bytes user, struct bytes name, uint32_t presence, struct bytes text, struct buf *out)
-{
-	buf_text(out, "\n  ");
-	say(out, user);
-	say_also(out, name);
-	buf_printf(out, ": %s", im_presence_name(presence));
-	say_also(out, text);
-}
-
-/* Appends the line without its end; nothing when a person need not see it. */
-static void words_event(const struct device_printer *p, const struct device_event *e, struct buf *out)
-{
-	switch (e->type) {
-	case DEVICE_EVENT_LINK_UP:
-		buf_printf(out, "in coverage: registered with the router at %s", e->peer);
-		break;
-	case DEVICE_EVENT_LINK_DOWN:
-		buf_text(out, "out of coverage: ");
-		say(out, e->text);
-		break;
-	case DEVICE_EVENT_LINK_REFUSED:
-		buf_text(out, "no link: ");
-		say(out, e->text);
-		break;
-	case DEVICE_EVENT_COVERAGE:
-		buf_printf(out, "coverage %s", e->code ? "on" : "off");
-		break;
-	case DEVICE_EVENT_LOGIN_SENT:
-		buf_text(out, "logging in as ");
-		say(out, e->user);
-		buf_text(out, " ...");
-		break;
-	case DEVICE_EVENT_LOGIN_OK:
-		buf_text(out, "logged in as ");
-		say(out, e->name.len ? e->name : e->user);
-		break;
-	case DEVICE_EVENT_LOGIN_FAILED:
-		say(out, e->text);
-		if (p->verbose && e->reason)
-			buf_printf(out, "\n  %s", e->reason);
-		break;
-	case DEVICE_EVENT_SENT:
-		if (p->verbose)
-			buf_printf(out, "sent message %u%s: %zu bytes, %zu compressed, %zu encrypted with %s", e->sequence,
-				e->reason ? " again" : "", e->sizes.clear, e->sizes.packed, e->sizes.sealed,
-				packet_suite_name(e->sizes.suite));
-		break;
-	case DEVICE_EVENT_ACK:
-		if (e->code != IM_OK) {
-			buf_text(out, e->user.len ? "not sent to " : "refused");
-			say(out, e->user);
-			buf_printf(out, ": %s", e->reason);
-			say_also(out, e->text);
-		} else if (p->verbose) {
-			buf_printf(out, "message %u was taken", e->sequence);
-		}
-		break;
-	case DEVICE_EVENT_MESSAGE:
-		say(out, e->user);
-		buf_text(out, ": ");
-		say(out, e->text);
-		break;
-	case DEVICE_EVENT_PRESENCE:
-		buf_text(out, "* ");
-		say(out, e->user);
-		buf_printf(out, " is %s", im_presence_name(e->code));
-		say_also(out, e->text);
-		break;
-	case DEVICE_EVENT_CONTACTS:
-		buf_text(out, "contacts:");
-		for (size_t i = 0; i < e->contacts->count; i++) {
-			const struct im_contact *c = &e->contacts->contacts[i];
-
-			words_contact(c->user, c->name, c->presence, c->text, out);
-		}
-		break;
-	case DEVICE_EVENT_WAITING:
-		buf_text(out, "waiting for coverage");
-		break;
-	case DEVICE_EVENT_RESUMED:
-		buf_text(out, "going on with the session");
-		break;
-	case DEVICE_EVENT_STATUS_SENT:
-		if (p->verbose)
-			buf_text(out, "sent a status message");
-		break;
-	case DEVICE_EVENT_FORCED_LOGOUT:
-		buf_printf(out, "logged out by the service: %s", e->reason);
-		say_also(out, e->text);
-		break;
-	case DEVICE_EVENT_LOGGED_OUT:
-		buf_text(out, "logged out");
-		break;
-	case DEVICE_EVENT_RETURNED:
-		buf_text(out, "a message came back: ");
-		say(out, e->text);
-		break;
-	case DEVICE_EVENT_COUNT:
-		break;
-	}
-}
+/* --- both ------------------------------------------------------------------------------------------------------------- */
 
 static void write_words(const struct device_printer *p, uint32_t pin, struct buf *words)
 {
@@ -257,8 +154,6 @@ static void write_words(const struct device_printer *p, uint32_t pin, struct buf
 	buf_free(words);
 }
 
-/* --- both ------------------------------------------------------------------------------------------------------------- */
-
 void device_print_event(const struct device_printer *p, const struct device_event *event)
 {
 	struct buf words = { 0 };
@@ -267,7 +162,7 @@ void device_print_event(const struct device_printer *p, const struct device_even
 		write_json(p, json_event(event));
 		return;
 	}
-	words_event(p, event, &words);
+	device_words(p, event, &words);
 	write_words(p, event->pin, &words);
 }
 
@@ -286,7 +181,7 @@ void device_print_contacts(const struct device_printer *p, const struct device *
 	for (size_t i = 0; i < contacts->count; i++) {
 		const struct device_contact *c = &contacts->list[i];
 
-		words_contact(bytes_str(c->user), bytes_str(c->name), c->presence, bytes_str(c->text), &words);
+		device_words_contact(bytes_str(c->user), bytes_str(c->name), c->presence, bytes_str(c->text), &words);
 		json_array_append_new(list, json_contact(bytes_str(c->user), bytes_str(c->name), bytes_str(c->folder),
 			c->presence, bytes_str(c->text)));
 	}
@@ -297,6 +192,30 @@ void device_print_contacts(const struct device_printer *p, const struct device *
 		return;
 	}
 	json_decref(line);
+	write_words(p, device_own_pin(d), &words);
+}
+
+void device_print_rooms(const struct device_printer *p, const struct device *d)
+{
+	const struct device_rooms *rooms = device_rooms(d);
+	struct buf words = { 0 };
+	json_t *list = json_array(), *line = json_answer(d, "room-list");
+
+	for (const struct device_room *room = rooms->first; room; room = room->next) {
+		json_t *people = json_array();
+
+		for (size_t i = 0; i < room->count; i++)
+			json_array_append_new(people, json_of(bytes_str(room->people[i])));
+		json_array_append_new(list, json_pack("{s:I, s:s, s:o, s:o}", "room", (json_int_t)room->number, "state",
+			device_room_state_name(room->state), "inviter", json_of(bytes_str(room->inviter)), "people", people));
+	}
+	json_object_set_new(line, "rooms", list);
+	if (p->json) {
+		write_json(p, line);
+		return;
+	}
+	json_decref(line);
+	device_words_rooms(rooms, &words);
 	write_words(p, device_own_pin(d), &words);
 }
 

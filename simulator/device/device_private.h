@@ -6,8 +6,10 @@
 
 /* What the files of one device share; nobody else includes it.
  *   device.c          life, login, the link, the table of states
- *   device_session.c  what a session sends, and sends again
- *   device_inbox.c    what the service says */
+ *   device_session.c  a session's life: status messages, what is sent again, logout
+ *   device_inbox.c    what the service says
+ *   device_talk.c     messages, presence, typing
+ *   device_conversations.c   rooms: conversations of several people */
 
 struct device {
 	struct loop *loop;
@@ -27,6 +29,7 @@ struct device {
 	struct replay_window received;  /* sequence numbers of the session's events */
 	struct device_outbox outbox;
 	struct device_contacts contacts;
+	struct device_rooms rooms;
 	uint64_t status_interval_ms;
 	bool silent;
 	struct loop_timer *deadline;    /* of a login or logout */
@@ -63,11 +66,33 @@ void device_forced_out(struct device *d, const void *arg);
 
 void device_forget_login(struct device *d);
 
+/* -1 with a sentence when there is no session to do it in. */
+int device_need_session(const struct device *d, const char *to_do, struct error *err);
+int device_check_user(struct bytes user, struct error *err);
+/* Puts a message into the outbox and sends it. to and room: whom it is about, for the events. */
+int device_post(struct device *d, const struct wire_msg *msg, const void *message, struct bytes to, uint32_t room,
+	uint32_t *sequence, struct error *err);
+/* Sends a message that nobody acknowledges, under the next sequence number, if there is a link. */
+int device_send_once(struct device *d, const struct wire_msg *msg, const void *message, struct device_event *sent);
+
 void device_send_letter(struct device *d, struct device_letter *letter);
 /* Its service was not there: it goes again after a second, then after two, and so on. */
 void device_try_soon(struct device *d, struct device_letter *letter);
 void device_resend_late(void *arg);     /* timers */
 void device_status_due(void *arg);
+
+/* A message from the service, as it came. */
+struct device_incoming {
+	uint32_t sequence, message_id;
+	const struct channel_sizes *sizes;
+};
+typedef void device_take_fn(struct device *d, const void *message, const struct device_incoming *in);
+device_take_fn device_take_message, device_take_presence, device_take_typing, device_take_room_event, device_take_room_message;
+/* What is said of an incoming message in every event that it makes. */
+struct device_event device_event_of(enum device_event_type type, const struct device_incoming *in);
+
+/* The service answered something that was done in a room. */
+void device_room_answered(struct device *d, enum im_type type, uint32_t room, uint32_t code);
 
 /* One message from the service, opened. */
 void device_take(struct device *d, struct bytes clear, uint32_t message_id, const struct channel_sizes *sizes);

@@ -15,6 +15,7 @@ static void end_session(struct device *d)
 	loop_timer_cancel(d->resend_timer);
 	device_outbox_clear(&d->outbox);
 	device_contacts_clear(&d->contacts);
+	device_rooms_clear(&d->rooms);
 }
 
 /* Also in a session: the LOGIN went twice, because its answer was late, and the second one made another session. */
@@ -41,23 +42,28 @@ void device_begin_session(struct device *d, const void *arg)
 		device_happen(d, ON_LINK_LOST, NULL);
 }
 
+int device_send_once(struct device *d, const struct wire_msg *msg, const void *message, struct device_event *sent)
+{
+	if (!device_link_can_send(d->link))
+		return -1;
+	buf_clear(&d->scratch);
+	im_encode(msg, d->next_sequence, message, &d->scratch);
+	if (device_link_send(d->link, buf_bytes(&d->scratch), false, &sent->transaction, &sent->sizes, NULL))
+		return -1;
+	sent->sequence = d->next_sequence++;
+	return 0;
+}
+
 /* The sign of life that the service waits for; nobody acknowledges it. */
 static void send_status(struct device *d)
 {
 	struct im_session session = { .session = d->session };
-	struct channel_sizes sizes;
-	uint32_t message_id;
+	struct device_event sent = { .type = DEVICE_EVENT_STATUS_SENT };
 
-	if (d->silent || !device_link_can_send(d->link))
-		return;
-	buf_clear(&d->scratch);
-	im_encode(&im_status_msg, d->next_sequence, &session, &d->scratch);
-	if (device_link_send(d->link, buf_bytes(&d->scratch), false, &message_id, &sizes, NULL))
+	if (d->silent || device_send_once(d, &im_status_msg, &session, &sent))
 		return;
 	d->counts.status_sent++;
-	device_tell(d, (struct device_event){
-		.type = DEVICE_EVENT_STATUS_SENT, .sequence = d->next_sequence++, .transaction = message_id, .sizes = sizes,
-	});
+	device_tell(d, sent);
 }
 
 void device_resume_session(struct device *d, const void *arg)
@@ -108,7 +114,8 @@ void device_send_letter(struct device *d, struct device_letter *letter)
 	else
 		letter->first_us = loop_real_us();
 	device_tell(d, (struct device_event){
-		.type = DEVICE_EVENT_SENT, .user = bytes_str(letter->to), .sequence = letter->sequence,
+		.type = DEVICE_EVENT_SENT, .message = letter->type, .user = bytes_str(letter->to), .room = letter->room,
+		.sequence = letter->sequence,
 		.transaction = letter->message_id, .sizes = sizes, .peer = device_link_peer(d->link),
 		.reason = again ? "again" : NULL,
 	});
@@ -160,8 +167,8 @@ void device_try_soon(struct device *d, struct device_letter *letter)
 	plan_resend(d);
 }
 
-static int post(struct device *d, const struct wire_msg *msg, const void *message, struct bytes to, uint32_t *sequence,
-	struct error *err)
+int device_post(struct device *d, const struct wire_msg *msg, const void *message, struct bytes to, uint32_t room,
+	uint32_t *sequence, struct error *err)
 {
 	struct device_letter *letter;
 
@@ -171,6 +178,7 @@ static int post(struct device *d, const struct wire_msg *msg, const void *messag
 	letter->sequence = d->next_sequence++;
 	letter->type = (enum im_type)msg->code;
 	letter->to = bytes_dup(to);
+	letter->room = room;
 	letter->due_ms = loop_now_ms(d->loop) + d->settings.resend_ms;
 	im_encode(msg, letter->sequence, message, &letter->raw);
 	if (sequence)
@@ -181,38 +189,11 @@ static int post(struct device *d, const struct wire_msg *msg, const void *messag
 	return 0;
 }
 
-static int need_session(const struct device *d, const char *to_do, struct error *err)
+int device_need_session(const struct device *d, const char *to_do, struct error *err)
 {
 	if (d->state == DEVICE_ONLINE || d->state == DEVICE_WAITING)
 		return 0;
 	return error_set(err, "cannot %s while %s", to_do, device_state_name(d->state));
-}
-
-int device_send(struct device *d, struct bytes to, struct bytes text, uint32_t *sequence, struct error *err)
-{
-	struct im_message message = { .session = d->session, .to = to, .text = text };
-
-	if (need_session(d, "send", err))
-		return -1;
-	if (to.len == 0 || to.len > IM_USER_MAX)
-		return error_set(err, "a user ID has 1 to %d bytes, not %zu", IM_USER_MAX, to.len);
-	if (text.len > IM_TEXT_MAX)
-		return error_set(err, "a message has at most %d bytes, not %zu", IM_TEXT_MAX, text.len);
-	if (post(d, &im_message_msg, &message, to, sequence, err))
-		return -1;
-	d->counts.messages_out++;
-	return 0;
-}
-
-int device_presence(struct device *d, enum im_presence presence, struct bytes text, struct error *err)
-{
-	struct im_presence_set set = { .session = d->session, .presence = presence, .text = text };
-
-	if (need_session(d, "set the status", err))
-		return -1;
-	if (text.len > IM_STATUS_TEXT_MAX)
-		return error_set(err, "a status text has at most %d bytes, not %zu", IM_STATUS_TEXT_MAX, text.len);
-	return post(d, &im_presence_set_msg, &set, (struct bytes){ 0 }, NULL, err);
 }
 
 void device_wait_for_logout(struct device *d, const void *arg)
@@ -230,7 +211,7 @@ int device_logout(struct device *d, struct error *err)
 		device_happen(d, ON_REFUSED, &(struct device_event){ .text = bytes_str("Failed"), .reason = "given up by the user" });
 		return 0;
 	}
-	if (need_session(d, "log out", err) || post(d, &im_logout_msg, &session, (struct bytes){ 0 }, NULL, err))
+	if (device_need_session(d, "log out", err) || device_post(d, &im_logout_msg, &session, (struct bytes){ 0 }, 0, NULL, err))
 		return -1;
 	device_happen(d, ON_LOGOUT, NULL);
 	return 0;

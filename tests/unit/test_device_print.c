@@ -13,10 +13,10 @@
 #define COMMON ",\"at_us\":9,\"pin\":\"2100000A\""
 #define SIZES ",\"transaction\":260,\"clear\":100,\"packed\":60,\"sealed\":190,\"fragments\":1,\"suite\":\"aes256-cbc\""
 
-static struct im_contacts contacts = { .count = 1, .contacts = { {
+static const struct im_contact contacts[] = { {
 	.user = { (const uint8_t *)"bob", 3 }, .name = { (const uint8_t *)"Bob", 3 }, .presence = IM_AWAY,
 	.text = { (const uint8_t *)"lunch", 5 },
-} } };
+} };
 
 #define TEXT(literal) { (const uint8_t *)(literal), sizeof(literal) - 1 }
 #define WEIGHED .transaction = 260, .sizes = { 100, 60, 190, 1, PACKET_AES256_CBC }
@@ -47,32 +47,64 @@ static const struct {
 	  "Server Busy\n", "Server Busy\n  it is full\n",
 	  "{\"event\":\"login-failed\"" COMMON ",\"user\":\"alice\",\"status_text\":\"Server Busy\",\"code\":100,"
 	  "\"reason\":\"it is full\",\"elapsed_us\":0}\n" },
-	{ "a message goes out", { .type = DEVICE_EVENT_SENT, .user = TEXT("bob"), .session = 5, .sequence = 2, WEIGHED }, "",
+	{ "a message goes out", { .type = DEVICE_EVENT_SENT, .message = IM_MESSAGE, .user = TEXT("bob"), .session = 5, .sequence = 2, WEIGHED }, "",
 	  "sent message 2: 100 bytes, 60 compressed, 190 encrypted with aes256-cbc\n",
-	  "{\"event\":\"sent\"" COMMON ",\"to\":\"bob\",\"session\":5,\"sequence\":2" SIZES "}\n" },
-	{ "a message was taken", { .type = DEVICE_EVENT_ACK, .user = TEXT("bob"), .session = 5, .sequence = 2, .reason = "done" }, "",
+	  "{\"event\":\"sent\"" COMMON ",\"type\":\"MESSAGE\",\"to\":\"bob\",\"session\":5,\"sequence\":2" SIZES "}\n" },
+	{ "a message was taken", { .type = DEVICE_EVENT_ACK, .message = IM_MESSAGE, .user = TEXT("bob"), .session = 5, .sequence = 2, .reason = "done" }, "",
 	  "message 2 was taken\n",
-	  "{\"event\":\"ack\"" COMMON ",\"to\":\"bob\",\"text\":\"\",\"session\":5,\"sequence\":2,\"code\":0,\"reason\":\"done\","
+	  "{\"event\":\"ack\"" COMMON ",\"type\":\"MESSAGE\",\"to\":\"bob\",\"text\":\"\",\"session\":5,\"sequence\":2,\"code\":0,\"reason\":\"done\","
 	  "\"elapsed_us\":0}\n" },
-	{ "a message was refused", { .type = DEVICE_EVENT_ACK, .user = TEXT("bob"), .code = 410, .reason = "offline", .text = TEXT("53252") },
+	{ "a message was refused", { .type = DEVICE_EVENT_ACK, .message = IM_MESSAGE, .user = TEXT("bob"), .code = 410, .reason = "offline", .text = TEXT("53252") },
 	  "not sent to bob: offline (53252)\n", NULL, NULL },
-	{ "a status was refused", { .type = DEVICE_EVENT_ACK, .code = 502, .reason = "the IM server refused" },
+	{ "a status was refused", { .type = DEVICE_EVENT_ACK, .message = IM_PRESENCE_SET, .code = 502, .reason = "the IM server refused" },
 	  "refused: the IM server refused\n", NULL, NULL },
-	{ "somebody says something", { .type = DEVICE_EVENT_MESSAGE, .user = TEXT("bob"), .name = TEXT("Bob"), .text = TEXT("hello") },
+	{ "somebody says something", { .type = DEVICE_EVENT_MESSAGE, .what = "message", .user = TEXT("bob"), .name = TEXT("Bob"), .text = TEXT("hello") },
 	  "bob: hello\n", NULL,
-	  "{\"event\":\"message\"" COMMON ",\"from\":\"bob\",\"name\":\"Bob\",\"text\":\"hello\",\"session\":0,\"sequence\":0}\n" },
+	  "{\"event\":\"message\"" COMMON ",\"kind\":\"message\",\"from\":\"bob\",\"name\":\"Bob\",\"text\":\"hello\",\"session\":0,\"sequence\":0}\n" },
 	{ "two lines, and an attempt to steer the terminal",
-	  { .type = DEVICE_EVENT_MESSAGE, .user = TEXT("bob"), .text = TEXT("a\nb\x1b[2J\x7f") }, "bob: a\n  b?[2J?\n", NULL,
-	  "{\"event\":\"message\"" COMMON ",\"from\":\"bob\",\"name\":\"\",\"text\":\"a\\nb\\u001B[2J\x7f\",\"session\":0,\"sequence\":0}\n" },
-	{ "what is no UTF-8 is still JSON", { .type = DEVICE_EVENT_MESSAGE, .user = TEXT("bob"), .text = TEXT("gr\xfc\xdf") },
+	  { .type = DEVICE_EVENT_MESSAGE, .what = "message", .user = TEXT("bob"), .text = TEXT("a\nb\x1b[2J\x7f") }, "bob: a\n  b?[2J?\n", NULL,
+	  "{\"event\":\"message\"" COMMON ",\"kind\":\"message\",\"from\":\"bob\",\"name\":\"\",\"text\":\"a\\nb\\u001B[2J\x7f\",\"session\":0,\"sequence\":0}\n" },
+	{ "what is no UTF-8 is still JSON", { .type = DEVICE_EVENT_MESSAGE, .what = "message", .user = TEXT("bob"), .text = TEXT("gr\xfc\xdf") },
 	  "bob: gr\xfc\xdf\n", NULL,
-	  "{\"event\":\"message\"" COMMON ",\"from\":\"bob\",\"name\":\"\",\"text\":\"gr??\",\"session\":0,\"sequence\":0}\n" },
+	  "{\"event\":\"message\"" COMMON ",\"kind\":\"message\",\"from\":\"bob\",\"name\":\"\",\"text\":\"gr??\",\"session\":0,\"sequence\":0}\n" },
 	{ "somebody goes away", { .type = DEVICE_EVENT_PRESENCE, .user = TEXT("bob"), .code = IM_AWAY, .text = TEXT("lunch") },
 	  "* bob is away (lunch)\n", NULL,
 	  "{\"event\":\"presence\"" COMMON ",\"user\":\"bob\",\"text\":\"lunch\",\"session\":0,\"sequence\":0,\"presence\":\"away\"}\n" },
-	{ "contacts", { .type = DEVICE_EVENT_CONTACTS, .contacts = &contacts }, "contacts:\n  bob (Bob): away (lunch)\n", NULL,
+	{ "contacts", { .type = DEVICE_EVENT_CONTACTS, .contacts = contacts, .contact_count = 1 }, "contacts:\n  bob (Bob): away (lunch)\n", NULL,
 	  "{\"event\":\"contacts\"" COMMON ",\"session\":0,\"sequence\":0,\"contacts\":[{\"user\":\"bob\",\"name\":\"Bob\",\"folder\":\"\","
 	  "\"presence\":\"away\",\"text\":\"lunch\"}],\"more\":false}\n" },
+	{ "an automatic reply", { .type = DEVICE_EVENT_MESSAGE, .what = "automatic-reply", .user = TEXT("bob"), .text = TEXT("on holiday") },
+	  "bob (automatic-reply): on holiday\n", NULL, NULL },
+	{ "somebody types", { .type = DEVICE_EVENT_TYPING, .user = TEXT("bob"), .code = 1, .session = 5, .sequence = 2 },
+	  "* bob is typing\n", NULL,
+	  "{\"event\":\"typing\"" COMMON ",\"on\":true,\"user\":\"bob\",\"session\":5,\"sequence\":2}\n" },
+	{ "somebody stops typing in a room", { .type = DEVICE_EVENT_TYPING, .user = TEXT("bob"), .room = 3 },
+	  "[3] * bob has stopped typing\n", NULL,
+	  "{\"event\":\"typing\"" COMMON ",\"room\":3,\"on\":false,\"user\":\"bob\",\"session\":0,\"sequence\":0}\n" },
+	{ "a room is made", { .type = DEVICE_EVENT_ROOM_OPENING, .room = 1, .text = TEXT("bob, carol"), .session = 5 },
+	  "[1] a room with bob, carol ...\n", NULL,
+	  "{\"event\":\"room-opening\"" COMMON ",\"room\":1,\"users\":\"bob, carol\",\"session\":5}\n" },
+	{ "the room is there", { .type = DEVICE_EVENT_ACK, .message = IM_ROOM_OPEN, .room = 1, .reason = "done" },
+	  "[1] the room is open\n", NULL, NULL },
+	{ "the room could not be made", { .type = DEVICE_EVENT_ACK, .message = IM_ROOM_OPEN, .room = 1, .code = 503, .reason = "no server" },
+	  "[1] the room was not made: no server\n", NULL, NULL },
+	{ "somebody cannot be invited",
+	  { .type = DEVICE_EVENT_ACK, .message = IM_ROOM_INVITE, .room = 1, .user = TEXT("bob"), .code = 410, .reason = "offline" },
+	  "[1] not invited: bob: offline\n", NULL, NULL },
+	{ "an invitation", { .type = DEVICE_EVENT_ROOM, .what = "invited", .code = IM_ROOM_INVITED, .room = 2, .user = TEXT("bob"),
+	  .name = TEXT("Bob"), .text = TEXT("lunch?") }, "[2] * bob invites you (lunch?); say: answer 2 yes|no\n", NULL,
+	  "{\"event\":\"room\"" COMMON ",\"what\":\"invited\",\"room\":2,\"user\":\"bob\",\"name\":\"Bob\",\"text\":\"lunch?\","
+	  "\"session\":0,\"sequence\":0}\n" },
+	{ "somebody joins", { .type = DEVICE_EVENT_ROOM, .what = "joined", .code = IM_ROOM_JOINED, .room = 2, .user = TEXT("carol") },
+	  "[2] * carol has joined\n", NULL, NULL },
+	{ "a room is closed", { .type = DEVICE_EVENT_ROOM, .what = "closed", .code = IM_ROOM_CLOSED, .room = 2 },
+	  "[2] * the room is closed\n", NULL, NULL },
+	{ "something new happens in a room", { .type = DEVICE_EVENT_ROOM, .what = "event-9", .code = 9, .room = 2, .user = TEXT("bob") },
+	  "[2] * bob: event-9\n", NULL, NULL },
+	{ "somebody says something in a room",
+	  { .type = DEVICE_EVENT_ROOM_MESSAGE, .room = 2, .user = TEXT("bob"), .name = TEXT("Bob"), .text = TEXT("hi") }, "[2] bob: hi\n", NULL,
+	  "{\"event\":\"room-message\"" COMMON ",\"room\":2,\"from\":\"bob\",\"name\":\"Bob\",\"text\":\"hi\",\"session\":0,"
+	  "\"sequence\":0}\n" },
 	{ "waiting", { .type = DEVICE_EVENT_WAITING, .session = 5 }, "waiting for coverage\n", NULL,
 	  "{\"event\":\"waiting\"" COMMON ",\"session\":5}\n" },
 	{ "resumed", { .type = DEVICE_EVENT_RESUMED, .session = 5 }, "going on with the session\n", NULL,

@@ -1,0 +1,280 @@
+#include "simulator/device/device_lines.h"
+
+#include "base/log.h"
+#include "base/nearest.h"
+
+static struct bytes trim(struct bytes text)
+{
+	while (text.len && (text.data[0] == ' ' || text.data[0] == '\t'))
+		text = bytes_slice(text, 1, text.len);
+	while (text.len && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t' || text.data[text.len - 1] == '\r'))
+		text.len--;
+	return text;
+}
+
+struct bytes device_next_word(struct device_words_left *words)
+{
+	struct bytes text = trim(words->rest);
+	size_t len = 0;
+
+	while (len < text.len && text.data[len] != ' ' && text.data[len] != '\t')
+		len++;
+	words->rest = trim(bytes_slice(text, len, text.len));
+	return bytes_slice(text, 0, len);
+}
+
+static int on_or_off(struct device_words_left *words, const char *command, bool *out, struct error *err)
+{
+	struct bytes word = device_next_word(words);
+
+	*out = bytes_is(word, "on");
+	return *out || bytes_is(word, "off") ? 0 : error_set(err, "%s takes on or off", command);
+}
+
+static int number_of(struct bytes word, uint32_t *number)
+{
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < word.len; i++) {
+		if (word.data[i] < '0' || word.data[i] > '9' || value > UINT32_MAX)
+			return -1;
+		value = value * 10 + (uint64_t)(word.data[i] - '0');
+	}
+	*number = (uint32_t)value;
+	return word.len && value <= UINT32_MAX ? 0 : -1;
+}
+
+static int room_number(struct device_words_left *words, const char *command, uint32_t *room, struct error *err)
+{
+	struct bytes word = device_next_word(words);
+
+	if (number_of(word, room) == 0)
+		return 0;
+	return error_set(err, "%s takes the number of a room first; rooms lists them", command);
+}
+
+static int do_login(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	struct bytes who = device_next_word(&words);
+
+	(void)user;
+	if (who.len == 0)
+		return error_set(err, "login takes a user and a password");
+	return device_login(d, who, words.rest, err);
+}
+
+static int do_send(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	struct bytes to = device_next_word(&words);
+
+	(void)user;
+	if (to.len == 0 || words.rest.len == 0)
+		return error_set(err, "send takes a user and what to say");
+	return device_send(d, to, words.rest, NULL, err);
+}
+
+static int do_status(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	struct bytes name = device_next_word(&words);
+
+	(void)user;
+	for (enum im_presence presence = IM_AVAILABLE; presence <= IM_AWAY; presence++) {
+		if (bytes_is(name, im_presence_name(presence)))
+			return device_presence(d, presence, words.rest, err);
+	}
+	return error_set(err, "status takes available, busy or away, and words if you like");
+}
+
+static int do_logout(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	(void)user;
+	(void)words;
+	return device_logout(d, err);
+}
+
+static int do_contacts(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	(void)words;
+	(void)err;
+	device_print_contacts(&user->printer, d);
+	return 0;
+}
+
+static int do_coverage(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	bool on;
+
+	(void)user;
+	if (on_or_off(&words, "coverage", &on, err))
+		return -1;
+	device_coverage(d, on);
+	return 0;
+}
+
+static int do_silent(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	bool on;
+
+	(void)user;
+	if (on_or_off(&words, "silent", &on, err))
+		return -1;
+	device_silent(d, on);
+	return 0;
+}
+
+static int do_session(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	(void)words;
+	(void)err;
+	device_print_session(&user->printer, d);
+	return 0;
+}
+
+static int do_quit(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	(void)d;
+	(void)words;
+	(void)err;
+	loop_stop(user->loop);
+	return 0;
+}
+
+static int do_help(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	(void)d;
+	(void)words;
+	(void)err;
+	device_lines_help(user->printer.json ? stderr : user->printer.out);
+	fflush(user->printer.out);
+	return 0;
+}
+
+static int do_typing(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	struct bytes whom = device_next_word(&words);
+	uint32_t room;
+	bool on;
+
+	(void)user;
+	if (on_or_off(&words, "typing", &on, err))
+		return -1;
+	/* A number is a room if there is one of that number, else somebody with an odd name. */
+	if (number_of(whom, &room) == 0 && device_rooms_find(device_rooms(d), room))
+		return device_typing(d, room, (struct bytes){ 0 }, on, err);
+	return device_typing(d, 0, whom, on, err);
+}
+
+static int do_open(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	struct bytes users[IM_ROOM_USERS_MAX + 1];
+	size_t count = 0;
+	uint32_t room;
+
+	(void)user;
+	while (words.rest.len && count < sizeof users / sizeof users[0])
+		users[count++] = device_next_word(&words);
+	if (count == 0)
+		return error_set(err, "open takes the users to invite");
+	return device_room_open(d, users, count, &room, err);
+}
+
+static int do_invite(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	struct bytes whom;
+	uint32_t room;
+
+	(void)user;
+	if (room_number(&words, "invite", &room, err))
+		return -1;
+	whom = device_next_word(&words);
+	return device_room_invite(d, room, whom, words.rest, err);
+}
+
+static int do_answer(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	struct bytes word;
+	uint32_t room;
+
+	(void)user;
+	if (room_number(&words, "answer", &room, err))
+		return -1;
+	word = device_next_word(&words);
+	if (!bytes_is(word, "yes") && !bytes_is(word, "no"))
+		return error_set(err, "answer takes a room and yes or no");
+	return device_room_answer(d, room, bytes_is(word, "yes"), err);
+}
+
+static int do_leave(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	uint32_t room;
+
+	(void)user;
+	if (room_number(&words, "leave", &room, err))
+		return -1;
+	return device_room_leave(d, room, err);
+}
+
+static int do_say(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	uint32_t room;
+
+	(void)user;
+	if (room_number(&words, "say", &room, err))
+		return -1;
+	if (words.rest.len == 0)
+		return error_set(err, "say takes a room and what to say");
+	return device_room_say(d, room, words.rest, err);
+}
+
+static int do_rooms(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	(void)words;
+	(void)err;
+	device_print_rooms(&user->printer, d);
+	return 0;
+}
+
+const struct device_line device_lines[] = {
+	{ "login", "USER PASSWORD", "begin a session", true, false, false, do_login },
+	{ "send", "USER TEXT", "say something to somebody", true, false, false, do_send },
+	{ "typing", "USER|ROOM on|off", "show that you type, or have stopped", true, false, false, do_typing },
+	{ "status", "available|busy|away [TEXT]", "your own availability", true, false, false, do_status },
+	{ "contacts", "", "the contact list", true, false, false, do_contacts },
+	{ "open", "USER...", "make a room and invite them; it gets a number", true, false, false, do_open },
+	{ "invite", "ROOM USER [TEXT]", "invite one more", true, true, false, do_invite },
+	{ "answer", "ROOM yes|no", "join a room that you are invited to, or decline", true, false, false, do_answer },
+	{ "say", "ROOM TEXT", "say something to all in a room", true, true, false, do_say },
+	{ "leave", "ROOM", "leave a room", true, true, false, do_leave },
+	{ "rooms", "", "the rooms, and who is in them", true, true, false, do_rooms },
+	{ "session", "", "state of the session and the link", true, false, false, do_session },
+	{ "logout", "", "end the session", true, false, false, do_logout },
+	{ "coverage", "off|on", "lose the link, find it again", false, false, false, do_coverage },
+	{ "silent", "on|off", "keep the link, stop or resume the status messages", false, false, false, do_silent },
+	{ "help", "", "this list", false, false, true, do_help },
+	{ "quit", "", "switch the device off; the session stays with the service", false, false, true, do_quit },
+	{ NULL, NULL, NULL, false, false, false, NULL },
+};
+
+void device_lines_help(FILE *out)
+{
+	for (const struct device_line *line = device_lines; line->name; line++)
+		fprintf(out, "  %-10s %-28s %s\n", line->name, line->arguments, line->help);
+	fprintf(out, "  With several devices in one process a line is for all of them, or for one with @PIN before it.\n");
+}
+
+const struct device_line *device_line_find(struct bytes name, struct error *err)
+{
+	const char *names[sizeof device_lines / sizeof device_lines[0]] = { NULL };
+	char near[64];
+	char typed[32];
+
+	for (size_t i = 0; device_lines[i].name; i++) {
+		names[i] = device_lines[i].name;
+		if (bytes_is(name, names[i]))
+			return &device_lines[i];
+	}
+	bytes_copy_str(bytes_slice(name, 0, sizeof typed - 1), typed, sizeof typed);
+	did_you_mean(typed, names, near, sizeof near);
+	error_set(err, "unknown command %s%s", log_value(name), near[0] ? near : "; help lists them");
+	return NULL;
+}

@@ -1,0 +1,302 @@
+#include "simulator/device/device_words.h"
+
+#include <string.h>
+
+/* Somebody else's text must not steer the terminal. */
+static void say(struct buf *out, struct bytes text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t c = text.data[i];
+
+		if (c == '\n')
+			buf_text(out, "\n  ");
+		else
+			buf_u8(out, c < 0x20 || c == 0x7f ? '?' : c);
+	}
+}
+
+static void say_also(struct buf *out, struct bytes text)
+{
+	if (text.len == 0)
+		return;
+	buf_text(out, " (");
+	say(out, text);
+	buf_u8(out, ')');
+}
+
+void device_words_contact(struct bytes user, struct bytes name, uint32_t presence, struct bytes text, struct buf *out)
+{
+	buf_text(out, "\n  ");
+	say(out, user);
+	say_also(out, name);
+	buf_printf(out, ": %s", im_presence_name(presence));
+	say_also(out, text);
+}
+
+void device_words_rooms(const struct device_rooms *rooms, struct buf *out)
+{
+	buf_text(out, rooms->first ? "rooms:" : "no rooms");
+	for (const struct device_room *room = rooms->first; room; room = room->next) {
+		buf_printf(out, "\n  [%u] %s", room->number, device_room_state_name(room->state));
+		if (room->state == DEVICE_ROOM_INVITED) {
+			buf_text(out, " by ");
+			say(out, bytes_str(room->inviter));
+		}
+		for (size_t i = 0; i < room->count; i++) {
+			buf_text(out, i ? ", " : ": ");
+			say(out, bytes_str(room->people[i]));
+		}
+	}
+}
+
+/* --- one function per event ------------------------------------------------------------------------------------------- */
+
+typedef void words_fn(const struct device_printer *p, const struct device_event *e, struct buf *out);
+
+static void say_room(const struct device_event *e, struct buf *out)
+{
+	if (e->room)
+		buf_printf(out, "[%u] ", e->room);
+}
+
+static void link_up(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)p;
+	buf_printf(out, "in coverage: registered with the router at %s", e->peer);
+}
+
+static void link_down(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)p;
+	buf_text(out, "out of coverage: ");
+	say(out, e->text);
+}
+
+static void link_refused(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)p;
+	buf_text(out, "no link: ");
+	say(out, e->text);
+}
+
+static void coverage(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)p;
+	buf_printf(out, "coverage %s", e->code ? "on" : "off");
+}
+
+static void login_sent(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)p;
+	buf_text(out, "logging in as ");
+	say(out, e->user);
+	buf_text(out, " ...");
+}
+
+static void login_ok(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)p;
+	buf_text(out, "logged in as ");
+	say(out, e->name.len ? e->name : e->user);
+}
+
+static void login_failed(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	say(out, e->text);
+	if (p->verbose && e->reason)
+		buf_printf(out, "\n  %s", e->reason);
+}
+
+static void sent(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	if (p->verbose)
+		buf_printf(out, "sent message %u%s: %zu bytes, %zu compressed, %zu encrypted with %s", e->sequence,
+			e->reason ? " again" : "", e->sizes.clear, e->sizes.packed, e->sizes.sealed, packet_suite_name(e->sizes.suite));
+}
+
+/* What did not happen, by the message that was refused; the user follows where there is one. */
+static const char *refusal(enum im_type message)
+{
+	switch (message) {
+	case IM_MESSAGE:
+		return "not sent to ";
+	case IM_ROOM_OPEN:
+		return "the room was not made";
+	case IM_ROOM_INVITE:
+		return "not invited: ";
+	case IM_ROOM_ANSWER:
+		return "the answer did not reach ";
+	case IM_ROOM_LEAVE:
+		return "not left";
+	case IM_ROOM_MESSAGE:
+		return "not said";
+	default:
+		return "refused";
+	}
+}
+
+static void ack(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	if (e->code == IM_OK && e->message == IM_ROOM_OPEN) {
+		say_room(e, out);
+		buf_text(out, "the room is open");
+	} else if (e->code == IM_OK) {
+		if (p->verbose)
+			buf_printf(out, "message %u was taken", e->sequence);
+	} else {
+		say_room(e, out);
+		buf_text(out, e->message == IM_MESSAGE && e->user.len == 0 ? "not sent" : refusal(e->message));
+		say(out, e->user);
+		buf_printf(out, ": %s", e->reason);
+		say_also(out, e->text);
+	}
+}
+
+static void message(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	bool plain = !e->what || strcmp(e->what, im_message_kind_name(IM_KIND_MESSAGE)) == 0;
+
+	(void)p;
+	say_room(e, out);
+	say(out, e->user);
+	if (!plain)
+		buf_printf(out, " (%s)", e->what);
+	buf_text(out, ": ");
+	say(out, e->text);
+}
+
+static void presence(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)p;
+	buf_text(out, "* ");
+	say(out, e->user);
+	buf_printf(out, " is %s", im_presence_name(e->code));
+	say_also(out, e->text);
+}
+
+static void contacts(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)p;
+	buf_text(out, "contacts:");
+	for (size_t i = 0; i < e->contact_count; i++) {
+		const struct im_contact *c = &e->contacts[i];
+
+		device_words_contact(c->user, c->name, c->presence, c->text, out);
+	}
+}
+
+static void typing(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)p;
+	say_room(e, out);
+	buf_text(out, "* ");
+	say(out, e->user);
+	buf_text(out, e->code ? " is typing" : " has stopped typing");
+}
+
+static void room_opening(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)p;
+	say_room(e, out);
+	buf_text(out, "a room with ");
+	say(out, e->text.len ? e->text : bytes_str("nobody else yet"));
+	buf_text(out, " ...");
+}
+
+static void room(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	static const char *const happened[] = {
+		[IM_ROOM_INVITED] = " invites you",
+		[IM_ROOM_JOINED] = " has joined",
+		[IM_ROOM_LEFT] = " has left",
+		[IM_ROOM_DECLINED] = " does not want to join",
+		[IM_ROOM_OTHER_INVITED] = " was invited",
+		[IM_ROOM_CLOSED] = "the room is closed",
+		[IM_ROOM_PRESENT] = " is here",
+	};
+
+	(void)p;
+	say_room(e, out);
+	buf_text(out, "* ");
+	if (e->code != IM_ROOM_CLOSED)
+		say(out, e->user);
+	if (e->code < sizeof happened / sizeof happened[0] && happened[e->code])
+		buf_text(out, happened[e->code]);
+	else
+		buf_printf(out, ": %s", e->what);
+	say_also(out, e->text);
+	if (e->code == IM_ROOM_INVITED)
+		buf_printf(out, "; say: answer %u yes|no", e->room);
+}
+
+static void waiting(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)p;
+	(void)e;
+	buf_text(out, "waiting for coverage");
+}
+
+static void resumed(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)p;
+	(void)e;
+	buf_text(out, "going on with the session");
+}
+
+static void status_sent(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)e;
+	if (p->verbose)
+		buf_text(out, "sent a status message");
+}
+
+static void forced_logout(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)p;
+	buf_printf(out, "logged out by the service: %s", e->reason);
+	say_also(out, e->text);
+}
+
+static void logged_out(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)p;
+	(void)e;
+	buf_text(out, "logged out");
+}
+
+static void returned(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)p;
+	buf_text(out, "a message came back: ");
+	say(out, e->text);
+}
+
+void device_words(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	static words_fn *const words[DEVICE_EVENT_COUNT] = {
+		[DEVICE_EVENT_LINK_UP] = link_up,
+		[DEVICE_EVENT_LINK_DOWN] = link_down,
+		[DEVICE_EVENT_LINK_REFUSED] = link_refused,
+		[DEVICE_EVENT_COVERAGE] = coverage,
+		[DEVICE_EVENT_LOGIN_SENT] = login_sent,
+		[DEVICE_EVENT_LOGIN_OK] = login_ok,
+		[DEVICE_EVENT_LOGIN_FAILED] = login_failed,
+		[DEVICE_EVENT_SENT] = sent,
+		[DEVICE_EVENT_ACK] = ack,
+		[DEVICE_EVENT_MESSAGE] = message,
+		[DEVICE_EVENT_PRESENCE] = presence,
+		[DEVICE_EVENT_CONTACTS] = contacts,
+		[DEVICE_EVENT_TYPING] = typing,
+		[DEVICE_EVENT_ROOM_OPENING] = room_opening,
+		[DEVICE_EVENT_ROOM] = room,
+		[DEVICE_EVENT_ROOM_MESSAGE] = message,
+		[DEVICE_EVENT_WAITING] = waiting,
+		[DEVICE_EVENT_RESUMED] = resumed,
+		[DEVICE_EVENT_STATUS_SENT] = status_sent,
+		[DEVICE_EVENT_FORCED_LOGOUT] = forced_logout,
+		[DEVICE_EVENT_LOGGED_OUT] = logged_out,
+		[DEVICE_EVENT_RETURNED] = returned,
+	};
+
+	words[e->type](p, e, out);
+}
