@@ -41,6 +41,9 @@ const char *device_event_name(enum device_event_type type)
 		[DEVICE_EVENT_ROOM_OPENING] = "room-opening",
 		[DEVICE_EVENT_ROOM] = "room",
 		[DEVICE_EVENT_ROOM_MESSAGE] = "room-message",
+		[DEVICE_EVENT_CONTACT] = "contact",
+		[DEVICE_EVENT_BLOCK] = "block",
+		[DEVICE_EVENT_SEARCH_RESULT] = "search-result",
 		[DEVICE_EVENT_WAITING] = "waiting",
 		[DEVICE_EVENT_RESUMED] = "resumed",
 		[DEVICE_EVENT_STATUS_SENT] = "status-sent",
@@ -284,6 +287,7 @@ struct device *device_new(struct loop *loop, const struct device_settings *setti
 	d->deadline = loop_timer_new(loop, deadline_passed, d);
 	d->status_timer = loop_timer_new(loop, device_status_due, d);
 	d->resend_timer = loop_timer_new(loop, device_resend_late, d);
+	d->search_timer = loop_timer_new(loop, device_search_late, d);
 	d->link = device_link_new(loop, &(struct device_link_settings){
 		.router = d->router, .channel = d->settings.channel, .identity = d->settings.identity, .store = settings->store,
 		.store_ctx = settings->store_ctx,
@@ -302,9 +306,11 @@ void device_free(struct device **device)
 	loop_timer_free(&d->deadline);
 	loop_timer_free(&d->status_timer);
 	loop_timer_free(&d->resend_timer);
+	loop_timer_free(&d->search_timer);
 	device_outbox_clear(&d->outbox);
 	device_contacts_clear(&d->contacts);
 	device_rooms_clear(&d->rooms);
+	device_blocks_clear(&d->blocks);
 	channel_free(&d->own_channel);
 	buf_wipe(&d->login);
 	buf_free(&d->scratch);
@@ -345,6 +351,11 @@ const struct device_contacts *device_contacts(const struct device *d)
 	return &d->contacts;
 }
 
+const struct device_blocks *device_blocks(const struct device *d)
+{
+	return &d->blocks;
+}
+
 const struct device_rooms *device_rooms(const struct device *d)
 {
 	return &d->rooms;
@@ -357,7 +368,7 @@ bool device_is_linked(const struct device *d)
 
 bool device_is_settled(const struct device *d)
 {
-	return d->state != DEVICE_LOGGING_IN && d->state != DEVICE_LOGGING_OUT && !d->outbox.first;
+	return d->state != DEVICE_LOGGING_IN && d->state != DEVICE_LOGGING_OUT && !d->outbox.first && !d->search;
 }
 
 size_t device_unacknowledged(const struct device *d)

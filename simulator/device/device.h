@@ -2,6 +2,7 @@
 #define BRAMBLE_SIMULATOR_DEVICE_H
 
 #include "protocol/im.h"
+#include "simulator/device/device_blocks.h"
 #include "simulator/device/device_contacts.h"
 #include "simulator/device/device_link.h"
 #include "simulator/device/device_rooms.h"
@@ -37,6 +38,9 @@ enum device_event_type {
 	DEVICE_EVENT_ROOM_OPENING,    /* room: the user makes it; text: who is invited */
 	DEVICE_EVENT_ROOM,            /* room, what: happening, user, name, text */
 	DEVICE_EVENT_ROOM_MESSAGE,    /* room, user, name, text, sequence */
+	DEVICE_EVENT_CONTACT,         /* contacts: the one that changed; what, code: action */
+	DEVICE_EVENT_BLOCK,           /* user (empty: everybody else), code: 1 blocked, 0 allowed */
+	DEVICE_EVENT_SEARCH_RESULT,   /* sequence of the search, contacts; reason when there was no answer */
 	DEVICE_EVENT_WAITING,         /* session: the link is gone */
 	DEVICE_EVENT_RESUMED,         /* session: the link is back */
 	DEVICE_EVENT_STATUS_SENT,     /* session, sequence */
@@ -62,6 +66,7 @@ struct device_event {
 	const struct im_contact *contacts;
 	size_t contact_count;
 	bool more;                     /* contacts go on in the next event */
+	bool quiet;                    /* nothing changed by it: a person need not see it */
 };
 
 struct device_settings {
@@ -102,6 +107,14 @@ const struct device_rooms *device_rooms(const struct device *d);
 
 void device_coverage(struct device *d, bool on);
 void device_silent(struct device *d, bool on);       /* the link stays, status messages cease */
+
+/* Changes are there when the service says so, by an event. */
+int device_contact_change(struct device *d, enum im_contact_action action, struct bytes user, struct bytes name,
+	struct bytes folder, struct error *err);
+int device_block(struct device *d, struct bytes user, bool blocked, struct error *err);    /* no user: everybody else */
+const struct device_blocks *device_blocks(const struct device *d);
+/* One search at a time. The number that its events have. */
+int device_search(struct device *d, enum im_search_field field, struct bytes text, uint32_t *sequence, struct error *err);
 
 enum device_state device_state(const struct device *d);
 uint32_t device_session(const struct device *d);     /* 0: none */

@@ -84,6 +84,8 @@ static void take_ack(struct device *d, const void *message, const struct device_
 	device_outbox_remove(&d->outbox, letter);
 	if (room)
 		device_room_answered(d, type, room, ack->code);
+	if (type == IM_SEARCH && ack->code != IM_OK)
+		device_search_over(d);
 	if (type == IM_LOGOUT)
 		device_happen(d, ON_LOGOUT_DONE, NULL);
 }
@@ -109,6 +111,9 @@ static const struct handler {
 	{ &im_typing_event_msg, true, true, device_take_typing },
 	{ &im_room_event_msg, true, true, device_take_room_event },
 	{ &im_room_message_event_msg, true, true, device_take_room_message },
+	{ &im_contact_event_msg, true, true, device_take_contact },
+	{ &im_block_event_msg, true, true, device_take_block },
+	{ &im_search_result_msg, true, true, device_take_search_result },
 	{ &im_ack_msg, true, true, take_ack },
 	{ &im_forced_logout_msg, true, false, take_forced_logout },
 };

@@ -234,12 +234,95 @@ static int do_rooms(struct device_user *user, struct device *d, struct device_wo
 	return 0;
 }
 
+static int change_contact(struct device *d, enum im_contact_action action, struct device_words_left words, struct error *err)
+{
+	struct bytes whom = device_next_word(&words), none = { 0 };
+	bool renames = action == IM_CONTACT_RENAME;
+
+	if (whom.len == 0 || (renames && words.rest.len == 0))
+		return error_set(err, "%s takes a user%s", im_contact_action_name(action), renames ? " and a name" : "");
+	return device_contact_change(d, action, whom, renames ? words.rest : none, renames ? none : words.rest, err);
+}
+
+static int do_add(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	(void)user;
+	return change_contact(d, IM_CONTACT_ADD, words, err);
+}
+
+static int do_rename(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	(void)user;
+	return change_contact(d, IM_CONTACT_RENAME, words, err);
+}
+
+static int do_move(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	(void)user;
+	return change_contact(d, IM_CONTACT_MOVE, words, err);
+}
+
+static int do_remove(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	(void)user;
+	return change_contact(d, IM_CONTACT_REMOVE, words, err);
+}
+
+static int change_block(struct device *d, bool blocked, struct device_words_left words, struct error *err)
+{
+	struct bytes whom = device_next_word(&words);
+
+	if (whom.len == 0)
+		return error_set(err, "%s takes a user, or all for everybody who is on no list", blocked ? "block" : "unblock");
+	return device_block(d, bytes_is(whom, "all") ? (struct bytes){ 0 } : whom, blocked, err);
+}
+
+static int do_block(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	(void)user;
+	return change_block(d, true, words, err);
+}
+
+static int do_unblock(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	(void)user;
+	return change_block(d, false, words, err);
+}
+
+static int do_blocks(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	(void)words;
+	(void)err;
+	device_print_blocks(&user->printer, d);
+	return 0;
+}
+
+static int do_search(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	struct bytes name = device_next_word(&words);
+
+	(void)user;
+	for (enum im_search_field field = IM_SEARCH_ANY_NAME; field <= IM_SEARCH_DEPARTMENT; field++) {
+		if (bytes_is(name, im_search_field_name(field)))
+			return device_search(d, field, words.rest, NULL, err);
+	}
+	return error_set(err, "search takes name, given-name, surname, user, title or department, and what to look for");
+}
+
 const struct device_line device_lines[] = {
 	{ "login", "USER PASSWORD", "begin a session", true, false, false, do_login },
 	{ "send", "USER TEXT", "say something to somebody", true, false, false, do_send },
 	{ "typing", "USER|ROOM on|off", "show that you type, or have stopped", true, false, false, do_typing },
 	{ "status", "available|busy|away [TEXT]", "your own availability", true, false, false, do_status },
-	{ "contacts", "", "the contact list", true, false, false, do_contacts },
+	{ "contacts", "", "the contact list, folder by folder", true, false, false, do_contacts },
+	{ "add", "USER [FOLDER]", "put somebody on the contact list", true, false, false, do_add },
+	{ "rename", "USER NAME", "show a contact under another name", true, false, false, do_rename },
+	{ "move", "USER [FOLDER]", "put a contact into a folder, or to the top", true, false, false, do_move },
+	{ "remove", "USER [FOLDER]", "take a contact off the list, or out of one folder", true, false, false, do_remove },
+	{ "block", "USER|all", "they see you offline and cannot reach you", true, false, false, do_block },
+	{ "unblock", "USER|all", "they can again", true, false, false, do_unblock },
+	{ "blocks", "", "who is blocked or allowed", true, false, false, do_blocks },
+	{ "search", "FIELD TEXT", "find people: name, given-name, surname, user, title, department", true, false, false, do_search },
 	{ "open", "USER...", "make a room and invite them; it gets a number", true, false, false, do_open },
 	{ "invite", "ROOM USER [TEXT]", "invite one more", true, true, false, do_invite },
 	{ "answer", "ROOM yes|no", "join a room that you are invited to, or decline", true, false, false, do_answer },

@@ -30,9 +30,9 @@ static json_t *json_contact(struct bytes user, struct bytes name, struct bytes f
 
 /* Which members an event's line has, besides the ones that all have, and what the borrowed strings are called there. */
 enum { WITH_SESSION = 1, WITH_SEQUENCE = 2, WITH_SIZES = 4, WITH_ELAPSED = 8, WITH_CODE = 16, WITH_REASON = 32, WITH_PEER = 64,
-	WITH_PRESENCE = 128, WITH_CONTACTS = 256, WITH_ROOM = 512, WITH_ON = 1024, WITH_TYPE = 2048 };
+	WITH_PRESENCE = 128, WITH_CONTACTS = 256, WITH_ROOM = 512, WITH_TYPE = 1024, WITH_CONTACT = 2048 };
 static const struct shape {
-	const char *user, *name, *text, *what;
+	const char *user, *name, *text, *what, *flag, *sequence;
 	unsigned with;
 } shapes[DEVICE_EVENT_COUNT] = {
 	[DEVICE_EVENT_LINK_UP] = { .with = WITH_PEER },
@@ -51,12 +51,15 @@ static const struct shape {
 		.with = WITH_SESSION | WITH_SEQUENCE | WITH_SIZES },
 	[DEVICE_EVENT_PRESENCE] = { .user = "user", .text = "text", .with = WITH_SESSION | WITH_SEQUENCE | WITH_PRESENCE },
 	[DEVICE_EVENT_CONTACTS] = { .with = WITH_CONTACTS | WITH_SESSION | WITH_SEQUENCE | WITH_SIZES },
-	[DEVICE_EVENT_TYPING] = { .user = "user", .with = WITH_ROOM | WITH_ON | WITH_SESSION | WITH_SEQUENCE },
+	[DEVICE_EVENT_TYPING] = { .flag = "on", .user = "user", .with = WITH_ROOM | WITH_SESSION | WITH_SEQUENCE },
 	[DEVICE_EVENT_ROOM_OPENING] = { .text = "users", .with = WITH_ROOM | WITH_SESSION },
 	[DEVICE_EVENT_ROOM] = { .what = "what", .user = "user", .name = "name", .text = "text",
 		.with = WITH_ROOM | WITH_SESSION | WITH_SEQUENCE },
 	[DEVICE_EVENT_ROOM_MESSAGE] = { .user = "from", .name = "name", .text = "text",
 		.with = WITH_ROOM | WITH_SESSION | WITH_SEQUENCE | WITH_SIZES },
+	[DEVICE_EVENT_CONTACT] = { .what = "what", .with = WITH_CONTACT | WITH_SESSION | WITH_SEQUENCE },
+	[DEVICE_EVENT_BLOCK] = { .flag = "blocked", .user = "user", .with = WITH_SESSION | WITH_SEQUENCE },
+	[DEVICE_EVENT_SEARCH_RESULT] = { .sequence = "search", .with = WITH_CONTACTS | WITH_SESSION | WITH_SEQUENCE | WITH_REASON },
 	[DEVICE_EVENT_WAITING] = { .with = WITH_SESSION },
 	[DEVICE_EVENT_RESUMED] = { .with = WITH_SESSION },
 	[DEVICE_EVENT_STATUS_SENT] = { .with = WITH_SESSION | WITH_SEQUENCE | WITH_SIZES },
@@ -103,8 +106,8 @@ static json_t *json_event(const struct device_event *e)
 		json_object_set_new(line, "type", json_string(wire_find(im_messages, (uint8_t)e->message)->name));
 	if (shape->with & WITH_ROOM && e->room)
 		json_object_set_new(line, "room", json_integer(e->room));
-	if (shape->with & WITH_ON)
-		json_object_set_new(line, "on", json_boolean(e->code));
+	if (shape->flag)
+		json_object_set_new(line, shape->flag, json_boolean(e->code));
 	if (shape->user)
 		json_object_set_new(line, shape->user, json_of(e->user));
 	if (shape->name)
@@ -114,7 +117,7 @@ static json_t *json_event(const struct device_event *e)
 	if (shape->with & WITH_SESSION)
 		json_object_set_new(line, "session", json_integer(e->session));
 	if (shape->with & WITH_SEQUENCE)
-		json_object_set_new(line, "sequence", json_integer(e->sequence));
+		json_object_set_new(line, shape->sequence ? shape->sequence : "sequence", json_integer(e->sequence));
 	if (shape->with & WITH_CODE)
 		json_object_set_new(line, "code", json_integer(e->code));
 	if (shape->with & WITH_PRESENCE)
@@ -127,6 +130,11 @@ static json_t *json_event(const struct device_event *e)
 		json_object_set_new(line, "peer", json_string(e->peer));
 	if (shape->with & WITH_SIZES)
 		set_sizes(line, e);
+	if (shape->with & WITH_CONTACT) {
+		const struct im_contact *c = e->contacts;
+
+		json_object_update_new(line, json_contact(c->user, c->name, c->folder, c->presence, c->text));
+	}
 	if (shape->with & WITH_CONTACTS)
 		set_contacts(line, e);
 	return line;
@@ -171,28 +179,51 @@ static json_t *json_answer(const struct device *d, const char *event)
 	return json_pack("{s:s, s:I, s:s}", "event", event, "at_us", (json_int_t)loop_real_us(), "pin", pin_text(device_own_pin(d)));
 }
 
-void device_print_contacts(const struct device_printer *p, const struct device *d)
+/* Takes the object over. */
+static void write_answer(const struct device_printer *p, const struct device *d, json_t *line, struct buf *words)
 {
-	const struct device_contacts *contacts = device_contacts(d);
-	struct buf words = { 0 };
-	json_t *list = json_array(), *line = json_answer(d, "contact-list");
-
-	buf_text(&words, contacts->count ? "contacts:" : "no contacts");
-	for (size_t i = 0; i < contacts->count; i++) {
-		const struct device_contact *c = &contacts->list[i];
-
-		device_words_contact(bytes_str(c->user), bytes_str(c->name), c->presence, bytes_str(c->text), &words);
-		json_array_append_new(list, json_contact(bytes_str(c->user), bytes_str(c->name), bytes_str(c->folder),
-			c->presence, bytes_str(c->text)));
-	}
-	json_object_set_new(line, "contacts", list);
 	if (p->json) {
 		write_json(p, line);
-		buf_free(&words);
+		buf_free(words);
 		return;
 	}
 	json_decref(line);
-	write_words(p, device_own_pin(d), &words);
+	write_words(p, device_own_pin(d), words);
+}
+
+void device_print_contacts(const struct device_printer *p, const struct device *d)
+{
+	const struct device_contacts *contacts = device_contacts(d);
+	const struct device_blocks *blocks = device_blocks(d);
+	struct buf words = { 0 };
+	json_t *list = json_array(), *line = json_answer(d, "contact-list");
+
+	for (size_t i = 0; i < contacts->count; i++) {
+		const struct device_contact *c = &contacts->list[i];
+		json_t *contact = json_contact(bytes_str(c->user), bytes_str(c->name), bytes_str(c->folder), c->presence,
+			bytes_str(c->text));
+
+		json_object_set_new(contact, "blocked", json_boolean(device_blocks_has(blocks, c->user)));
+		json_array_append_new(list, contact);
+	}
+	json_object_set_new(line, "contacts", list);
+	device_words_contacts(contacts, blocks, &words);
+	write_answer(p, d, line, &words);
+}
+
+void device_print_blocks(const struct device_printer *p, const struct device *d)
+{
+	const struct device_blocks *blocks = device_blocks(d);
+	struct buf words = { 0 };
+	json_t *list = json_array(), *line = json_answer(d, "block-list");
+
+	for (size_t i = 0; i < blocks->count; i++)
+		json_array_append_new(list, json_pack("{s:o, s:b}", "user", json_of(bytes_str(blocks->list[i].user)), "blocked",
+			blocks->list[i].blocked));
+	json_object_set_new(line, "blocks", list);
+	json_object_set_new(line, "others_blocked", json_boolean(blocks->others_blocked));
+	device_words_blocks(blocks, &words);
+	write_answer(p, d, line, &words);
 }
 
 void device_print_rooms(const struct device_printer *p, const struct device *d)
@@ -210,13 +241,8 @@ void device_print_rooms(const struct device_printer *p, const struct device *d)
 			device_room_state_name(room->state), "inviter", json_of(bytes_str(room->inviter)), "people", people));
 	}
 	json_object_set_new(line, "rooms", list);
-	if (p->json) {
-		write_json(p, line);
-		return;
-	}
-	json_decref(line);
 	device_words_rooms(rooms, &words);
-	write_words(p, device_own_pin(d), &words);
+	write_answer(p, d, line, &words);
 }
 
 void device_print_session(const struct device_printer *p, const struct device *d)

@@ -15,6 +15,7 @@ struct device_printer {
 
 void device_print_event(const struct device_printer *p, const struct device_event *event);
 void device_print_contacts(const struct device_printer *p, const struct device *d);     /* the list as it is now */
+void device_print_blocks(const struct device_printer *p, const struct device *d);
 void device_print_rooms(const struct device_printer *p, const struct device *d);
 void device_print_session(const struct device_printer *p, const struct device *d);      /* state and counts */
 void device_print_error(const struct device_printer *p, const struct device *d, const char *sentence);

@@ -9,7 +9,8 @@
  *   device_session.c  a session's life: status messages, what is sent again, logout
  *   device_inbox.c    what the service says
  *   device_talk.c     messages, presence, typing
- *   device_conversations.c   rooms: conversations of several people */
+ *   device_conversations.c   rooms: conversations of several people
+ *   device_people.c   changes of the contact list, blocking, search */
 
 struct device {
 	struct loop *loop;
@@ -30,6 +31,9 @@ struct device {
 	struct device_outbox outbox;
 	struct device_contacts contacts;
 	struct device_rooms rooms;
+	struct device_blocks blocks;
+	uint32_t search;                /* sequence number of the one that waits for its result, or 0 */
+	struct loop_timer *search_timer;
 	uint64_t status_interval_ms;
 	bool silent;
 	struct loop_timer *deadline;    /* of a login or logout */
@@ -87,12 +91,16 @@ struct device_incoming {
 	const struct channel_sizes *sizes;
 };
 typedef void device_take_fn(struct device *d, const void *message, const struct device_incoming *in);
-device_take_fn device_take_message, device_take_presence, device_take_typing, device_take_room_event, device_take_room_message;
+device_take_fn device_take_message, device_take_presence, device_take_typing, device_take_room_event, device_take_room_message,
+	device_take_contact, device_take_block, device_take_search_result;
 /* What is said of an incoming message in every event that it makes. */
 struct device_event device_event_of(enum device_event_type type, const struct device_incoming *in);
 
 /* The service answered something that was done in a room. */
 void device_room_answered(struct device *d, enum im_type type, uint32_t room, uint32_t code);
+
+void device_search_over(struct device *d);
+void device_search_late(void *arg);     /* timer */
 
 /* One message from the service, opened. */
 void device_take(struct device *d, struct bytes clear, uint32_t message_id, const struct channel_sizes *sizes);

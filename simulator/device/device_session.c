@@ -16,6 +16,8 @@ static void end_session(struct device *d)
 	device_outbox_clear(&d->outbox);
 	device_contacts_clear(&d->contacts);
 	device_rooms_clear(&d->rooms);
+	device_blocks_clear(&d->blocks);
+	device_search_over(d);
 }
 
 /* Also in a session: the LOGIN went twice, because its answer was late, and the second one made another session. */

@@ -1,6 +1,7 @@
 #include "simulator/device/device_words.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* Somebody else's text must not steer the terminal. */
 static void say(struct buf *out, struct bytes text)
@@ -24,13 +25,70 @@ static void say_also(struct buf *out, struct bytes text)
 	buf_u8(out, ')');
 }
 
-void device_words_contact(struct bytes user, struct bytes name, uint32_t presence, struct bytes text, struct buf *out)
+static void say_contact(struct bytes user, struct bytes name, uint32_t presence, struct bytes text, struct buf *out)
 {
 	buf_text(out, "\n  ");
 	say(out, user);
 	say_also(out, name);
 	buf_printf(out, ": %s", im_presence_name(presence));
 	say_also(out, text);
+}
+
+static void say_found(const struct device_event *e, struct buf *out)
+{
+	for (size_t i = 0; i < e->contact_count; i++) {
+		const struct im_contact *c = &e->contacts[i];
+
+		say_contact(c->user, c->name, c->presence, c->text, out);
+	}
+}
+
+static void say_folder(const struct device_contacts *contacts, const struct device_blocks *blocks, const char *folder,
+	struct buf *out)
+{
+	for (size_t i = 0; i < contacts->count; i++) {
+		const struct device_contact *c = &contacts->list[i];
+
+		if (strcasecmp(c->folder, folder) != 0)
+			continue;
+		say_contact(bytes_str(c->user), bytes_str(c->name), c->presence, bytes_str(c->text), out);
+		if (device_blocks_has(blocks, c->user))
+			buf_text(out, ", blocked");
+	}
+}
+
+/* Is this the first entry of its folder? */
+static bool begins_folder(const struct device_contacts *contacts, size_t at)
+{
+	for (size_t i = 0; i < at; i++) {
+		if (strcasecmp(contacts->list[i].folder, contacts->list[at].folder) == 0)
+			return false;
+	}
+	return true;
+}
+
+/* Those at the top first, then folder by folder. */
+void device_words_contacts(const struct device_contacts *contacts, const struct device_blocks *blocks, struct buf *out)
+{
+	buf_text(out, contacts->count ? "contacts:" : "no contacts");
+	say_folder(contacts, blocks, "", out);
+	for (size_t i = 0; i < contacts->count; i++) {
+		if (contacts->list[i].folder[0] == '\0' || !begins_folder(contacts, i))
+			continue;
+		buf_text(out, "\n ");
+		say(out, bytes_str(contacts->list[i].folder));
+		buf_u8(out, ':');
+		say_folder(contacts, blocks, contacts->list[i].folder, out);
+	}
+}
+
+void device_words_blocks(const struct device_blocks *blocks, struct buf *out)
+{
+	for (size_t i = 0; i < blocks->count; i++) {
+		say(out, bytes_str(blocks->list[i].user));
+		buf_text(out, blocks->list[i].blocked ? " is blocked\n" : " is allowed\n");
+	}
+	buf_printf(out, "everybody else is %s", blocks->others_blocked ? "blocked" : "allowed");
 }
 
 void device_words_rooms(const struct device_rooms *rooms, struct buf *out)
@@ -130,6 +188,12 @@ static const char *refusal(enum im_type message)
 		return "not left";
 	case IM_ROOM_MESSAGE:
 		return "not said";
+	case IM_CONTACT_CHANGE:
+		return "the contact list was not changed: ";
+	case IM_BLOCK:
+		return "not changed: ";
+	case IM_SEARCH:
+		return "not searched";
 	default:
 		return "refused";
 	}
@@ -178,11 +242,57 @@ static void contacts(const struct device_printer *p, const struct device_event *
 {
 	(void)p;
 	buf_text(out, "contacts:");
-	for (size_t i = 0; i < e->contact_count; i++) {
-		const struct im_contact *c = &e->contacts[i];
+	say_found(e, out);
+}
 
-		device_words_contact(c->user, c->name, c->presence, c->text, out);
+static void contact(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	const struct im_contact *c = e->contacts;
+
+	(void)p;
+	buf_text(out, "* ");
+	say(out, c->user);
+	switch (e->code) {
+	case IM_CONTACT_ADD:
+		say_also(out, c->name);
+		buf_text(out, " is a contact now");
+		break;
+	case IM_CONTACT_RENAME:
+		buf_text(out, " is called ");
+		say(out, c->name);
+		return;
+	case IM_CONTACT_MOVE:
+		buf_text(out, " was moved");
+		break;
+	case IM_CONTACT_REMOVE:
+		buf_text(out, " is no contact any more");
+		break;
+	default:
+		buf_printf(out, ": %s", e->what);
 	}
+	if (c->folder.len == 0)
+		return;
+	buf_text(out, e->code == IM_CONTACT_MOVE ? " to " : " in ");
+	say(out, c->folder);
+}
+
+static void block(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	if (e->quiet && !p->verbose)
+		return;
+	buf_text(out, "* ");
+	say(out, e->user.len ? e->user : bytes_str("everybody else"));
+	buf_text(out, e->code ? " is blocked" : " is allowed");
+}
+
+static void search_result(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)p;
+	if (e->reason)
+		buf_printf(out, "nothing was found: %s", e->reason);
+	else
+		buf_text(out, e->contact_count ? "found:" : "nobody was found");
+	say_found(e, out);
 }
 
 static void typing(const struct device_printer *p, const struct device_event *e, struct buf *out)
@@ -287,6 +397,9 @@ void device_words(const struct device_printer *p, const struct device_event *e, 
 		[DEVICE_EVENT_PRESENCE] = presence,
 		[DEVICE_EVENT_CONTACTS] = contacts,
 		[DEVICE_EVENT_TYPING] = typing,
+		[DEVICE_EVENT_CONTACT] = contact,
+		[DEVICE_EVENT_BLOCK] = block,
+		[DEVICE_EVENT_SEARCH_RESULT] = search_result,
 		[DEVICE_EVENT_ROOM_OPENING] = room_opening,
 		[DEVICE_EVENT_ROOM] = room,
 		[DEVICE_EVENT_ROOM_MESSAGE] = message,

@@ -7,7 +7,8 @@
 
 /* Appends the line without its end; nothing when a person need not see it. */
 void device_words(const struct device_printer *p, const struct device_event *event, struct buf *out);
-void device_words_contact(struct bytes user, struct bytes name, uint32_t presence, struct bytes text, struct buf *out);
+void device_words_contacts(const struct device_contacts *contacts, const struct device_blocks *blocks, struct buf *out);
+void device_words_blocks(const struct device_blocks *blocks, struct buf *out);
 void device_words_rooms(const struct device_rooms *rooms, struct buf *out);
 
 #endif

@@ -19,6 +19,10 @@ static const struct im_contact contacts[] = { {
 } };
 
 #define TEXT(literal) { (const uint8_t *)(literal), sizeof(literal) - 1 }
+static const struct im_contact work = {
+	.user = TEXT("erin"), .name = TEXT("Erin"), .folder = TEXT("Work"), .presence = IM_AVAILABLE,
+};
+
 #define WEIGHED .transaction = 260, .sizes = { 100, 60, 190, 1, PACKET_AES256_CBC }
 
 static const struct {
@@ -73,6 +77,29 @@ static const struct {
 	{ "contacts", { .type = DEVICE_EVENT_CONTACTS, .contacts = contacts, .contact_count = 1 }, "contacts:\n  bob (Bob): away (lunch)\n", NULL,
 	  "{\"event\":\"contacts\"" COMMON ",\"session\":0,\"sequence\":0,\"contacts\":[{\"user\":\"bob\",\"name\":\"Bob\",\"folder\":\"\","
 	  "\"presence\":\"away\",\"text\":\"lunch\"}],\"more\":false}\n" },
+	{ "somebody new on the list", { .type = DEVICE_EVENT_CONTACT, .what = "add", .code = IM_CONTACT_ADD, .contacts = &work },
+	  "* erin (Erin) is a contact now in Work\n", NULL,
+	  "{\"event\":\"contact\"" COMMON ",\"what\":\"add\",\"session\":0,\"sequence\":0,\"user\":\"erin\",\"name\":\"Erin\","
+	  "\"folder\":\"Work\",\"presence\":\"available\",\"text\":\"\"}\n" },
+	{ "another name", { .type = DEVICE_EVENT_CONTACT, .what = "rename", .code = IM_CONTACT_RENAME, .contacts = &work },
+	  "* erin is called Erin\n", NULL, NULL },
+	{ "another folder", { .type = DEVICE_EVENT_CONTACT, .what = "move", .code = IM_CONTACT_MOVE, .contacts = &work },
+	  "* erin was moved to Work\n", NULL, NULL },
+	{ "off the list", { .type = DEVICE_EVENT_CONTACT, .what = "remove", .code = IM_CONTACT_REMOVE, .contacts = &contacts[0] },
+	  "* bob is no contact any more\n", NULL, NULL },
+	{ "a list that was not changed",
+	  { .type = DEVICE_EVENT_ACK, .message = IM_CONTACT_CHANGE, .user = TEXT("erin"), .code = 502, .reason = "the IM server refused" },
+	  "the contact list was not changed: erin: the IM server refused\n", NULL, NULL },
+	{ "somebody is blocked", { .type = DEVICE_EVENT_BLOCK, .user = TEXT("bob"), .code = 1 }, "* bob is blocked\n", NULL,
+	  "{\"event\":\"block\"" COMMON ",\"blocked\":true,\"user\":\"bob\",\"session\":0,\"sequence\":0}\n" },
+	{ "nothing new about the others", { .type = DEVICE_EVENT_BLOCK, .quiet = true }, "", "* everybody else is allowed\n", NULL },
+	{ "people who were found", { .type = DEVICE_EVENT_SEARCH_RESULT, .sequence = 4, .contacts = contacts, .contact_count = 1 },
+	  "found:\n  bob (Bob): away (lunch)\n", NULL,
+	  "{\"event\":\"search-result\"" COMMON ",\"session\":0,\"search\":4,\"contacts\":[{\"user\":\"bob\",\"name\":\"Bob\","
+	  "\"folder\":\"\",\"presence\":\"away\",\"text\":\"lunch\"}],\"more\":false}\n" },
+	{ "nobody was found", { .type = DEVICE_EVENT_SEARCH_RESULT, .sequence = 4 }, "nobody was found\n", NULL, NULL },
+	{ "no answer to a search", { .type = DEVICE_EVENT_SEARCH_RESULT, .sequence = 4, .reason = "no answer in time" },
+	  "nothing was found: no answer in time\n", NULL, NULL },
 	{ "an automatic reply", { .type = DEVICE_EVENT_MESSAGE, .what = "automatic-reply", .user = TEXT("bob"), .text = TEXT("on holiday") },
 	  "bob (automatic-reply): on holiday\n", NULL, NULL },
 	{ "somebody types", { .type = DEVICE_EVENT_TYPING, .user = TEXT("bob"), .code = 1, .session = 5, .sequence = 2 },
