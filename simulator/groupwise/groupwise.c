@@ -49,7 +49,8 @@ static void print_help(FILE *out)
 		"A GroupWise Messenger server for the people of a world.xml. Stock clients sign on to it over TLS.\n\n"
 		"  --listen ADDRESS:PORT  where [127.0.0.1:%d]; port 0: the kernel picks, the log says which\n"
 		"  --world FILE           the people, their passwords and contacts\n"
-		"  --state DIR            folder of the certificate made when none is given [.]\n"
+		"  --state DIR            contact lists, privacy and statuses are kept in DIR/groupwise, and so is the certificate made when\n"
+		"                         none is given; without it nothing is kept and the certificate is made here\n"
 		"  --certificate FILE     PEM certificate [DIR/groupwise.crt]; when it and its key are missing, a self-signed one is made\n"
 		"  --key FILE             PEM key [DIR/groupwise.key]\n"
 		"  --control SOCKET       serve census, kick, fault.* and the clock on this Unix socket\n"
@@ -157,8 +158,9 @@ static char *certificate_names(const char *listen)
 /* RSA, which every client of the time can verify. */
 static struct tls *make_tls(const struct options *o)
 {
-	char *certificate = o->certificate ? memory_str(o->certificate) : memory_printf("%s/groupwise.crt", o->state);
-	char *key = o->key ? memory_str(o->key) : memory_printf("%s/groupwise.key", o->state);
+	const char *folder = o->state ? o->state : ".";
+	char *certificate = o->certificate ? memory_str(o->certificate) : memory_printf("%s/groupwise.crt", folder);
+	char *key = o->key ? memory_str(o->key) : memory_printf("%s/groupwise.key", folder);
 	struct error err = { "" };
 	struct tls *tls;
 
@@ -229,7 +231,7 @@ static struct control_server *open_control(struct life *life, const char *path)
 
 static int run(int argc, char **argv)
 {
-	struct options o = { .listen = "127.0.0.1:8300", .state = ".", .keepalive = 10 };
+	struct options o = { .listen = "127.0.0.1:8300", .keepalive = 10 };
 	struct gw_server_settings settings;
 	struct control_server *control;
 	struct error err = { "" };
@@ -252,6 +254,8 @@ static int run(int argc, char **argv)
 	life.server = gw_server_new(life.loop, world, &settings, &err);
 	if (!life.server)
 		fatal(EXIT_BIND, "%s", err.text);
+	if (o.state && gw_server_keep(life.server, o.state, &err) < 0)
+		fatal(EXIT_CONFIG, "%s", err.text);
 	control = open_control(&life, o.control);
 	loop_signal(life.loop, SIGTERM, on_signal, &life);
 	loop_signal(life.loop, SIGINT, on_signal, &life);

@@ -131,6 +131,7 @@ static void logged_out(struct session *s, bool replaced)
 	if (person->announced)
 		person_announce(person);
 	person->announced = false;
+	person_changed(s->server, person);
 }
 
 static void session_free(struct session *s)
@@ -178,12 +179,13 @@ void session_login(struct session *s, struct person *person)
 	person->session = s;
 	s->server->session_count++;
 	/* Available until he says otherwise, which clients do at once; others are told only then. */
-	if (!person->announced) {
+	if (!person->announced && !person->restored) {
 		person->status = GW_AVAILABLE;
 		free(person->status_text);
 		free(person->auto_reply);
 		person->status_text = person->auto_reply = NULL;
 	}
+	person->restored = false;
 	rearm(s);
 }
 
@@ -279,6 +281,7 @@ void gw_server_shutdown(struct gw_server *server, loop_fn *done, void *arg)
 	server->shutting_down = true;
 	server->shutdown_done = done;
 	server->shutdown_arg = arg;
+	store_close(server);
 	listener_free(&server->listener);
 	if (!server->sessions) {
 		done(arg);
@@ -303,6 +306,7 @@ void gw_server_free(struct gw_server **pointer)
 	if (!server)
 		return;
 	server->shutdown_done = NULL;
+	store_close(server);
 	while (server->sessions) {
 		struct session *s = server->sessions;
 

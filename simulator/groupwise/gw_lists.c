@@ -1,4 +1,4 @@
-/* Changes of the contact list. They live as long as the server; world.xml is a seed and stays as it is. */
+/* Changes of the contact list. world.xml is a seed and stays as it is. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,27 +6,9 @@
 #include "base/memory.h"
 #include "simulator/groupwise/gw_state.h"
 
-/* --- the list itself ------------------------------------------------------------------------------------------------------------ */
-
-static struct list_folder *folder_of(const struct person *person, uint32_t id)
-{
-	for (size_t i = 0; i < person->folder_count; i++)
-		if (person->folders[i].id == id)
-			return &person->folders[i];
-	return NULL;
-}
-
-static struct list_contact *contact_of(const struct person *person, uint32_t id)
-{
-	for (size_t i = 0; i < person->contact_count; i++)
-		if (person->contacts[i].id == id)
-			return &person->contacts[i];
-	return NULL;
-}
-
 static bool parent_exists(const struct person *person, uint32_t id)
 {
-	return id == 0 || folder_of(person, id);
+	return id == 0 || roster_folder(person, id);
 }
 
 static const struct list_contact *contact_in(const struct person *person, const struct person *other, uint32_t folder)
@@ -35,20 +17,6 @@ static const struct list_contact *contact_in(const struct person *person, const 
 		if (person->contacts[i].person == other && person->contacts[i].folder == folder)
 			return &person->contacts[i];
 	return NULL;
-}
-
-static void drop_contact(struct person *owner, struct list_contact *contact)
-{
-	struct person *other = contact->person;
-	size_t at = (size_t)(contact - owner->contacts);
-
-	free(contact->name);
-	owner->contact_count--;
-	memmove(contact, contact + 1, (owner->contact_count - at) * sizeof *contact);
-	for (size_t i = 0; i < owner->contact_count; i++)
-		if (owner->contacts[i].person == other)
-			return;
-	people_remove(&other->watchers, owner);
 }
 
 /* --- how differences are told: everything about the item, method add or delete --------------------------------------------------- */
@@ -84,11 +52,6 @@ static struct gw_field *begin_results(struct gw_tree *out, struct gw_field **res
 	return gw_add_array(out, *results, GW_TAG_CONTACT_LIST);
 }
 
-static char *name_of(struct bytes given, const char *fallback)
-{
-	return given.len ? bytes_dup(gw_utf8_cut(given, NAME_MAX_BYTES)) : memory_str(fallback);
-}
-
 /* --- commands ---------------------------------------------------------------------------------------------------------------------- */
 
 static uint32_t createfolder(struct call *call)
@@ -109,8 +72,8 @@ static uint32_t createfolder(struct call *call)
 			return GW_FOLDER_EXISTS;
 	if (person->folder_count == FOLDERS_MAX)
 		return GW_TOO_MANY_FOLDERS;
-	folder = &person->folders[person->folder_count++];
-	*folder = (struct list_folder){ .id = person->next_id++, .name = bytes_dup(name), .sequence = (uint32_t)person->folder_count - 1 };
+	folder = roster_add_folder(person, person->next_id++, name);
+	person_changed(call->session->server, person);
 	list = begin_results(call->out, &results);
 	tell_folder(call->out, list, GW_ADD, folder);
 	gw_add_decimal(call->out, results, GW_TAG_OBJECT_ID, folder->id);
@@ -140,11 +103,9 @@ static uint32_t createcontact(struct call *call)
 		return GW_CONTACT_EXISTS;
 	if (person->contact_count == CONTACTS_MAX)
 		return GW_TOO_MANY_CONTACTS;
-	contact = &person->contacts[person->contact_count++];
-	*contact = (struct list_contact){ .id = person->next_id++, .folder = parent, .person = other,
-		.name = name_of(name ? name->text : (struct bytes){ 0 }, other->seed->name),
-		.sequence = (uint32_t)person->contact_count - 1 };
-	gw_people_add(&other->watchers, person);
+	contact = roster_add_contact(person, person->next_id++, parent, other,
+		name ? gw_utf8_cut(name->text, NAME_MAX_BYTES) : bytes_str(other->seed->name));
+	person_changed(call->session->server, person);
 	list = begin_results(call->out, &results);
 	tell_contact(call->out, list, GW_ADD, contact);
 	gw_add_decimal(call->out, results, GW_TAG_OBJECT_ID, contact->id);
@@ -154,19 +115,17 @@ static uint32_t createcontact(struct call *call)
 static uint32_t delete_folder(struct call *call, struct person *person, struct list_folder *folder)
 {
 	struct gw_field *results, *list = begin_results(call->out, &results);
-	size_t at = (size_t)(folder - person->folders);
 
 	/* A folder goes with its contacts. */
 	for (size_t i = person->contact_count; i > 0; i--) {
 		if (person->contacts[i - 1].folder != folder->id)
 			continue;
 		tell_contact(call->out, list, GW_DELETE, &person->contacts[i - 1]);
-		drop_contact(person, &person->contacts[i - 1]);
+		roster_drop_contact(person, &person->contacts[i - 1]);
 	}
 	tell_folder(call->out, list, GW_DELETE, folder);
-	free(folder->name);
-	person->folder_count--;
-	memmove(folder, folder + 1, (person->folder_count - at) * sizeof *folder);
+	roster_drop_folder(person, folder);
+	person_changed(call->session->server, person);
 	return GW_OK;
 }
 
@@ -181,14 +140,15 @@ static uint32_t deletecontact(struct call *call)
 
 	if (!gw_number(gw_find(call->in, GW_TAG_OBJECT_ID), &id))
 		return GW_PROTOCOL_ERROR;
-	folder = folder_of(person, id);
+	folder = roster_folder(person, id);
 	if (folder)
 		return delete_folder(call, person, folder);
-	contact = contact_of(person, id);
+	contact = roster_contact(person, id);
 	if (!contact)
 		return GW_OBJECT_NOT_FOUND;
 	tell_contact(call->out, begin_results(call->out, &results), GW_DELETE, contact);
-	drop_contact(person, contact);
+	roster_drop_contact(person, contact);
+	person_changed(call->session->server, person);
 	return GW_OK;
 }
 
@@ -202,7 +162,7 @@ static uint32_t movecontact(struct call *call)
 
 	if (!gw_number(gw_find(item, GW_TAG_OBJECT_ID), &id) || !gw_number(gw_find(call->in, GW_TAG_PARENT_ID), &parent))
 		return GW_PROTOCOL_ERROR;
-	contact = contact_of(person, id);
+	contact = roster_contact(person, id);
 	if (!contact || !parent_exists(person, parent))
 		return GW_OBJECT_NOT_FOUND;
 	if (contact->folder != parent && contact_in(person, contact->person, parent))
@@ -210,6 +170,7 @@ static uint32_t movecontact(struct call *call)
 	list = begin_results(call->out, &results);
 	tell_contact(call->out, list, GW_DELETE, contact);
 	contact->folder = parent;
+	person_changed(call->session->server, person);
 	tell_contact(call->out, list, GW_ADD, contact);
 	gw_add_decimal(call->out, results, GW_TAG_OBJECT_ID, contact->id);
 	return GW_OK;
@@ -232,13 +193,14 @@ static uint32_t updateitem(struct call *call)
 				continue;
 			if (!gw_number(gw_find(item, GW_TAG_OBJECT_ID), &id) || !name.len)
 				return GW_PROTOCOL_ERROR;
-			if (is_folder ? !folder_of(person, id) : !contact_of(person, id))
+			if (is_folder ? !roster_folder(person, id) : !roster_contact(person, id))
 				return GW_OBJECT_NOT_FOUND;
 			if (!change)
 				continue;
-			target = is_folder ? &folder_of(person, id)->name : &contact_of(person, id)->name;
+			target = is_folder ? &roster_folder(person, id)->name : &roster_contact(person, id)->name;
 			free(*target);
-			*target = name_of(name, "");
+			*target = bytes_dup(gw_utf8_cut(name, NAME_MAX_BYTES));
+			person_changed(call->session->server, person);
 		}
 	}
 	return GW_OK;

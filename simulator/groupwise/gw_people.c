@@ -12,13 +12,17 @@ bool people_has(const struct people *people, const struct person *person)
 	return false;
 }
 
-void gw_people_add(struct people *people, struct person *person)
+void gw_people_append(struct people *people, struct person *person)
 {
-	if (people_has(people, person))
-		return;
 	if ((people->count & (people->count - 1)) == 0)
 		people->items = memory_resize(people->items, (people->count ? people->count * 2 : 1) * sizeof *people->items);
 	people->items[people->count++] = person;
+}
+
+void gw_people_add(struct people *people, struct person *person)
+{
+	if (!people_has(people, person))
+		gw_people_append(people, person);
 }
 
 void people_remove(struct people *people, const struct person *person)
@@ -50,22 +54,15 @@ static void make_list(struct gw_server *server, struct person *person)
 {
 	const struct world_user *seed = person->seed;
 
-	person->folders = memory_new(FOLDERS_MAX * sizeof *person->folders);
-	person->contacts = memory_new(CONTACTS_MAX * sizeof *person->contacts);
 	person->next_id = 1;
-	for (size_t i = 0; i < seed->folder_count && i < FOLDERS_MAX; i++)
-		person->folders[person->folder_count++] = (struct list_folder){ .id = person->next_id++, .sequence = (uint32_t)i,
-			.name = memory_str(seed->folders[i].name) };
-	for (size_t i = 0; i < seed->contact_count && i < CONTACTS_MAX; i++) {
+	for (size_t i = 0; i < seed->folder_count; i++)
+		roster_add_folder(person, person->next_id++, bytes_str(seed->folders[i].name));
+	for (size_t i = 0; i < seed->contact_count; i++) {
 		const struct world_contact *from = &seed->contacts[i];
 		struct person *other = &server->persons[from->user - server->world->users];
 
-		if (from->folder > person->folder_count)
-			continue;
-		person->contacts[person->contact_count++] = (struct list_contact){ .id = person->next_id++, .sequence = (uint32_t)i,
-			.folder = from->folder ? person->folders[from->folder - 1].id : 0, .person = other,
-			.name = memory_str(from->name ? from->name : from->user->name) };
-		gw_people_add(&other->watchers, person);
+		roster_add_contact(person, person->next_id++, from->folder ? person->folders[from->folder - 1].id : 0, other,
+			bytes_str(from->name ? from->name : from->user->name));
 	}
 }
 

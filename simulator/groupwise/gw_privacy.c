@@ -51,6 +51,7 @@ static uint32_t createblock(struct call *call)
 	gw_add_text(call->out, NULL, deny ? GW_TAG_DENY_LIST : GW_TAG_ALLOW_LIST, other->dn);
 	call_answer(call, GW_OK);
 	change_list(person, list, other, true);
+	person_changed(call->session->server, person);
 	return GW_OK;
 }
 
@@ -70,6 +71,7 @@ static uint32_t updateblocks(struct call *call)
 					return GW_PROTOCOL_ERROR;
 				if (change)
 					set_default(person, value == 1);
+				person_changed(server, person);
 			} else if ((deny || bytes_is(f->tag, GW_TAG_ALLOW_LIST)) && f->method == GW_DELETE) {
 				struct person *other = person_find(server, f->text);
 
@@ -77,6 +79,7 @@ static uint32_t updateblocks(struct call *call)
 					return GW_USER_NOT_FOUND;
 				if (change)
 					change_list(person, deny ? &person->denied : &person->allowed, other, false);
+				person_changed(server, person);
 			} else if (!bytes_is(f->tag, GW_TAG_TRANSACTION)) {
 				return GW_PROTOCOL_ERROR;
 			}

@@ -24,6 +24,10 @@ struct gw_server *gw_server_new(struct loop *loop, const struct world *world, co
 	struct error *err);
 void gw_server_free(struct gw_server **server);
 
+/* Takes contact lists, privacy and statuses from the folder, one file a user, and writes there what changes from now on; the
+ * folder is made when it is missing. Call before the loop runs. -1 with a sentence that names the file that is damaged. */
+int gw_server_keep(struct gw_server *server, const char *folder, struct error *err);
+
 const char *gw_server_address(const struct gw_server *server);
 
 /* Tells every client with event 115 and closes all connections politely; done runs when the last one is gone. No new ones. */

@@ -148,6 +148,7 @@ static uint32_t login(struct call *call)
 		log_value(gw_text(call->in, GW_TAG_USER_AGENT)), connection_tls_version(s->connection));
 	add_login_answer(server, person, call->out);
 	person->last_login_s = loop_wall_ms() / 1000;
+	person_changed(server, person);
 	return GW_OK;
 }
 
@@ -185,6 +186,7 @@ static uint32_t setstatus(struct call *call)
 	replace_text(&person->auto_reply, gw_text(call->in, GW_TAG_MESSAGE_BODY));
 	person->status_changes++;
 	person->announced = true;
+	person_changed(call->session->server, person);
 	log_info("status user=%s status=%s", person->seed->id, gw_status_name(status));
 	call_answer(call, GW_OK);
 	person_announce(person);
@@ -212,7 +214,7 @@ static uint32_t getdetails(struct call *call)
 			const struct person *person = person_find(call->session->server, f->text);
 
 			/* One answer must not grow without bound however often a request names the same user. */
-			if (!person || found == 2 * CONTACTS_MAX)
+			if (!person || found == DETAILS_MAX)
 				continue;
 			found++;
 			person_details(call->session->server, person, call->session->person, call->out,

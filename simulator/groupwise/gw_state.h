@@ -17,6 +17,7 @@
 /* Bounds of what one client can make us keep. The two of the list are what a real server told its clients; the rest is ours. */
 #define CONTACTS_MAX 150
 #define FOLDERS_MAX 50
+#define DETAILS_MAX 300                 /* users in one answer to getdetails */
 #define NAME_MAX_BYTES 256
 #define STATUS_TEXT_MAX 2000
 #define BLOCKS_MAX 1000
@@ -53,6 +54,8 @@ struct person {
 	char *status_text, *auto_reply;
 	unsigned status_changes;
 	bool announced;                         /* others were told that he is there */
+	bool restored;                          /* his status is the one he had when the server ended; until the next login */
+	bool changed;                           /* what is kept of him is to be written */
 
 	struct list_folder *folders;
 	size_t folder_count;
@@ -73,6 +76,8 @@ bool people_has(const struct people *people, const struct person *person);
 void gw_people_add(struct people *people, struct person *person);       /* once */
 void people_remove(struct people *people, const struct person *person);
 
+void gw_people_append(struct people *people, struct person *person);    /* who is known not to be in it */
+
 void persons_make(struct gw_server *server);
 void persons_free(struct gw_server *server);
 /* By id, DN or dotted DN, in any letter case. */
@@ -88,6 +93,31 @@ void person_details(const struct gw_server *server, const struct person *person,
 	struct gw_tree *tree, struct gw_field *into);
 void person_names(const struct gw_server *server, const struct person *person, struct gw_tree *tree, struct gw_field *into);
 void person_info(const struct person *person, struct gw_tree *tree, struct gw_field *into);
+
+/* --- the contact list (gw_roster.c) ------------------------------------------------------------------------------------------ */
+
+struct list_folder *roster_folder(const struct person *person, uint32_t id);
+struct list_contact *roster_contact(const struct person *person, uint32_t id);
+/* They go to the end; names are copied. The pointer holds until the list changes again. */
+struct list_folder *roster_add_folder(struct person *person, uint32_t id, struct bytes name);
+struct list_contact *roster_add_contact(struct person *person, uint32_t id, uint32_t folder, struct person *other,
+	struct bytes name);
+void roster_drop_folder(struct person *person, struct list_folder *folder);     /* its contacts must be gone */
+void roster_drop_contact(struct person *person, struct list_contact *contact);
+void roster_clear(struct person *person);
+
+/* --- what is kept over a restart (gw_store.c) --------------------------------------------------------------------------------- */
+
+struct store {
+	char *folder;                           /* NULL: nothing is kept */
+	struct loop_task task;
+	struct people changed;
+};
+
+/* Writes it at the end of this round. */
+void person_changed(struct gw_server *server, struct person *person);
+/* Writes what is left, and nothing from then on: what follows is the server's own end. */
+void store_close(struct gw_server *server);
 
 /* --- sessions (gw_connections.c) ------------------------------------------------------------------------------------------- */
 
@@ -176,6 +206,7 @@ struct gw_server {
 	uint32_t fault_code;                    /* for everybody, as in struct person */
 	uint64_t fault_left;
 	bool silent;                            /* fault: reads and never answers */
+	struct store store;
 	struct gw_tree in, out;                 /* of the request at hand */
 	struct buf scratch;
 	loop_fn *shutdown_done;

@@ -45,8 +45,11 @@ def dotted(user):
 
 
 class Server(bramble.Process):
-    def __init__(self, *options, world=WORLD):
-        self.folder = tempfile.mkdtemp(prefix="bramble-messenger-")
+    """folder: that of an earlier one whose state it takes up; keep: it stays when this one ends."""
+
+    def __init__(self, *options, world=WORLD, folder=None, keep=False):
+        self.folder = folder or tempfile.mkdtemp(prefix="bramble-messenger-")
+        self.keep = keep
         self.control_path = os.path.join(self.folder, "control.sock")
         pathlib.Path(self.folder, "world.xml").write_text(world, encoding="utf-8")
         super().__init__("bramble-sim", "groupwise", "--listen", "127.0.0.1:0", "--world", os.path.join(self.folder, "world.xml"),
@@ -74,7 +77,8 @@ class Server(bramble.Process):
     def stop(self, deadline_s=10):
         """Ends it; a sanitizer's complaint must not pass unseen."""
         status = super().stop(deadline_s)
-        shutil.rmtree(self.folder)
+        if not self.keep:
+            shutil.rmtree(self.folder)
         assert status == 0, f"bramble-sim groupwise ended with {status}"
         return status
 
