@@ -29,6 +29,8 @@ struct backend_events {
 	void (*message)(void *ctx, struct im_message_event *message);
 	/* Not kept for a device that is away. */
 	void (*typing)(void *ctx, struct im_typing *typing);
+	void (*room_event)(void *ctx, struct im_room_event *event);
+	void (*room_message)(void *ctx, struct im_room_message_event *message);
 	/* The outcome of what was asked with this ref (enum im_code). Said a second time, with IM_NOT_DELIVERED, when the
 	 * server took a message and then could not deliver it. */
 	void (*done)(void *ctx, uint32_t ref, uint32_t code, const char *text);
@@ -49,6 +51,11 @@ struct backend_type {
 	void (*send)(struct backend *b, uint32_t ref, struct bytes to, struct bytes text);
 	void (*set_presence)(struct backend *b, uint32_t ref, uint32_t presence, struct bytes text);
 	void (*typing)(struct backend *b, const struct im_typing *typing);      /* has no outcome */
+	void (*room_open)(struct backend *b, uint32_t ref, const struct im_room_open *open);
+	void (*room_invite)(struct backend *b, uint32_t ref, const struct im_room_invite *invite);
+	void (*room_leave)(struct backend *b, uint32_t ref, const struct im_room_leave *leave);
+	void (*room_answer)(struct backend *b, uint32_t ref, const struct im_room_answer *answer);
+	void (*room_say)(struct backend *b, uint32_t ref, const struct im_room_message *message);
 	/* Logs out and closes; at most 2 s of real time until ended is called. */
 	void (*finish)(struct backend *b);
 	void (*free)(struct backend **b);      /* closes at once, calls nothing */

@@ -18,6 +18,11 @@ union im_up {
 	struct im_presence_set presence_set;
 	struct im_message message;
 	struct im_typing typing;
+	struct im_room_open room_open;
+	struct im_room_invite room_invite;
+	struct im_room_leave room_leave;
+	struct im_room_answer room_answer;
+	struct im_room_message room_message;
 };
 
 /* --- in a session ------------------------------------------------------------------------------------------------------ */
@@ -64,6 +69,33 @@ static void got_typing(struct session *s, uint32_t sequence, const union im_up *
 	s->collab->backend_type->typing(s->backend, &m->typing);
 }
 
+static void got_room_open(struct session *s, uint32_t sequence, const union im_up *m)
+{
+	s->collab->backend_type->room_open(s->backend, sequence, &m->room_open);
+}
+
+static void got_room_invite(struct session *s, uint32_t sequence, const union im_up *m)
+{
+	s->collab->backend_type->room_invite(s->backend, sequence, &m->room_invite);
+}
+
+static void got_room_leave(struct session *s, uint32_t sequence, const union im_up *m)
+{
+	s->collab->backend_type->room_leave(s->backend, sequence, &m->room_leave);
+}
+
+static void got_room_answer(struct session *s, uint32_t sequence, const union im_up *m)
+{
+	s->collab->backend_type->room_answer(s->backend, sequence, &m->room_answer);
+}
+
+static void got_room_message(struct session *s, uint32_t sequence, const union im_up *m)
+{
+	s->messages_out++;
+	s->collab->counts.messages_up++;
+	s->collab->backend_type->room_say(s->backend, sequence, &m->room_message);
+}
+
 static const struct row {
 	const struct wire_msg *msg;
 	bool action;           /* the user did it: counts for the inactivity timeout */
@@ -75,6 +107,11 @@ static const struct row {
 	{ &im_presence_set_msg, true, true, got_presence_set },
 	{ &im_message_msg, true, true, got_message },
 	{ &im_typing_msg, true, false, got_typing },
+	{ &im_room_open_msg, true, true, got_room_open },
+	{ &im_room_invite_msg, true, true, got_room_invite },
+	{ &im_room_leave_msg, true, true, got_room_leave },
+	{ &im_room_answer_msg, true, true, got_room_answer },
+	{ &im_room_message_msg, true, true, got_room_message },
 };
 
 /* The device got no answer to something we have done: the same answer again, unless it still waits to be delivered. */

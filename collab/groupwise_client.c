@@ -7,6 +7,7 @@
 #include "base/io/address.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "collab/groupwise_rooms.h"
 #include "collab/groupwise_talk.h"
 #include "protocol/groupwise/codes.h"
 #include "protocol/groupwise/names.h"
@@ -82,6 +83,7 @@ static void groupwise_free(struct backend **backend)
 		return;
 	*backend = NULL;
 	groupwise_link_free(&b->m.link);
+	rooms_free(&b->m.rooms);
 	talk_free(&b->m.talk);
 	people_free(&b->m.people);
 	free(b->m.own_dn);
@@ -162,6 +164,7 @@ static void login_answered(void *ctx, void *arg, const struct gw_answer *answer,
 	people_add_contact_list(&b->m.people, gw_find(fields, GW_TAG_CONTACT_LIST));
 	b->m.own_dn = bytes_dup(gw_text(fields, GW_TAG_DN));
 	b->m.talk = talk_new(&b->m);
+	b->m.rooms = rooms_new(&b->m);
 	gw_number(gw_find(fields, GW_TAG_KEEPALIVE), &minutes);
 	if (minutes == 0 || minutes > 1440)
 		minutes = KEEP_ALIVE_MINUTES;
@@ -261,8 +264,40 @@ static void groupwise_set_presence(struct backend *b, uint32_t ref, uint32_t pre
 
 static void groupwise_typing(struct backend *b, const struct im_typing *typing)
 {
-	if (b->phase == ONLINE)
+	if (b->phase == ONLINE && typing->room)
+		rooms_typing(b->m.rooms, typing->room, typing->on);
+	else if (b->phase == ONLINE)
 		talk_typing(b->m.talk, typing->user, typing->on);
+}
+
+static void groupwise_room_open(struct backend *b, uint32_t ref, const struct im_room_open *open)
+{
+	if (b->phase == ONLINE)
+		rooms_open(b->m.rooms, ref, open);
+}
+
+static void groupwise_room_invite(struct backend *b, uint32_t ref, const struct im_room_invite *invite)
+{
+	if (b->phase == ONLINE)
+		rooms_invite(b->m.rooms, ref, invite);
+}
+
+static void groupwise_room_leave(struct backend *b, uint32_t ref, const struct im_room_leave *leave)
+{
+	if (b->phase == ONLINE)
+		rooms_leave(b->m.rooms, ref, leave->room);
+}
+
+static void groupwise_room_answer(struct backend *b, uint32_t ref, const struct im_room_answer *answer)
+{
+	if (b->phase == ONLINE)
+		rooms_answer(b->m.rooms, ref, answer->room, answer->accept);
+}
+
+static void groupwise_room_say(struct backend *b, uint32_t ref, const struct im_room_message *message)
+{
+	if (b->phase == ONLINE)
+		rooms_say(b->m.rooms, ref, message->room, message->text);
 }
 
 /* --- its end ---------------------------------------------------------------------------------------------------------- */
@@ -301,6 +336,11 @@ const struct backend_type groupwise_backend = {
 	.send = groupwise_send,
 	.set_presence = groupwise_set_presence,
 	.typing = groupwise_typing,
+	.room_open = groupwise_room_open,
+	.room_invite = groupwise_room_invite,
+	.room_leave = groupwise_room_leave,
+	.room_answer = groupwise_room_answer,
+	.room_say = groupwise_room_say,
 	.finish = groupwise_finish,
 	.free = groupwise_free,
 };

@@ -1,11 +1,13 @@
 #include "collab/groupwise_talk_private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <utlist.h>
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "collab/groupwise_rooms.h"
 #include "protocol/groupwise/rtf.h"
 #include "protocol/groupwise/tags.h"
 
@@ -49,6 +51,14 @@ static void note_conference(struct person *person, struct bytes id)
 /* person: the source; NULL if it has none or is a stranger. */
 typedef void event_handler(struct talk *t, const struct gw_event *event, struct person *person);
 
+void talk_read_message(const struct gw_event *event, struct buf *text)
+{
+	if (event->type == GW_EVENT_MESSAGE)
+		gw_rtf_text(event->text, (struct bytes){ 0 }, text);
+	else
+		gw_utf8_repair(event->text, text);
+}
+
 /* What was said may be longer than the device's messages are. */
 static void pass_on(struct talk *t, const struct person *person, const struct gw_event *event, uint32_t kind)
 {
@@ -58,10 +68,7 @@ static void pass_on(struct talk *t, const struct person *person, const struct gw
 
 	message.from = bytes_str(person ? person->user : "");
 	message.name = bytes_str(person ? person->name : "");
-	if (event->type == GW_EVENT_MESSAGE)
-		gw_rtf_text(event->text, (struct bytes){ 0 }, &text);
-	else
-		gw_utf8_repair(event->text, &text);
+	talk_read_message(event, &text);
 	rest = buf_bytes(&text);
 	do {
 		message.text = gw_utf8_cut(rest, IM_TEXT_MAX);
@@ -127,15 +134,32 @@ static void conference_closed(struct talk *t, const struct gw_event *event, stru
 	forget_conference(by_conference(t, event->conference), event->conference);
 }
 
-/* The device has no rooms: who invites it is told so instead of waiting (ours). */
-static void invited(struct talk *t, const struct gw_event *event, struct person *person)
+/* Somebody third is or comes into what was between two: from now on it is a room, which the user may join or not. */
+static void widened(struct talk *t, const struct gw_event *event, struct person *person)
 {
-	(void)person;
-	gw_tree_clear(&t->m->fields);
-	gw_add_text(&t->m->fields, gw_add_array(&t->m->fields, NULL, GW_TAG_CONVERSATION), GW_TAG_OBJECT_ID, event->conference);
-	messenger_tell(t->m, "rejectconf");
+	struct person *partner = by_conference(t, event->conference);
+
+	if (!person || !partner || person == partner)
+		return;
+	forget_conference(partner, event->conference);
+	if (rooms_adopt(t->m->rooms, event->conference, partner))
+		rooms_event(t->m->rooms, event, person);
 }
 
+static void invited(struct talk *t, const struct gw_event *event, struct person *person)
+{
+	if (person)
+		rooms_invited(t->m->rooms, event->conference, person, event->text);
+}
+
+static void nothing(struct talk *t, const struct gw_event *event, struct person *person)
+{
+	(void)t;
+	(void)event;
+	(void)person;          /* it is about rooms alone */
+}
+
+/* Each is offered to the rooms first. */
 static const struct row {
 	uint32_t type;
 	bool asks;             /* told only when the source is known: a stranger's details are asked for */
@@ -151,7 +175,10 @@ static const struct row {
 	{ GW_EVENT_TYPING_STOPPED, false, types },
 	{ GW_EVENT_LEFT, false, left },
 	{ GW_EVENT_CONFERENCE_CLOSED, false, conference_closed },
-	{ GW_EVENT_INVITATION, false, invited },
+	{ GW_EVENT_INVITATION, true, invited },
+	{ GW_EVENT_JOINED, true, widened },
+	{ GW_EVENT_OTHER_INVITED, true, widened },
+	{ GW_EVENT_REJECTED, true, nothing },
 };
 
 static const struct row *row_of(uint32_t type)
@@ -161,6 +188,12 @@ static const struct row *row_of(uint32_t type)
 			return &rows[i];
 	}
 	return NULL;
+}
+
+static void act(struct talk *t, const struct gw_event *event, struct person *person)
+{
+	if (!rooms_event(t->m->rooms, event, person))
+		row_of(event->type)->run(t, event, person);
 }
 
 /* --- strangers ---------------------------------------------------------------------------------------------------------- */
@@ -199,7 +232,7 @@ static void let_go(struct talk *t, struct held *held, struct person *person)
 	else if (gw_event_decode(buf_bytes(&held->event), &event, &err) != 0)
 		bug("a held event cannot be read: %s", err.text);
 	else
-		row_of(event.type)->run(t, &event, person);
+		act(t, &event, person);
 	free_held(t, held);
 }
 
@@ -276,10 +309,13 @@ void talk_event(struct talk *t, const struct gw_event *event)
 		log_debug("groupwise event not passed on type=%s from=%s", gw_event_name(event->type), log_value(event->source));
 		return;
 	}
+	/* The user's own comings and goings. */
+	if (event->source.len && gw_dn_same(event->source, bytes_str(t->m->own_dn)))
+		return;
 	person = people_by_dn(&t->m->people, event->source);
 	/* What follows a stranger's first words waits with them. */
 	if (!person && event->source.len && (row->asks || is_being_asked(t, event->source)))
 		hold(t, event);
 	else
-		row->run(t, event, person);
+		act(t, event, person);
 }

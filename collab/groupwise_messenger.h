@@ -17,6 +17,7 @@ struct messenger {
 	void *ctx;                       /* of the events */
 	struct gw_tree fields;           /* of the request that is being written */
 	struct talk *talk;
+	struct rooms *rooms;
 };
 
 #define MESSENGER_FULL "too many requests wait for the IM server"
@@ -31,6 +32,15 @@ struct gw_field *messenger_in_conference(struct messenger *m, const char *confer
 
 /* The user began or stopped to type in a conference. */
 void messenger_tell_typing(struct messenger *m, const char *conference, bool on);
+
+/* Whom the device means by a name: told once, maybe at once. person NULL: refusal says why; both NULL: the connection is over. */
+typedef void found_person(void *arg, struct person *person, const struct refusal *refusal);
+void messenger_find(struct messenger *m, struct bytes name, found_person *found, void *arg);
+
+/* Makes sure that all of these (DNs) are known, with their details as far as the server tells them. Told once, maybe at once;
+ * over: the connection is. */
+typedef void all_known(void *arg, bool over);
+void messenger_know(struct messenger *m, const struct bytes *dns, size_t count, all_known *known, void *arg);
 
 /* Something of the device's that takes several requests: answered when all are, with the first refusal among them. */
 struct outcome;

@@ -124,7 +124,9 @@ struct person *people_add(struct people *people, const struct gw_field *details,
 		people->last = p;
 		people->count++;
 	}
-	if (name.len)
+	p->is_detailed |= details != NULL;
+	/* A contact has the name that the list gives it. */
+	if (name.len && !p->is_contact)
 		set(&p->name, name, IM_NAME_MAX);
 	if (gw_number(gw_find(details, GW_TAG_STATUS), &presence))
 		person_set_presence(p, presence, gw_text(details, GW_TAG_MESSAGE_BODY));

@@ -19,6 +19,7 @@ struct person {
 	char *text;                          /* status in the person's words */
 	uint32_t presence;
 	bool is_contact;
+	bool is_detailed;                    /* the server has told more than the DN */
 	struct conversation *conversation;   /* groupwise_talk's; NULL: none */
 };
 

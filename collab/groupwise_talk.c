@@ -106,20 +106,26 @@ static void said_answered(void *ctx, void *arg, const struct gw_answer *answer, 
 	}
 }
 
-static void send_now(struct said *said)
+void talk_write_message(struct talk *t, const char *conference, struct bytes text)
 {
-	struct talk *t = said->talk;
 	struct messenger *m = t->m;
 	struct gw_field *part;
 
-	snprintf(said->conference, sizeof said->conference, "%s", said->person->conversation->id);
 	buf_clear(&t->rtf);
-	gw_rtf_write(bytes_of(said->text, said->len), &t->rtf);
-	messenger_in_conference(m, said->conference);
+	gw_rtf_write(text, &t->rtf);
+	messenger_in_conference(m, conference);
 	part = gw_add_array(&m->fields, NULL, GW_TAG_MESSAGE);
 	gw_add_text(&m->fields, part, GW_TAG_MESSAGE_BODY, buf_bytes(&t->rtf));
 	gw_add_number(&m->fields, part, GW_TAG_MESSAGE_TYPE, GW_TYPE_UDWORD, 0);
-	gw_add_text(&m->fields, part, GW_TAG_MESSAGE_TEXT, bytes_of(said->text, said->len));
+	gw_add_text(&m->fields, part, GW_TAG_MESSAGE_TEXT, text);
+}
+
+static void send_now(struct said *said)
+{
+	struct messenger *m = said->talk->m;
+
+	snprintf(said->conference, sizeof said->conference, "%s", said->person->conversation->id);
+	talk_write_message(said->talk, said->conference, bytes_of(said->text, said->len));
 	gw_add_dn(&m->fields, NULL, GW_TAG_DN, bytes_str(said->person->dn));
 	if (!groupwise_link_request(m->link, "sendmessage", NULL, &m->fields, said_answered, said))
 		finish_said(said, IM_BACKEND_REFUSED, MESSENGER_FULL);
@@ -207,7 +213,7 @@ static void send_to(struct talk *t, struct person *person, uint32_t ref, struct 
 	}
 }
 
-/* A message to somebody whose details are asked for. */
+/* A message to somebody whose details may have to be asked for first. */
 struct addressed {
 	struct talk *talk;
 	uint32_t ref;
@@ -215,44 +221,25 @@ struct addressed {
 	char text[];
 };
 
-static void recipient_found(void *ctx, void *arg, const struct gw_answer *answer, const struct gw_field *fields)
+static void recipient_found(void *arg, struct person *person, const struct refusal *refusal)
 {
 	struct addressed *addressed = arg;
 	struct talk *t = addressed->talk;
-	struct messenger *m = t->m;
-	const struct gw_field *results = gw_find(fields, GW_TAG_RESULTS);
-	struct refusal refusal;
-	struct person *person;
 
-	(void)ctx;
 	t->unsent--;
-	if (!answer) {
-		free(addressed);
-		return;
-	}
-	refusal = groupwise_refusal(answer, REFUSAL_OF_DELIVERY);
-	person = refusal.code == IM_OK && results ? people_add(&m->people, results, (struct bytes){ 0 }) : NULL;
-	if (refusal.code != IM_OK)
-		m->events.done(m->ctx, addressed->ref, refusal.code, refusal.text);
-	else if (!person)
-		m->events.done(m->ctx, addressed->ref, IM_NOT_DELIVERED, gw_code_text(GW_USER_NOT_FOUND));
-	else
+	if (person)
 		send_to(t, person, addressed->ref, bytes_of(addressed->text, addressed->len));
+	else if (refusal)
+		t->m->events.done(t->m->ctx, addressed->ref, refusal->code, refusal->text);
 	free(addressed);
 }
 
 void talk_send(struct talk *t, uint32_t ref, struct bytes to, struct bytes text)
 {
-	struct messenger *m = t->m;
-	struct person *person = people_by_name(&m->people, to);
 	struct addressed *addressed;
 
 	if (t->unsent >= TALK_UNSENT_MAX) {
-		m->events.done(m->ctx, ref, IM_BACKEND_REFUSED, "too many messages wait for the IM server");
-		return;
-	}
-	if (person) {
-		send_to(t, person, ref, text);
+		t->m->events.done(t->m->ctx, ref, IM_BACKEND_REFUSED, "too many messages wait for the IM server");
 		return;
 	}
 	addressed = memory_new(sizeof *addressed + text.len);
@@ -262,13 +249,7 @@ void talk_send(struct talk *t, uint32_t ref, struct bytes to, struct bytes text)
 	if (text.len)
 		memcpy(addressed->text, text.data, text.len);
 	t->unsent++;
-	gw_tree_clear(&m->fields);
-	gw_add_text(&m->fields, NULL, GW_TAG_USERID, to);
-	if (!groupwise_link_request(m->link, "getdetails", NULL, &m->fields, recipient_found, addressed)) {
-		t->unsent--;
-		free(addressed);
-		m->events.done(m->ctx, ref, IM_BACKEND_REFUSED, MESSENGER_FULL);
-	}
+	messenger_find(t->m, to, recipient_found, addressed);
 }
 
 void talk_typing(struct talk *t, struct bytes to, bool on)

@@ -22,6 +22,10 @@ void talk_free(struct talk **talk);
 void talk_send(struct talk *talk, uint32_t ref, struct bytes to, struct bytes text);
 /* Told only where a conversation exists. */
 void talk_typing(struct talk *talk, struct bytes to, bool on);
+/* Writes a sendmessage of this text into the messenger's fields, without its recipients. */
+void talk_write_message(struct talk *talk, const char *conference, struct bytes text);
+/* What an event says, as plain text. */
+void talk_read_message(const struct gw_event *event, struct buf *text);
 /* Any event but the ones that end the login. */
 void talk_event(struct talk *talk, const struct gw_event *event);
 

@@ -427,6 +427,24 @@ static void backend_typing(void *ctx, struct im_typing *typing)
 	tell_now(s, &im_typing_event_msg, typing);
 }
 
+static void backend_room_event(void *ctx, struct im_room_event *event)
+{
+	struct session *s = ctx;
+
+	event->session = s->id;
+	session_tell(s, &im_room_event_msg, event);
+}
+
+static void backend_room_message(void *ctx, struct im_room_message_event *message)
+{
+	struct session *s = ctx;
+
+	s->messages_in++;
+	s->collab->counts.messages_down++;
+	message->session = s->id;
+	session_tell(s, &im_room_message_event_msg, message);
+}
+
 static void backend_done(void *ctx, uint32_t ref, uint32_t code, const char *text)
 {
 	session_acknowledge(ctx, ref, code, text);
@@ -457,5 +475,6 @@ static void backend_ended(void *ctx)
 
 const struct backend_events session_backend_events = {
 	.connected = backend_connected, .logged_in = backend_logged_in, .login_failed = backend_login_failed,
-	.presence = backend_presence, .message = backend_message, .typing = backend_typing, .done = backend_done, .lost = backend_lost, .ended = backend_ended,
+	.presence = backend_presence, .message = backend_message, .typing = backend_typing,
+	.room_event = backend_room_event, .room_message = backend_room_message, .done = backend_done, .lost = backend_lost, .ended = backend_ended,
 };

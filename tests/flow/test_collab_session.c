@@ -207,17 +207,6 @@ static void availability_goes_both_ways(void **state)
 	assert_int_equal(bench_ack(b, ALICE, 2), IM_BACKEND_REFUSED);
 }
 
-static void an_invitation_to_a_room_is_declined(void **state)
-{
-	struct collab_bench *b = *state;
-
-	bench_start(b, (struct bench_limits){ 0 });
-	bench_login(b, ALICE, "alice");
-	fake_groupwise_event(&b->groupwise, "alice", &(struct gw_event){ .type = GW_EVENT_INVITATION,
-		.source = bytes_str("CN=bob,O=test"), .conference = bytes_str(CONFERENCE), .text = bytes_str("join us") });
-	bench_until(b, b->groupwise.rejected == 1);
-}
-
 static void the_server_is_pinged_at_its_own_interval(void **state)
 {
 	struct collab_bench *b = *state;
@@ -662,7 +651,6 @@ int main(void)
 		T(undeliverable_is_told_after_the_servers_yes),
 		T(another_code_of_the_server_reaches_the_device_in_words),
 		T(availability_goes_both_ways),
-		T(an_invitation_to_a_room_is_declined),
 		T(the_server_is_pinged_at_its_own_interval),
 		T(a_device_that_lost_its_link_goes_on_with_the_same_im_connection),
 		T(what_comes_back_undelivered_is_sent_again_when_the_device_speaks),

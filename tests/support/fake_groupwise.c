@@ -133,8 +133,11 @@ static void do_getdetails(struct fake_client *client, const struct gw_request *r
 static void do_createconf(struct fake_client *client, const struct gw_request *request)
 {
 	struct fake_groupwise *g = client->server;
+	const struct gw_field *dn = gw_find(&g->request.root, GW_TAG_DN);
 	char id[64];
 
+	/* One who makes a room is alone in it. */
+	g->last_conference_had = !dn ? 0 : gw_find_next(dn) ? 2 : 1;
 	snprintf(id, sizeof id, "[%08X-00000000-00000001-0001-0000]", ++g->conferences);
 	gw_tree_clear(&g->answer);
 	gw_add_str(&g->answer, gw_add_array(&g->answer, NULL, GW_TAG_CONVERSATION), GW_TAG_OBJECT_ID, id);
@@ -172,12 +175,6 @@ static void do_sendmessage(struct fake_client *client, const struct gw_request *
 	fake_groupwise_event(g, client->user, &gone);
 }
 
-static void do_rejectconf(struct fake_client *client, const struct gw_request *request)
-{
-	client->server->rejected++;
-	answer(client, GW_OK, request->transaction, false);
-}
-
 static void do_sendtyping(struct fake_client *client, const struct gw_request *request)
 {
 	struct fake_groupwise *g = client->server;
@@ -193,10 +190,77 @@ static void do_sendtyping(struct fake_client *client, const struct gw_request *r
 	answer(client, GW_OK, request->transaction, false);
 }
 
+/* --- commands whose requests are written down ------------------------------------------------------------------------------- */
+
+/* Somebody called bob is there, erin is still expected. */
+static void fill_joinconf(struct fake_groupwise *g)
+{
+	struct gw_field *here = gw_add_array(&g->answer, NULL, GW_TAG_CONTACT_LIST);
+	struct gw_field *expected = gw_add_array(&g->answer, NULL, GW_TAG_RESULTS);
+
+	gw_add_str(&g->answer, here, GW_TAG_DN, "CN=alice,O=test");
+	gw_add_str(&g->answer, here, GW_TAG_DN, "CN=bob,O=test");
+	gw_add_str(&g->answer, expected, GW_TAG_DN, "CN=erin,O=test");
+}
+
+static const struct { const char *command; void (*fill)(struct fake_groupwise *g); } scripted[] = {
+	{ "sendinvite", NULL }, { "leaveconf", NULL }, { "rejectconf", NULL }, { "joinconf", fill_joinconf },
+};
+
+/* TAG/method:type=value with arrays in brackets; method 0 and type 10 are not written, nor is the transaction id. */
+static void show(const struct gw_field *parent, struct buf *out)
+{
+	for (const struct gw_field *f = parent->first; f; f = f->next) {
+		if (bytes_is(f->tag, GW_TAG_TRANSACTION))
+			continue;
+		if (f != parent->first)
+			buf_u8(out, ' ');
+		buf_append(out, f->tag);
+		if (f->method)
+			buf_printf(out, "/%u", f->method);
+		if (f->type != GW_TYPE_STRING)
+			buf_printf(out, ":%u", f->type);
+		buf_u8(out, gw_is_array(f) ? '[' : '=');
+		if (gw_is_array(f))
+			show(f, out);
+		else
+			buf_append(out, f->text);
+		if (gw_is_array(f))
+			buf_u8(out, ']');
+	}
+}
+
+static bool write_down(struct fake_client *client, const struct gw_request *request)
+{
+	struct fake_groupwise *g = client->server;
+	struct buf line = { 0 };
+
+	for (size_t i = 0; i < sizeof scripted / sizeof *scripted; i++) {
+		uint32_t code = g->next_code;
+
+		if (!bytes_is(request->command, scripted[i].command))
+			continue;
+		buf_text(&line, g->script);
+		buf_printf(&line, "%s ", scripted[i].command);
+		show(&g->request.root, &line);
+		buf_text(&line, "\n");
+		assert_true(bytes_copy_str(buf_bytes(&line), g->script, sizeof g->script));
+		buf_free(&line);
+		g->scripted++;
+		g->next_code = 0;
+		gw_tree_clear(&g->answer);
+		if (scripted[i].fill && code == GW_OK)
+			scripted[i].fill(g);
+		answer(client, code, request->transaction, scripted[i].fill && code == GW_OK);
+		return true;
+	}
+	return false;
+}
+
 static const struct { const char *command; void (*run)(struct fake_client *client, const struct gw_request *request); } commands[] = {
 	{ "login", do_login }, { "logout", do_logout }, { "ping", do_ping }, { "setstatus", do_setstatus },
 	{ "getdetails", do_getdetails }, { "createconf", do_createconf }, { "sendmessage", do_sendmessage },
-	{ "rejectconf", do_rejectconf }, { "sendtyping", do_sendtyping },
+	{ "sendtyping", do_sendtyping },
 };
 
 static void message(void *ctx, struct bytes raw)
@@ -216,7 +280,8 @@ static void message(void *ctx, struct bytes raw)
 			return;
 		}
 	}
-	fail_msg("the client sent %.*s", (int)request.command.len, (const char *)request.command.data);
+	if (!write_down(client, &request))
+		fail_msg("the client sent %.*s", (int)request.command.len, (const char *)request.command.data);
 }
 
 static ssize_t split(void *ctx, struct bytes in, struct error *err)

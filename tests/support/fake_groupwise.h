@@ -25,7 +25,11 @@ struct fake_groupwise {
 	unsigned accepted, logins, logouts, pings, conferences, messages, details, rejected;
 	uint32_t login_code;             /* answered to every login, if not 0 */
 	uint32_t send_code;              /* answered to the next sendmessage, once */
+	uint32_t next_code;              /* answered to the next of the scripted commands, once */
+	unsigned scripted;               /* how many of them came */
+	char script[2048];               /* all of them, one per line: the command and its fields, see show in fake_groupwise.c */
 	bool mute;                       /* takes requests and answers none */
+	unsigned last_conference_had;    /* names in the last createconf */
 	unsigned typing;                 /* sendtyping requests */
 	char last_typing[64];            /* "112 [conference]" */
 	bool nobody_home;                /* each message is followed by "undeliverable" */
