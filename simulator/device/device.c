@@ -210,7 +210,7 @@ static void link_drained(void *ctx)
 
 	if (d->state == DEVICE_LOGGING_IN && !d->login_id)
 		send_login(d, NULL);
-	for (struct device_letter *letter = d->outbox.first; letter; letter = letter->next) {
+	for (struct device_letter *letter = d->outbox.first; letter && !d->outbox.held_until_ms; letter = letter->next) {
 		if (!letter->message_id)
 			device_send_letter(d, letter);
 	}
@@ -251,7 +251,10 @@ static void link_failed(void *ctx, uint32_t message_id, uint32_t code, const cha
 
 static void link_opened(void *ctx, struct bytes clear, uint32_t message_id, const struct channel_sizes *sizes)
 {
-	device_take(ctx, clear, message_id, sizes);
+	struct device *d = ctx;
+
+	device_take(d, clear, message_id, sizes);
+	device_service_is_there(d);
 }
 
 /* --- life ---------------------------------------------------------------------------------------------------------------- */

@@ -19,6 +19,11 @@ struct device_letter *device_outbox_add(struct device_outbox *outbox)
 	return letter;
 }
 
+uint32_t device_outbox_ahead(const struct device_outbox *outbox, uint32_t sequence)
+{
+	return outbox->first ? sequence - outbox->first->sequence : 0;
+}
+
 struct device_letter *device_outbox_by_sequence(const struct device_outbox *outbox, uint32_t sequence)
 {
 	struct device_letter *letter = outbox->first;
@@ -58,4 +63,5 @@ void device_outbox_clear(struct device_outbox *outbox)
 {
 	while (outbox->first)
 		device_outbox_remove(outbox, outbox->first);
+	outbox->patience_ms = outbox->held_until_ms = 0;
 }

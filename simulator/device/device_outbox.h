@@ -3,8 +3,8 @@
 
 #include "protocol/im.h"
 
-/* What a session has sent and the service has not acknowledged, oldest first. At most half of the receiver's window, so that nothing
- * that is sent again can be taken for a duplicate because it is old. */
+/* What a session has sent and the service has not acknowledged, oldest first. Sequence numbers go no further ahead of the oldest
+ * than half of the receiver's window, so that nothing that is sent again can be taken for a duplicate because it is old. */
 #define DEVICE_OUTBOX_MAX 32
 
 struct device_letter {
@@ -14,7 +14,6 @@ struct device_letter {
 	uint32_t message_id;        /* of its last sealing; 0: not on its way */
 	uint64_t first_us;          /* real time of the first sealing */
 	uint64_t due_ms;            /* loop's time: not acknowledged by then, it goes again */
-	uint64_t patience_ms;       /* until the next try after the service was not there; grows */
 	char *to;
 	uint32_t room;              /* its number, or 0 */
 	struct buf raw;             /* the encoded message */
@@ -23,10 +22,14 @@ struct device_letter {
 struct device_outbox {
 	struct device_letter *first, **last;
 	size_t count;
+	uint64_t patience_ms;       /* until the next try after the service was not there; grows until it acknowledges something */
+	uint64_t held_until_ms;     /* until then nothing goes, so that a conversation is not shuffled; 0: not held */
 };
 
 void device_outbox_init(struct device_outbox *outbox);
 struct device_letter *device_outbox_add(struct device_outbox *outbox);
+/* How far a message with this sequence number would be ahead of the oldest that is not acknowledged. */
+uint32_t device_outbox_ahead(const struct device_outbox *outbox, uint32_t sequence);
 struct device_letter *device_outbox_by_sequence(const struct device_outbox *outbox, uint32_t sequence);
 struct device_letter *device_outbox_by_id(const struct device_outbox *outbox, uint32_t message_id);
 void device_outbox_remove(struct device_outbox *outbox, struct device_letter *letter);

@@ -80,8 +80,10 @@ int device_post(struct device *d, const struct wire_msg *msg, const void *messag
 int device_send_once(struct device *d, const struct wire_msg *msg, const void *message, struct device_event *sent);
 
 void device_send_letter(struct device *d, struct device_letter *letter);
-/* Its service was not there: it goes again after a second, then after two, and so on. */
+/* Its service was not there: it goes again after a second, then after two, and so on; what comes after it waits with it. */
 void device_try_soon(struct device *d, struct device_letter *letter);
+/* The service has said something: what waits for it goes. */
+void device_service_is_there(struct device *d);
 void device_resend_late(void *arg);     /* timers */
 void device_status_due(void *arg);
 

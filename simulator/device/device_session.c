@@ -46,13 +46,17 @@ void device_begin_session(struct device *d, const void *arg)
 
 int device_send_once(struct device *d, const struct wire_msg *msg, const void *message, struct device_event *sent)
 {
+	/* A number that was used before is a sign of life as well, and does not make what waits look older. */
+	bool is_far = device_outbox_ahead(&d->outbox, d->next_sequence) >= DEVICE_OUTBOX_MAX;
+
 	if (!device_link_can_send(d->link))
 		return -1;
+	sent->sequence = is_far ? d->next_sequence - 1 : d->next_sequence;
 	buf_clear(&d->scratch);
-	im_encode(msg, d->next_sequence, message, &d->scratch);
+	im_encode(msg, sent->sequence, message, &d->scratch);
 	if (device_link_send(d->link, buf_bytes(&d->scratch), false, &sent->transaction, &sent->sizes, NULL))
 		return -1;
-	sent->sequence = d->next_sequence++;
+	d->next_sequence = sent->sequence + 1;
 	return 0;
 }
 
@@ -140,6 +144,7 @@ static void plan_resend(struct device *d)
 void device_send_outbox(struct device *d, const void *arg)
 {
 	(void)arg;
+	d->outbox.held_until_ms = 0;
 	for (struct device_letter *letter = d->outbox.first; letter; letter = letter->next)
 		device_send_letter(d, letter);
 	plan_resend(d);
@@ -150,6 +155,11 @@ void device_resend_late(void *arg)
 	struct device *d = arg;
 	uint64_t now = loop_now_ms(d->loop);
 
+	if (d->outbox.held_until_ms > now) {
+		plan_resend(d);
+		return;
+	}
+	d->outbox.held_until_ms = 0;
 	for (struct device_letter *letter = d->outbox.first; letter; letter = letter->next) {
 		if (letter->due_ms > now)
 			continue;
@@ -160,12 +170,38 @@ void device_resend_late(void *arg)
 	plan_resend(d);
 }
 
+/* What comes after it waits as well: it would overtake. */
+static void hold(struct device *d, struct device_letter *letter)
+{
+	letter->message_id = 0;
+	letter->due_ms = d->outbox.held_until_ms;
+	plan_resend(d);
+}
+
 void device_try_soon(struct device *d, struct device_letter *letter)
 {
-	letter->patience_ms = letter->patience_ms ? letter->patience_ms * 2 : FIRST_PATIENCE_MS;
-	if (letter->patience_ms > d->settings.resend_ms)
-		letter->patience_ms = d->settings.resend_ms;
-	letter->due_ms = loop_now_ms(d->loop) + letter->patience_ms;
+	struct device_outbox *outbox = &d->outbox;
+
+	/* Of several that went together the first one says how long. */
+	if (!outbox->held_until_ms) {
+		outbox->patience_ms = outbox->patience_ms ? outbox->patience_ms * 2 : FIRST_PATIENCE_MS;
+		if (outbox->patience_ms > d->settings.resend_ms)
+			outbox->patience_ms = d->settings.resend_ms;
+		outbox->held_until_ms = loop_now_ms(d->loop) + outbox->patience_ms;
+	}
+	hold(d, letter);
+}
+
+void device_service_is_there(struct device *d)
+{
+	d->outbox.patience_ms = 0;
+	if (!d->outbox.held_until_ms)
+		return;
+	d->outbox.held_until_ms = 0;
+	for (struct device_letter *letter = d->outbox.first; letter; letter = letter->next) {
+		if (!letter->message_id)
+			device_send_letter(d, letter);
+	}
 	plan_resend(d);
 }
 
@@ -176,6 +212,9 @@ int device_post(struct device *d, const struct wire_msg *msg, const void *messag
 
 	if (d->outbox.count >= DEVICE_OUTBOX_MAX)
 		return error_set(err, "%d messages are not acknowledged yet", DEVICE_OUTBOX_MAX);
+	if (device_outbox_ahead(&d->outbox, d->next_sequence) >= DEVICE_OUTBOX_MAX)
+		return error_set(err, "message %u is not acknowledged yet, and %d went after it", d->outbox.first->sequence,
+			DEVICE_OUTBOX_MAX - 1);
 	letter = device_outbox_add(&d->outbox);
 	letter->sequence = d->next_sequence++;
 	letter->type = (enum im_type)msg->code;
@@ -185,7 +224,10 @@ int device_post(struct device *d, const struct wire_msg *msg, const void *messag
 	im_encode(msg, letter->sequence, message, &letter->raw);
 	if (sequence)
 		*sequence = letter->sequence;
-	device_send_letter(d, letter);
+	if (d->outbox.held_until_ms)
+		hold(d, letter);
+	else
+		device_send_letter(d, letter);
 	if (!loop_timer_is_set(d->resend_timer))
 		plan_resend(d);
 	return 0;

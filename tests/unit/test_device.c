@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -340,6 +341,77 @@ static void while_the_service_is_not_there_a_message_is_tried_after_longer_and_l
 	handset_never(b, &b->heard, "MESSAGE");
 }
 
+static void what_is_said_while_the_service_is_not_there_keeps_its_order(void **state)
+{
+	struct handset *b = *state;
+
+	handset_log_in(b);
+	handset_type_message(b, "one");
+	handset_type_message(b, "two");
+	handset_await(b, &b->heard, "#2 MESSAGE");
+	handset_return_error(b, b->heard_id - 1, GME_NO_SERVICE, "");
+	handset_await(b, &b->told, "returned 4");
+	handset_pass_ms(b, 500);
+	handset_return_error(b, b->heard_id, GME_NO_SERVICE, "");
+	handset_await(b, &b->told, "returned 4");
+	handset_type_message(b, "three");
+	handset_pass_ms(b, 499);
+	handset_never(b, &b->heard, "MESSAGE");
+	handset_pass_ms(b, 1);
+	handset_await(b, &b->heard, "#1 MESSAGE");
+	handset_await(b, &b->heard, "#2 MESSAGE");
+	handset_await(b, &b->heard, "#3 MESSAGE");
+}
+
+static void what_waits_for_the_service_goes_when_the_service_speaks(void **state)
+{
+	struct im_presence_event busy = { .session = HANDSET_SESSION, .user = bytes_str("bob"), .presence = IM_BUSY };
+	struct handset *b = *state;
+
+	handset_log_in(b);
+	handset_type_message(b, "one");
+	handset_await(b, &b->heard, "#1 MESSAGE");
+	handset_return_error(b, b->heard_id, GME_NO_SERVICE, "");
+	handset_await(b, &b->told, "returned 4");
+	handset_type_message(b, "two");
+	handset_never(b, &b->heard, "MESSAGE");
+	handset_say(b, &im_presence_event_msg, 1, &busy);
+	handset_await(b, &b->heard, "#1 MESSAGE");
+	handset_await(b, &b->heard, "#2 MESSAGE");
+}
+
+/* The service takes what is 64 numbers old for a duplicate, and would acknowledge it unread. */
+static void numbers_do_not_run_away_from_a_message_that_waits(void **state)
+{
+	struct handset *b = *state;
+	struct error err;
+	uint32_t sequence;
+
+	handset_log_in(b);
+	handset_type_message(b, "this one is lost");
+	handset_await(b, &b->heard, "#1 MESSAGE");
+	for (uint32_t n = 2; n <= 32; n++) {
+		char text[32];
+
+		snprintf(text, sizeof text, "#%u MESSAGE", n);
+		handset_type_message(b, "x");
+		handset_await(b, &b->heard, text);
+		handset_acknowledge(b, n - 1, n, IM_OK);
+		handset_await(b, &b->told, "ack");
+	}
+	assert_int_equal(device_unacknowledged(b->device), 1);
+	assert_int_equal(device_send(b->device, bytes_str("bob"), bytes_str("y"), &sequence, &err), -1);
+	assert_string_equal(err.text, "message 1 is not acknowledged yet, and 31 went after it");
+	handset_pass_ms(b, 29000);
+	handset_never(b, &b->heard, "MESSAGE");
+	handset_pass_ms(b, 1000);
+	handset_await(b, &b->heard, "#1 MESSAGE");
+	handset_acknowledge(b, 32, 1, IM_OK);
+	handset_await(b, &b->told, "ack");
+	handset_type_message(b, "y");
+	handset_await(b, &b->heard, "#33 MESSAGE");
+}
+
 static void contacts_in_several_parts_are_one_list_and_follow_presence(void **state)
 {
 	static struct im_contacts part;
@@ -493,6 +565,9 @@ int main(void)
 		TEST(a_forced_logout_ends_the_session_with_its_reason),
 		TEST(an_error_receipt_does_not_end_a_session),
 		TEST(while_the_service_is_not_there_a_message_is_tried_after_longer_and_longer_times),
+		TEST(what_is_said_while_the_service_is_not_there_keeps_its_order),
+		TEST(what_waits_for_the_service_goes_when_the_service_speaks),
+		TEST(numbers_do_not_run_away_from_a_message_that_waits),
 		TEST(contacts_in_several_parts_are_one_list_and_follow_presence),
 		TEST(a_device_whose_pin_was_taken_over_does_not_dial_again),
 		TEST(a_router_that_refuses_the_pin_is_asked_again_later),
