@@ -44,6 +44,8 @@ const char *device_event_name(enum device_event_type type)
 		[DEVICE_EVENT_CONTACT] = "contact",
 		[DEVICE_EVENT_BLOCK] = "block",
 		[DEVICE_EVENT_SEARCH_RESULT] = "search-result",
+		[DEVICE_EVENT_IDLE] = "idle",
+		[DEVICE_EVENT_LOGIN_AGAIN] = "login-again",
 		[DEVICE_EVENT_WAITING] = "waiting",
 		[DEVICE_EVENT_RESUMED] = "resumed",
 		[DEVICE_EVENT_STATUS_SENT] = "status-sent",
@@ -143,6 +145,7 @@ static void login_refused(struct device *d, const void *arg)
 	event.elapsed_us = loop_real_us() - d->login_us;
 	device_forget_login(d);
 	device_tell(d, event);
+	device_again_refused(d, event.code);
 }
 
 static void login_late(struct device *d, const void *arg)
@@ -151,7 +154,7 @@ static void login_late(struct device *d, const void *arg)
 	login_refused(d, &(struct device_event){ .text = bytes_str("Failed"), .reason = "no answer in time" });
 }
 
-int device_login(struct device *d, struct bytes user, struct bytes password, struct error *err)
+int device_begin_login(struct device *d, struct bytes user, struct bytes password, struct error *err)
 {
 	struct im_login login = { .user = user, .password = password };
 
@@ -159,8 +162,8 @@ int device_login(struct device *d, struct bytes user, struct bytes password, str
 		return error_set(err, "cannot log in while %s", device_state_name(d->state));
 	if (!device_link_has_coverage(d->link))
 		return error_set(err, "cannot log in out of coverage");
-	if (user.len == 0 || user.len > IM_USER_MAX)
-		return error_set(err, "a user ID has 1 to %d bytes, not %zu", IM_USER_MAX, user.len);
+	if (device_check_user(user, err))
+		return -1;
 	if (password.len > IM_PASSWORD_MAX)
 		return error_set(err, "a password has at most %d bytes, not %zu", IM_PASSWORD_MAX, password.len);
 	free(d->login_user);
@@ -171,6 +174,21 @@ int device_login(struct device *d, struct bytes user, struct bytes password, str
 	d->login_us = loop_real_us();
 	loop_timer_set(d->deadline, d->settings.login_timeout_ms);
 	device_happen(d, ON_LOGIN, NULL);
+	return 0;
+}
+
+int device_login(struct device *d, struct bytes user, struct bytes password, struct error *err)
+{
+	struct bytes kept;
+
+	if (d->state == DEVICE_LOGGED_OUT)
+		device_again_stop(d);
+	if (password.len == 0 && device_kept_password(d, user, &kept))
+		return device_begin_login(d, user, kept, err);
+	if (device_begin_login(d, user, password, err))
+		return -1;
+	if (d->state == DEVICE_LOGGING_IN)
+		device_keep_password(d, user, password);
 	return 0;
 }
 
@@ -187,8 +205,10 @@ static void link_up(void *ctx)
 	struct device *d = ctx;
 
 	device_tell(d, (struct device_event){ .type = DEVICE_EVENT_LINK_UP, .peer = device_link_peer(d->link) });
-	if (device_link_is_up(d->link))
-		device_happen(d, ON_LINK_BACK, NULL);
+	if (!device_link_is_up(d->link))
+		return;
+	device_happen(d, ON_LINK_BACK, NULL);
+	device_again_linked(d);
 }
 
 static void link_down(void *ctx, const char *why)
@@ -290,6 +310,7 @@ struct device *device_new(struct loop *loop, const struct device_settings *setti
 	d->deadline = loop_timer_new(loop, deadline_passed, d);
 	d->status_timer = loop_timer_new(loop, device_status_due, d);
 	d->resend_timer = loop_timer_new(loop, device_resend_late, d);
+	device_habits_new(d);
 	d->search_timer = loop_timer_new(loop, device_search_late, d);
 	d->link = device_link_new(loop, &(struct device_link_settings){
 		.router = d->router, .channel = d->settings.channel, .identity = d->settings.identity, .store = settings->store,
@@ -310,6 +331,7 @@ void device_free(struct device **device)
 	loop_timer_free(&d->status_timer);
 	loop_timer_free(&d->resend_timer);
 	loop_timer_free(&d->search_timer);
+	device_habits_free(d);
 	device_outbox_clear(&d->outbox);
 	device_contacts_clear(&d->contacts);
 	device_rooms_clear(&d->rooms);

@@ -41,6 +41,8 @@ enum device_event_type {
 	DEVICE_EVENT_CONTACT,         /* contacts: the one that changed; what, code: action */
 	DEVICE_EVENT_BLOCK,           /* user (empty: everybody else), code: 1 blocked, 0 allowed */
 	DEVICE_EVENT_SEARCH_RESULT,   /* sequence of the search, contacts; reason when there was no answer */
+	DEVICE_EVENT_IDLE,            /* code: 1 idle, because the device was not used; 0 back */
+	DEVICE_EVENT_LOGIN_AGAIN,     /* user, code: in how many ms it logs in by itself */
 	DEVICE_EVENT_WAITING,         /* session: the link is gone */
 	DEVICE_EVENT_RESUMED,         /* session: the link is back */
 	DEVICE_EVENT_STATUS_SENT,     /* session, sequence */
@@ -104,6 +106,14 @@ int device_room_answer(struct device *d, uint32_t room, bool accept, struct erro
 int device_room_leave(struct device *d, uint32_t room, struct error *err);
 int device_room_say(struct device *d, uint32_t room, struct bytes text, struct error *err);
 const struct device_rooms *device_rooms(const struct device *d);
+
+/* Away by itself: IDLE when device_used() was not called for so long, and back when it is. 0: never, as at the start. */
+void device_away_after(struct device *d, uint64_t away_after_ms);
+void device_used(struct device *d);
+/* Keeps the password of the next login in memory, for a login without one and for logging in again by itself when the session is lost
+ * to the server or the service. Off at the start; off forgets it.
+ * Source: document - password caching and automatic login; which reasons, and when, is ours. */
+void device_remember(struct device *d, bool on);
 
 void device_coverage(struct device *d, bool on);
 void device_silent(struct device *d, bool on);       /* the link stays, status messages cease */

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/nearest.h"
+#include "base/settings.h"
 
 static struct bytes trim(struct bytes text)
 {
@@ -309,11 +310,38 @@ static int do_search(struct device_user *user, struct device *d, struct device_w
 	return error_set(err, "search takes name, given-name, surname, user, title or department, and what to look for");
 }
 
+static int do_remember(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	bool on;
+
+	(void)user;
+	if (on_or_off(&words, "remember", &on, err))
+		return -1;
+	device_remember(d, on);
+	return 0;
+}
+
+static int do_away_after(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	char text[32];
+	uint64_t ms = 0;
+
+	(void)user;
+	if (!bytes_copy_str(words.rest, text, sizeof text) || !text[0])
+		return error_set(err, "away-after takes a time, as 5m, or off");
+	if (!bytes_is(words.rest, "off") && duration_parse(text, &ms, err))
+		return -1;
+	device_away_after(d, ms);
+	return 0;
+}
+
 const struct device_line device_lines[] = {
-	{ "login", "USER PASSWORD", "begin a session", true, false, false, do_login },
+	{ "login", "USER PASSWORD", "begin a session; without PASSWORD: the remembered one", true, false, false, do_login },
+	{ "remember", "on|off", "keep the next login's password, log in again by itself", true, false, false, do_remember },
 	{ "send", "USER TEXT", "say something to somebody", true, false, false, do_send },
 	{ "typing", "USER|ROOM on|off", "show that you type, or have stopped", true, false, false, do_typing },
 	{ "status", "available|busy|away [TEXT]", "your own availability", true, false, false, do_status },
+	{ "away-after", "TIME|off", "idle by itself when nothing was typed for so long, as 5m", true, false, false, do_away_after },
 	{ "contacts", "", "the contact list, folder by folder", true, false, false, do_contacts },
 	{ "add", "USER [FOLDER]", "put somebody on the contact list", true, false, false, do_add },
 	{ "rename", "USER NAME", "show a contact under another name", true, false, false, do_rename },

@@ -32,7 +32,7 @@ static json_t *json_contact(struct bytes user, struct bytes name, struct bytes f
 enum { WITH_SESSION = 1, WITH_SEQUENCE = 2, WITH_SIZES = 4, WITH_ELAPSED = 8, WITH_CODE = 16, WITH_REASON = 32, WITH_PEER = 64,
 	WITH_PRESENCE = 128, WITH_CONTACTS = 256, WITH_ROOM = 512, WITH_TYPE = 1024, WITH_CONTACT = 2048 };
 static const struct shape {
-	const char *user, *name, *text, *what, *flag, *sequence;
+	const char *user, *name, *text, *what, *flag, *sequence, *code;
 	unsigned with;
 } shapes[DEVICE_EVENT_COUNT] = {
 	[DEVICE_EVENT_LINK_UP] = { .with = WITH_PEER },
@@ -60,6 +60,8 @@ static const struct shape {
 	[DEVICE_EVENT_CONTACT] = { .what = "what", .with = WITH_CONTACT | WITH_SESSION | WITH_SEQUENCE },
 	[DEVICE_EVENT_BLOCK] = { .flag = "blocked", .user = "user", .with = WITH_SESSION | WITH_SEQUENCE },
 	[DEVICE_EVENT_SEARCH_RESULT] = { .sequence = "search", .with = WITH_CONTACTS | WITH_SESSION | WITH_SEQUENCE | WITH_REASON },
+	[DEVICE_EVENT_IDLE] = { .flag = "idle", .with = WITH_SESSION },
+	[DEVICE_EVENT_LOGIN_AGAIN] = { .user = "user", .code = "in_ms", .with = WITH_CODE },
 	[DEVICE_EVENT_WAITING] = { .with = WITH_SESSION },
 	[DEVICE_EVENT_RESUMED] = { .with = WITH_SESSION },
 	[DEVICE_EVENT_STATUS_SENT] = { .with = WITH_SESSION | WITH_SEQUENCE | WITH_SIZES },
@@ -119,7 +121,7 @@ static json_t *json_event(const struct device_event *e)
 	if (shape->with & WITH_SEQUENCE)
 		json_object_set_new(line, shape->sequence ? shape->sequence : "sequence", json_integer(e->sequence));
 	if (shape->with & WITH_CODE)
-		json_object_set_new(line, "code", json_integer(e->code));
+		json_object_set_new(line, shape->code ? shape->code : "code", json_integer(e->code));
 	if (shape->with & WITH_PRESENCE)
 		json_object_set_new(line, "presence", json_string(im_presence_name(e->code)));
 	if (shape->with & WITH_REASON && e->reason)

@@ -10,7 +10,8 @@
  *   device_inbox.c    what the service says
  *   device_talk.c     messages, presence, typing
  *   device_conversations.c   rooms: conversations of several people
- *   device_people.c   changes of the contact list, blocking, search */
+ *   device_people.c   changes of the contact list, blocking, search
+ *   device_habits.c   what it does by itself: away, the password, a new login */
 
 struct device {
 	struct loop *loop;
@@ -36,6 +37,16 @@ struct device {
 	struct loop_timer *search_timer;
 	uint64_t status_interval_ms;
 	bool silent;
+	/* Habits. What the user said last about himself, and whether the device has said idle since. */
+	enum im_presence own_presence;
+	char *own_text;
+	bool idle, remember;
+	bool again;                     /* a login by itself is planned or under way */
+	uint64_t away_after_ms, again_patience_ms, session_since_ms;
+	char *password_user;            /* NULL: no password is kept */
+	struct buf password;
+	struct loop_timer *away_timer, *again_timer;
+
 	struct loop_timer *deadline;    /* of a login or logout */
 	struct loop_timer *status_timer, *resend_timer;
 	struct buf scratch;
@@ -68,6 +79,7 @@ void device_wait_for_logout(struct device *d, const void *arg);
 void device_logged_out(struct device *d, const void *arg);
 void device_forced_out(struct device *d, const void *arg);
 
+int device_begin_login(struct device *d, struct bytes user, struct bytes password, struct error *err);
 void device_forget_login(struct device *d);
 
 /* -1 with a sentence when there is no session to do it in. */
@@ -100,6 +112,20 @@ struct device_event device_event_of(enum device_event_type type, const struct de
 
 /* The service answered something that was done in a room. */
 void device_room_answered(struct device *d, enum im_type type, uint32_t room, uint32_t code);
+
+int device_post_presence(struct device *d, enum im_presence presence, struct bytes text, struct error *err);
+
+/* Habits. */
+void device_habits_new(struct device *d);
+void device_habits_free(struct device *d);
+void device_settle_habits(struct device *d);                          /* a session has begun */
+void device_keep_presence(struct device *d, enum im_presence presence, struct bytes text);
+void device_keep_password(struct device *d, struct bytes user, struct bytes password);
+bool device_kept_password(const struct device *d, struct bytes user, struct bytes *password);
+void device_again_after(struct device *d, uint32_t reason);           /* a session was ended from outside */
+void device_again_refused(struct device *d, uint32_t code);           /* a login has failed; 0: without an answer */
+void device_again_linked(struct device *d);
+bool device_again_stop(struct device *d);                             /* true: one was planned or under way */
 
 void device_search_over(struct device *d);
 void device_search_late(void *arg);     /* timer */

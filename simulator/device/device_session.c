@@ -40,6 +40,7 @@ void device_begin_session(struct device *d, const void *arg)
 		.type = DEVICE_EVENT_LOGIN_OK, .user = bytes_str(d->login_user), .name = ok->display_name,
 		.elapsed_us = loop_real_us() - d->login_us, .transaction = accepted->message_id, .sizes = *accepted->sizes,
 	});
+	device_settle_habits(d);
 	if (!device_link_is_up(d->link))
 		device_happen(d, ON_LINK_LOST, NULL);
 }
@@ -98,6 +99,7 @@ void device_forced_out(struct device *d, const void *arg)
 		.type = DEVICE_EVENT_FORCED_LOGOUT, .session = out->session, .code = out->reason, .text = out->text,
 		.reason = im_reason_name(out->reason),
 	});
+	device_again_after(d, out->reason);
 }
 
 /* --- what the session sends ------------------------------------------------------------------------------------------- */
@@ -251,6 +253,8 @@ int device_logout(struct device *d, struct error *err)
 {
 	struct im_session session = { .session = d->session };
 
+	if (device_again_stop(d) && d->state == DEVICE_LOGGED_OUT)
+		return 0;      /* the login that was planned is not wanted any more */
 	if (d->state == DEVICE_LOGGING_IN) {
 		device_happen(d, ON_REFUSED, &(struct device_event){ .text = bytes_str("Failed"), .reason = "given up by the user" });
 		return 0;

@@ -88,6 +88,8 @@ static void carry_out(struct device_shell *s, const struct order *order)
 			device_print_error(&s->user.printer, s->devices[i], err.text);
 		if (order->line->once)
 			break;
+		if (order->line->waits)      /* the others are what happens to a device, not what its user does */
+			device_used(s->devices[i]);
 	}
 }
 

@@ -23,15 +23,23 @@ int device_send(struct device *d, struct bytes to, struct bytes text, uint32_t *
 	return 0;
 }
 
-int device_presence(struct device *d, enum im_presence presence, struct bytes text, struct error *err)
+int device_post_presence(struct device *d, enum im_presence presence, struct bytes text, struct error *err)
 {
 	struct im_presence_set set = { .session = d->session, .presence = presence, .text = text };
 
+	return device_post(d, &im_presence_set_msg, &set, (struct bytes){ 0 }, 0, NULL, err);
+}
+
+int device_presence(struct device *d, enum im_presence presence, struct bytes text, struct error *err)
+{
 	if (device_need_session(d, "set the status", err))
 		return -1;
 	if (text.len > IM_STATUS_TEXT_MAX)
 		return error_set(err, "a status text has at most %d bytes, not %zu", IM_STATUS_TEXT_MAX, text.len);
-	return device_post(d, &im_presence_set_msg, &set, (struct bytes){ 0 }, 0, NULL, err);
+	if (device_post_presence(d, presence, text, err))
+		return -1;
+	device_keep_presence(d, presence, text);
+	return 0;
 }
 
 /* Worth nothing a minute later: it is not kept for when the link is back. */

@@ -339,6 +339,20 @@ static void room(const struct device_printer *p, const struct device_event *e, s
 		buf_printf(out, "; say: answer %u yes|no", e->room);
 }
 
+static void idle(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)p;
+	buf_text(out, e->code ? "idle: the device was not used" : "back from idle");
+}
+
+static void login_again(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)p;
+	buf_text(out, "logging in again as ");
+	say(out, e->user);
+	buf_printf(out, " in %.1f s", e->code / 1000.0);
+}
+
 static void waiting(const struct device_printer *p, const struct device_event *e, struct buf *out)
 {
 	(void)p;
@@ -403,6 +417,8 @@ void device_words(const struct device_printer *p, const struct device_event *e, 
 		[DEVICE_EVENT_ROOM_OPENING] = room_opening,
 		[DEVICE_EVENT_ROOM] = room,
 		[DEVICE_EVENT_ROOM_MESSAGE] = message,
+		[DEVICE_EVENT_IDLE] = idle,
+		[DEVICE_EVENT_LOGIN_AGAIN] = login_again,
 		[DEVICE_EVENT_WAITING] = waiting,
 		[DEVICE_EVENT_RESUMED] = resumed,
 		[DEVICE_EVENT_STATUS_SENT] = status_sent,

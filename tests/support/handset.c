@@ -316,3 +316,15 @@ void handset_cut_link(struct handset *b)
 {
 	connection_free(&b->peer);
 }
+
+void handset_ok(int status, const struct error *err)
+{
+	if (status)
+		fail_msg("%s", err->text);
+}
+
+void handset_refused(int status, const struct error *err, const char *want)
+{
+	assert_int_equal(status, -1);
+	assert_string_equal(err->text, want);
+}

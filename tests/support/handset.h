@@ -35,6 +35,10 @@ void handset_settle(struct handset *b);       /* everything that is under way ha
 void handset_pass_ms(struct handset *b, uint64_t ms);
 void handset_await_links(struct handset *b, unsigned links);
 
+/* What a call of the device must have come to. */
+void handset_ok(int status, const struct error *err);
+void handset_refused(int status, const struct error *err, const char *want);
+
 /* The service's side. */
 void handset_frame_out(struct handset *b, const struct wire_msg *msg, const void *in);
 void handset_say(struct handset *b, const struct wire_msg *msg, uint32_t sequence, const void *in);

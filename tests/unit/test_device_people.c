@@ -9,18 +9,6 @@
 
 #include "tests/support/handset.h"
 
-static void ok(int status, const struct error *err)
-{
-	if (status)
-		fail_msg("%s", err->text);
-}
-
-static void refused(int status, const struct error *err, const char *want)
-{
-	assert_int_equal(status, -1);
-	assert_string_equal(err->text, want);
-}
-
 /* --- the list ---------------------------------------------------------------------------------------------------------- */
 
 /* "Folder/user=name" per entry. */
@@ -102,7 +90,7 @@ static void a_change_is_asked_for_and_made_when_the_service_says_so(void **state
 	struct error err;
 
 	handset_log_in(b);
-	ok(device_contact_change(b->device, IM_CONTACT_ADD, bytes_str("erin"), none, bytes_str("Work"), &err), &err);
+	handset_ok(device_contact_change(b->device, IM_CONTACT_ADD, bytes_str("erin"), none, bytes_str("Work"), &err), &err);
 	handset_await(b, &b->heard, "#1 CONTACT_CHANGE session=5 action=1 user=erin name=\"\" folder=Work\n");
 	handset_acknowledge(b, 1, 1, IM_OK);
 	handset_await(b, &b->told, "ack user=erin");
@@ -110,7 +98,7 @@ static void a_change_is_asked_for_and_made_when_the_service_says_so(void **state
 	handset_say(b, &im_contact_event_msg, 2, &added);
 	handset_await(b, &b->told, "contact add 1\n");
 	assert_list(device_contacts(b->device), "Work/erin=Erin");
-	ok(device_contact_change(b->device, IM_CONTACT_RENAME, bytes_str("erin"), bytes_str("E."), none, &err), &err);
+	handset_ok(device_contact_change(b->device, IM_CONTACT_RENAME, bytes_str("erin"), bytes_str("E."), none, &err), &err);
 	handset_await(b, &b->heard, "#2 CONTACT_CHANGE session=5 action=2 user=erin name=E. folder=\"\"\n");
 	handset_acknowledge(b, 3, 2, IM_BACKEND_REFUSED);
 	handset_await(b, &b->told, "ack 502 user=erin");
@@ -132,14 +120,14 @@ static void who_is_blocked_is_what_the_service_says(void **state)
 	struct error err;
 
 	handset_log_in(b);
-	ok(device_block(b->device, bytes_str("bob"), true, &err), &err);
+	handset_ok(device_block(b->device, bytes_str("bob"), true, &err), &err);
 	handset_await(b, &b->heard, "#1 BLOCK session=5 user=bob blocked=1\n");
 	assert_false(device_blocks_has(device_blocks(b->device), "bob"));
 	blocks(b, 1, "bob", true);
 	handset_await(b, &b->told, "block 1 user=bob\n");
 	assert_true(device_blocks_has(device_blocks(b->device), "BOB"));
 	assert_false(device_blocks_has(device_blocks(b->device), "carol"));
-	ok(device_block(b->device, (struct bytes){ 0 }, true, &err), &err);
+	handset_ok(device_block(b->device, (struct bytes){ 0 }, true, &err), &err);
 	handset_await(b, &b->heard, "#2 BLOCK session=5 user=\"\" blocked=1\n");
 	blocks(b, 2, "", true);
 	blocks(b, 3, "carol", false);
@@ -158,10 +146,10 @@ static void search(struct handset *b)
 	struct error err;
 	uint32_t sequence;
 
-	ok(device_search(b->device, IM_SEARCH_SURNAME, bytes_str("Brown"), &sequence, &err), &err);
+	handset_ok(device_search(b->device, IM_SEARCH_SURNAME, bytes_str("Brown"), &sequence, &err), &err);
 	assert_int_equal(sequence, 1);
 	handset_await(b, &b->heard, "#1 SEARCH session=5 field=3 text=Brown\n");
-	refused(device_search(b->device, IM_SEARCH_SURNAME, bytes_str("x"), &sequence, &err), &err,
+	handset_refused(device_search(b->device, IM_SEARCH_SURNAME, bytes_str("x"), &sequence, &err), &err,
 		"the search before is not answered yet");
 }
 
@@ -243,19 +231,19 @@ static void what_makes_no_sense_is_refused_in_words(void **state)
 	struct bytes none = { 0 }, bob = bytes_str("bob"), too_long = bytes_of(longest, sizeof longest);
 	struct error err;
 
-	refused(device_contact_change(b->device, IM_CONTACT_ADD, bob, none, none, &err), &err,
+	handset_refused(device_contact_change(b->device, IM_CONTACT_ADD, bob, none, none, &err), &err,
 		"cannot change the contact list while logged-out");
-	refused(device_block(b->device, bob, true, &err), &err, "cannot change who is blocked while logged-out");
-	refused(device_search(b->device, IM_SEARCH_SURNAME, bob, NULL, &err), &err, "cannot search while logged-out");
+	handset_refused(device_block(b->device, bob, true, &err), &err, "cannot change who is blocked while logged-out");
+	handset_refused(device_search(b->device, IM_SEARCH_SURNAME, bob, NULL, &err), &err, "cannot search while logged-out");
 	handset_log_in(b);
-	refused(device_contact_change(b->device, IM_CONTACT_ADD, none, none, none, &err), &err, "a user ID has 1 to 256 bytes, not 0");
-	refused(device_contact_change(b->device, IM_CONTACT_ADD, bob, none, too_long, &err), &err,
+	handset_refused(device_contact_change(b->device, IM_CONTACT_ADD, none, none, none, &err), &err, "a user ID has 1 to 256 bytes, not 0");
+	handset_refused(device_contact_change(b->device, IM_CONTACT_ADD, bob, none, too_long, &err), &err,
 		"a folder's name has at most 256 bytes, not 257");
-	refused(device_contact_change(b->device, IM_CONTACT_RENAME, bob, too_long, none, &err), &err,
+	handset_refused(device_contact_change(b->device, IM_CONTACT_RENAME, bob, too_long, none, &err), &err,
 		"a name has at most 256 bytes, not 257");
-	refused(device_contact_change(b->device, IM_CONTACT_RENAME, bob, none, none, &err), &err, "a name has at least one byte");
-	refused(device_block(b->device, too_long, true, &err), &err, "a user ID has 1 to 256 bytes, not 257");
-	refused(device_search(b->device, IM_SEARCH_SURNAME, none, NULL, &err), &err, "what is searched for has 1 to 256 bytes, not 0");
+	handset_refused(device_contact_change(b->device, IM_CONTACT_RENAME, bob, none, none, &err), &err, "a name has at least one byte");
+	handset_refused(device_block(b->device, too_long, true, &err), &err, "a user ID has 1 to 256 bytes, not 257");
+	handset_refused(device_search(b->device, IM_SEARCH_SURNAME, none, NULL, &err), &err, "what is searched for has 1 to 256 bytes, not 0");
 }
 
 int main(void)

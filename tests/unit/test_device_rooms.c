@@ -10,18 +10,6 @@
 
 #define INVITATION 0x80000000u
 
-static void ok(int status, const struct error *err)
-{
-	if (status)
-		fail_msg("%s", err->text);
-}
-
-static void refused(int status, const struct error *err, const char *want)
-{
-	assert_int_equal(status, -1);
-	assert_string_equal(err->text, want);
-}
-
 /* A room with bob and carol that the service has made. */
 static uint32_t open_room(struct handset *b)
 {
@@ -29,7 +17,7 @@ static uint32_t open_room(struct handset *b)
 	struct error err;
 	uint32_t room;
 
-	ok(device_room_open(b->device, users, 2, &room, &err), &err);
+	handset_ok(device_room_open(b->device, users, 2, &room, &err), &err);
 	handset_await(b, &b->told, "room-opening room=1 text=\"bob, carol\"\n");
 	handset_await(b, &b->heard, "#1 ROOM_OPEN session=5 room=1 users=[{user=bob}, {user=carol}]\n");
 	handset_acknowledge(b, 1, 1, IM_OK);
@@ -75,10 +63,10 @@ static void typing_is_told_once_and_waits_for_no_answer(void **state)
 	struct error err;
 
 	handset_log_in(b);
-	ok(device_typing(b->device, 0, bytes_str("bob"), true, &err), &err);
+	handset_ok(device_typing(b->device, 0, bytes_str("bob"), true, &err), &err);
 	handset_await(b, &b->heard, "#1 TYPING session=5 room=0 user=bob on=1\n");
 	assert_true(device_is_settled(b->device));
-	ok(device_typing(b->device, 0, bytes_str("bob"), false, &err), &err);
+	handset_ok(device_typing(b->device, 0, bytes_str("bob"), false, &err), &err);
 	handset_await(b, &b->heard, "#2 TYPING session=5 room=0 user=bob on=0\n");
 	handset_pass_ms(b, 30000);
 	handset_never(b, &b->heard, "TYPING");
@@ -91,7 +79,7 @@ static void typing_is_not_kept_for_a_link_to_come(void **state)
 
 	handset_log_in(b);
 	device_coverage(b->device, false);
-	refused(device_typing(b->device, 0, bytes_str("bob"), true, &err), &err, "cannot tell that you type without a link");
+	handset_refused(device_typing(b->device, 0, bytes_str("bob"), true, &err), &err, "cannot tell that you type without a link");
 	device_coverage(b->device, true);
 	handset_await(b, &b->told, "resumed\n");
 	handset_never(b, &b->heard, "TYPING");
@@ -125,7 +113,7 @@ static void a_room_is_open_when_the_service_says_so(void **state)
 	uint32_t number;
 
 	handset_log_in(b);
-	ok(device_room_open(b->device, users, 1, &number, &err), &err);
+	handset_ok(device_room_open(b->device, users, 1, &number, &err), &err);
 	assert_int_equal(number, 1);
 	assert_int_equal(room(b, 1)->state, DEVICE_ROOM_PENDING);
 	assert_true(device_rooms_pending(device_rooms(b->device)));
@@ -143,12 +131,12 @@ static void a_room_that_could_not_be_made_is_forgotten_and_its_number_not_used_a
 	uint32_t number;
 
 	handset_log_in(b);
-	ok(device_room_open(b->device, users, 1, &number, &err), &err);
+	handset_ok(device_room_open(b->device, users, 1, &number, &err), &err);
 	handset_await(b, &b->heard, "#1 ROOM_OPEN");
 	handset_acknowledge(b, 1, 1, IM_UNREACHABLE);
 	handset_await(b, &b->told, "ack room=1 503");
 	assert_null(room(b, 1));
-	ok(device_room_open(b->device, users, 1, &number, &err), &err);
+	handset_ok(device_room_open(b->device, users, 1, &number, &err), &err);
 	assert_int_equal(number, 2);
 	handset_await(b, &b->heard, "#2 ROOM_OPEN session=5 room=2 users=[{user=bob}]\n");
 }
@@ -160,11 +148,11 @@ static void what_is_said_in_a_room_goes_to_the_room(void **state)
 
 	handset_log_in(b);
 	open_room(b);
-	ok(device_room_say(b->device, 1, bytes_str("hello all"), &err), &err);
+	handset_ok(device_room_say(b->device, 1, bytes_str("hello all"), &err), &err);
 	handset_await(b, &b->heard, "#2 ROOM_MESSAGE session=5 room=1 text=\"hello all\"\n");
-	ok(device_room_invite(b->device, 1, bytes_str("dave"), bytes_str("join us"), &err), &err);
+	handset_ok(device_room_invite(b->device, 1, bytes_str("dave"), bytes_str("join us"), &err), &err);
 	handset_await(b, &b->heard, "#3 ROOM_INVITE session=5 room=1 user=dave text=\"join us\"\n");
-	ok(device_typing(b->device, 1, (struct bytes){ 0 }, true, &err), &err);
+	handset_ok(device_typing(b->device, 1, (struct bytes){ 0 }, true, &err), &err);
 	handset_await(b, &b->heard, "#4 TYPING session=5 room=1 user=\"\" on=1\n");
 	said(b, 2, 1, "hello alice");
 	handset_await(b, &b->told, "room-message room=1 user=bob text=\"hello alice\"\n");
@@ -177,7 +165,7 @@ static void a_room_message_is_sent_again_until_it_is_acknowledged(void **state)
 
 	handset_log_in(b);
 	open_room(b);
-	ok(device_room_say(b->device, 1, bytes_str("hello"), &err), &err);
+	handset_ok(device_room_say(b->device, 1, bytes_str("hello"), &err), &err);
 	handset_await(b, &b->heard, "#2 ROOM_MESSAGE");
 	handset_pass_ms(b, 30000);
 	handset_await(b, &b->heard, "#2 ROOM_MESSAGE");
@@ -219,15 +207,15 @@ static void an_accepted_invitation_opens_the_room_under_the_services_handle(void
 	invitation(b, 1, INVITATION);
 	handset_await(b, &b->told, "room invited room=1 1 user=bob text=lunch?\n");
 	assert_int_equal(room(b, 1)->state, DEVICE_ROOM_INVITED);
-	refused(device_room_say(b->device, 1, bytes_str("x"), &err), &err, "the invitation to room 1 is not answered yet");
-	ok(device_room_answer(b->device, 1, true, &err), &err);
+	handset_refused(device_room_say(b->device, 1, bytes_str("x"), &err), &err, "the invitation to room 1 is not answered yet");
+	handset_ok(device_room_answer(b->device, 1, true, &err), &err);
 	handset_await(b, &b->heard, "#1 ROOM_ANSWER session=5 room=2147483648 accept=1\n");
-	refused(device_room_answer(b->device, 1, true, &err), &err, "no invitation to room 1 waits for an answer");
+	handset_refused(device_room_answer(b->device, 1, true, &err), &err, "no invitation to room 1 waits for an answer");
 	happen(b, 2, INVITATION, IM_ROOM_PRESENT, "bob");
 	handset_acknowledge(b, 3, 1, IM_OK);
 	handset_await(b, &b->told, "room present room=1 7 user=bob\nack room=1");
 	assert_int_equal(room(b, 1)->state, DEVICE_ROOM_OPEN);
-	ok(device_room_say(b->device, 1, bytes_str("x"), &err), &err);
+	handset_ok(device_room_say(b->device, 1, bytes_str("x"), &err), &err);
 	handset_await(b, &b->heard, "#2 ROOM_MESSAGE session=5 room=2147483648 text=x\n");
 }
 
@@ -239,7 +227,7 @@ static void a_declined_invitation_is_forgotten(void **state)
 	handset_log_in(b);
 	invitation(b, 1, INVITATION);
 	handset_await(b, &b->told, "room invited room=1");
-	ok(device_room_answer(b->device, 1, false, &err), &err);
+	handset_ok(device_room_answer(b->device, 1, false, &err), &err);
 	handset_await(b, &b->heard, "#1 ROOM_ANSWER session=5 room=2147483648 accept=0\n");
 	handset_acknowledge(b, 2, 1, IM_OK);
 	handset_await(b, &b->told, "ack room=1");
@@ -254,7 +242,7 @@ static void an_invitation_that_is_not_good_any_more_is_forgotten(void **state)
 	handset_log_in(b);
 	invitation(b, 1, INVITATION);
 	handset_await(b, &b->told, "room invited room=1");
-	ok(device_room_answer(b->device, 1, true, &err), &err);
+	handset_ok(device_room_answer(b->device, 1, true, &err), &err);
 	handset_await(b, &b->heard, "#1 ROOM_ANSWER");
 	handset_acknowledge(b, 2, 1, IM_BACKEND_REFUSED);
 	handset_await(b, &b->told, "ack room=1 502");
@@ -291,9 +279,9 @@ static void a_room_that_was_left_is_forgotten_when_the_service_has_heard_it(void
 
 	handset_log_in(b);
 	open_room(b);
-	ok(device_room_leave(b->device, 1, &err), &err);
+	handset_ok(device_room_leave(b->device, 1, &err), &err);
 	handset_await(b, &b->heard, "#2 ROOM_LEAVE session=5 room=1\n");
-	refused(device_room_say(b->device, 1, bytes_str("x"), &err), &err, "you have left room 1");
+	handset_refused(device_room_say(b->device, 1, bytes_str("x"), &err), &err, "you have left room 1");
 	handset_acknowledge(b, 2, 2, IM_OK);
 	handset_await(b, &b->told, "ack room=1");
 	assert_null(room(b, 1));
@@ -322,17 +310,17 @@ static void what_makes_no_sense_in_a_room_is_refused_in_words(void **state)
 
 	for (size_t i = 0; i < IM_ROOM_USERS_MAX + 1; i++)
 		users[i] = bytes_str("bob");
-	refused(device_room_open(b->device, users, 1, &number, &err), &err, "cannot open a room while logged-out");
-	refused(device_typing(b->device, 0, bytes_str("bob"), true, &err), &err, "cannot tell that you type while logged-out");
+	handset_refused(device_room_open(b->device, users, 1, &number, &err), &err, "cannot open a room while logged-out");
+	handset_refused(device_typing(b->device, 0, bytes_str("bob"), true, &err), &err, "cannot tell that you type while logged-out");
 	handset_log_in(b);
-	refused(device_room_open(b->device, users, IM_ROOM_USERS_MAX + 1, &number, &err), &err,
+	handset_refused(device_room_open(b->device, users, IM_ROOM_USERS_MAX + 1, &number, &err), &err,
 		"a room is made with at most 16 people, not 17; invite the others then");
-	refused(device_room_say(b->device, 7, bytes_str("x"), &err), &err, "there is no room 7");
-	refused(device_typing(b->device, 7, (struct bytes){ 0 }, true, &err), &err, "there is no room 7");
+	handset_refused(device_room_say(b->device, 7, bytes_str("x"), &err), &err, "there is no room 7");
+	handset_refused(device_typing(b->device, 7, (struct bytes){ 0 }, true, &err), &err, "there is no room 7");
 	users[0] = (struct bytes){ 0 };
-	refused(device_room_open(b->device, users, 1, &number, &err), &err, "a user ID has 1 to 256 bytes, not 0");
+	handset_refused(device_room_open(b->device, users, 1, &number, &err), &err, "a user ID has 1 to 256 bytes, not 0");
 	open_room(b);
-	refused(device_room_answer(b->device, 1, true, &err), &err, "no invitation to room 1 waits for an answer");
+	handset_refused(device_room_answer(b->device, 1, true, &err), &err, "no invitation to room 1 waits for an answer");
 }
 
 int main(void)
