@@ -21,11 +21,11 @@
 struct options {
 	const char *listen, *world, *certificate, *key, *state, *control;
 	uint32_t capacity, keepalive;
-	bool auth_attribute, manual_clock;
+	bool auth_attribute, several_sessions, manual_clock;
 };
 
 enum { OPTION_LISTEN = 256, OPTION_WORLD, OPTION_CERTIFICATE, OPTION_KEY, OPTION_STATE, OPTION_CONTROL, OPTION_CAPACITY,
-	OPTION_KEEPALIVE, OPTION_AUTH_ATTRIBUTE, OPTION_CLOCK, OPTION_LOG_LEVEL, OPTION_HELP };
+	OPTION_KEEPALIVE, OPTION_SESSIONS, OPTION_AUTH_ATTRIBUTE, OPTION_CLOCK, OPTION_LOG_LEVEL, OPTION_HELP };
 
 static const struct option long_options[] = {
 	{ "listen", required_argument, NULL, OPTION_LISTEN },
@@ -36,6 +36,7 @@ static const struct option long_options[] = {
 	{ "control", required_argument, NULL, OPTION_CONTROL },
 	{ "capacity", required_argument, NULL, OPTION_CAPACITY },
 	{ "keepalive", required_argument, NULL, OPTION_KEEPALIVE },
+	{ "sessions", required_argument, NULL, OPTION_SESSIONS },
 	{ "auth-attribute", no_argument, NULL, OPTION_AUTH_ATTRIBUTE },
 	{ "clock", required_argument, NULL, OPTION_CLOCK },
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
@@ -56,6 +57,8 @@ static void print_help(FILE *out)
 		"  --control SOCKET       serve census, kick, fault.* and the clock on this Unix socket\n"
 		"  --capacity N           sessions at once; further logins are answered D123 [0: no limit]\n"
 		"  --keepalive MINUTES    what clients are told; after twice that without a request a session ends [10]\n"
+		"  --sessions one|several with one, a new login of a user ends his older session; with several, messages and status go to\n"
+		"                         all of them [one]\n"
 		"  --auth-attribute       also send each user's plain id, which clients then show instead of the dotted name\n"
 		"  --clock manual         a clock that only the control verb clock.advance moves\n"
 		"  --log-level LEVEL      error, warning, info or debug [info]\n"
@@ -110,6 +113,11 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case OPTION_KEEPALIVE:
 			if (parse_number(optarg, 10000, &o->keepalive) < 0 || !o->keepalive)
 				return 1 + usage("--keepalive is 1 to 10000 minutes, not %s", log_str(optarg));
+			break;
+		case OPTION_SESSIONS:
+			if (strcmp(optarg, "one") != 0 && strcmp(optarg, "several") != 0)
+				return 1 + usage("--sessions is one or several, not %s", log_str(optarg));
+			o->several_sessions = strcmp(optarg, "several") == 0;
 			break;
 		case OPTION_CLOCK:
 			if (strcmp(optarg, "manual") != 0)
@@ -250,7 +258,8 @@ static int run(int argc, char **argv)
 	if (o.manual_clock)
 		loop_clock_manual(life.loop, DAEMON_CLOCK_START_MS);
 	settings = (struct gw_server_settings){ .listen = o.listen, .tls = make_tls(&o), .capacity = o.capacity,
-		.keepalive_minutes = o.keepalive, .auth_attribute = o.auth_attribute };
+		.keepalive_minutes = o.keepalive, .auth_attribute = o.auth_attribute,
+		.several_sessions = o.several_sessions };
 	life.server = gw_server_new(life.loop, world, &settings, &err);
 	if (!life.server)
 		fatal(EXIT_BIND, "%s", err.text);

@@ -66,26 +66,27 @@ static struct member *member_add(struct conference *c, struct person *person)
 	return m;
 }
 
-/* From now on his client knows of the conference, and it ends for him with his connection. */
-static void member_bind(struct member *m, struct session *session)
+/* From now on these sessions of his know of the conference (0: none yet, he is invited); it ends for him with the last. */
+static void member_enter(struct member *m, uint32_t slots)
 {
-	if (m->session)
+	m->in |= slots;
+	if (m->linked)
 		return;
-	m->session = session;
-	m->next_of_session = session->memberships;
-	session->memberships = m;
-	session->membership_count++;
+	m->linked = true;
+	m->next_of_person = m->person->memberships;
+	m->person->memberships = m;
+	m->person->membership_count++;
 }
 
 static void member_unlink(struct member *m)
 {
 	struct member **at;
 
-	if (m->session) {
-		for (at = &m->session->memberships; *at != m; at = &(*at)->next_of_session)
+	if (m->linked) {
+		for (at = &m->person->memberships; *at != m; at = &(*at)->next_of_person)
 			;
-		*at = m->next_of_session;
-		m->session->membership_count--;
+		*at = m->next_of_person;
+		m->person->membership_count--;
 	}
 	for (at = &m->conference->members; *at != m; at = &(*at)->next)
 		;
@@ -98,7 +99,7 @@ static void member_unlink(struct member *m)
 static void drop_if_empty(struct gw_server *server, struct conference *c)
 {
 	for (const struct member *m = c->members; m; m = m->next)
-		if (m->session || m->invited)
+		if (m->in || m->invited)
 			return;
 	while (c->members)
 		member_unlink(c->members);
@@ -111,8 +112,8 @@ static void tell_members(const struct conference *c, const struct person *but, s
 {
 	event.conference = bytes_str(c->id);
 	for (const struct member *m = c->members; m; m = m->next)
-		if (m->session && !m->invited && m->person != but)
-			session_event(m->session, &event);
+		if (!m->invited && m->person != but)
+			person_event(m->person, m->in, &event);
 }
 
 static void leave(struct gw_server *server, struct member *m)
@@ -129,10 +130,25 @@ static void leave(struct gw_server *server, struct member *m)
 	drop_if_empty(server, c);
 }
 
-void conferences_leave_all(struct session *session)
+static void leave_by(struct session *session, struct member *m)
 {
-	while (session->memberships)
-		leave(session->server, session->memberships);
+	m->in &= ~(1u << session->slot);
+	if (!m->in && !m->invited)
+		leave(session->server, m);
+}
+
+void conferences_leave(struct session *session)
+{
+	bool last = session->person->slots == 1u << session->slot;
+	struct member *next;
+
+	for (struct member *m = session->person->memberships; m; m = next) {
+		next = m->next_of_person;
+		if (last)
+			leave(session->server, m);
+		else
+			leave_by(session, m);
+	}
 }
 
 void conferences_free(struct gw_server *server)
@@ -155,13 +171,13 @@ static uint32_t createconf(struct call *call)
 	struct conference *c;
 	struct gw_field *answer;
 
-	if (s->membership_count >= CONFERENCES_PER_SESSION)
+	if (s->person->membership_count >= CONFERENCES_OF_USER)
 		return GW_SERVER_BUSY;
 	for (const struct gw_field *f = gw_find(call->in, GW_TAG_DN); f; f = gw_find_next(f))
 		if (!person_find(s->server, f->text))
 			return GW_USER_NOT_FOUND;
 	c = conference_new(s->server);
-	member_bind(member_add(c, s->person), s);
+	member_enter(member_add(c, s->person), 1u << s->slot);
 	for (const struct gw_field *f = gw_find(call->in, GW_TAG_DN); f && c->member_count < MEMBERS_MAX; f = gw_find_next(f)) {
 		struct person *other = person_find(s->server, f->text);
 
@@ -186,10 +202,12 @@ static uint32_t joinconf(struct call *call)
 	struct member *own = own_member(call);
 	struct gw_field *here, *invited;
 	const struct conference *c;
+	bool was_there;
 
 	if (!own)
 		return GW_NO_CONFERENCE;
 	c = own->conference;
+	was_there = own->in != 0;
 	/* Both arrays, also when they are empty. */
 	here = gw_add_array(call->out, NULL, GW_TAG_CONTACT_LIST);
 	invited = gw_add_array(call->out, NULL, GW_TAG_RESULTS);
@@ -197,9 +215,10 @@ static uint32_t joinconf(struct call *call)
 		if (m != own)
 			gw_add_text(call->out, m->invited ? invited : here, GW_TAG_DN, m->person->dn);
 	own->invited = false;
-	member_bind(own, call->session);
+	member_enter(own, 1u << call->session->slot);
 	call_answer(call, GW_OK);
-	tell_members(c, own->person, (struct gw_event){ .type = GW_EVENT_JOINED, .source = own->person->dn });
+	if (!was_there)
+		tell_members(c, own->person, (struct gw_event){ .type = GW_EVENT_JOINED, .source = own->person->dn });
 	return GW_OK;
 }
 
@@ -210,7 +229,10 @@ static uint32_t leaveconf(struct call *call)
 	if (!own)
 		return GW_NO_CONFERENCE;
 	call_answer(call, GW_OK);
-	leave(call->session->server, own);
+	if (own->invited)
+		leave(call->session->server, own);
+	else
+		leave_by(call->session, own);   /* his other sessions stay */
 	return GW_OK;
 }
 
@@ -231,9 +253,9 @@ static uint32_t check_invited(const struct conference *c, const struct person *f
 
 	if (!invited)
 		return GW_USER_NOT_FOUND;
-	if (there && there->session && !there->invited)
+	if (there && there->in && !there->invited)
 		return GW_ALREADY_PARTICIPANT;
-	if (!invited->session || invited->status == GW_OFFLINE || person_blocks(invited, from))
+	if (!invited->slots || invited->status == GW_OFFLINE || person_blocks(invited, from))
 		return GW_NOT_REACHABLE;
 	return GW_OK;
 }
@@ -262,8 +284,8 @@ static uint32_t sendinvite(struct call *call)
 		if (!m)
 			m = member_add(c, invited);
 		m->invited = true;
-		member_bind(m, invited->session);
-		session_event(invited->session, &(struct gw_event){ .type = GW_EVENT_INVITATION, .source = s->person->dn,
+		member_enter(m, 0);
+		person_event(invited, invited->slots, &(struct gw_event){ .type = GW_EVENT_INVITATION, .source = s->person->dn,
 			.conference = bytes_str(c->id), .text = text });
 		tell_members(c, s->person, (struct gw_event){ .type = GW_EVENT_OTHER_INVITED, .source = invited->dn });
 	}
@@ -274,7 +296,7 @@ static uint32_t sendinvite(struct call *call)
 
 static bool reachable(const struct person *person, const struct person *from)
 {
-	return person->session && !person_blocks(person, from);
+	return person->slots && !person_blocks(person, from);
 }
 
 /* Polite: once in each conference for each status. Stock clients read the text as plain. */
@@ -300,8 +322,8 @@ static void deliver(struct session *from, struct conference *c, struct bytes rtf
 				.conference = bytes_str(c->id) });
 			continue;
 		}
-		member_bind(m, m->person->session);
-		session_event(m->person->session, &(struct gw_event){ .type = GW_EVENT_MESSAGE, .source = from->person->dn,
+		member_enter(m, m->person->slots);
+		person_event(m->person, m->in, &(struct gw_event){ .type = GW_EVENT_MESSAGE, .source = from->person->dn,
 			.conference = bytes_str(c->id), .text = rtf });
 		from->server->messages_total++;
 		auto_reply(from, m);
@@ -352,8 +374,8 @@ static uint32_t sendtyping(struct call *call)
 		return GW_NO_CONFERENCE;
 	call_answer(call, GW_OK);
 	for (const struct member *m = own->conference->members; m; m = m->next)
-		if (m != own && m->session && !m->invited && !person_blocks(m->person, own->person))
-			session_event(m->session, &(struct gw_event){ .type = type, .source = own->person->dn,
+		if (m != own && !m->invited && !person_blocks(m->person, own->person))
+			person_event(m->person, m->in, &(struct gw_event){ .type = type, .source = own->person->dn,
 				.conference = bytes_str(own->conference->id) });
 	return GW_OK;
 }

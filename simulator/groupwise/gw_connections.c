@@ -121,11 +121,12 @@ static void logged_out(struct session *s, bool replaced)
 
 	if (!person)
 		return;
-	conferences_leave_all(s);
+	conferences_leave(s);
 	s->person = NULL;
 	s->server->session_count--;
-	person->session = NULL;
-	if (replaced)
+	person->sessions[s->slot] = NULL;
+	person->slots &= ~(1u << s->slot);
+	if (replaced || person->slots)
 		return;
 	person->status = GW_OFFLINE;
 	if (person->announced)
@@ -173,13 +174,19 @@ void gw_session_end(struct session *s, uint32_t event, const char *why)
 
 void session_login(struct session *s, struct person *person)
 {
-	if (person->session)
-		end(person->session, GW_EVENT_ELSEWHERE, "signed-on-elsewhere", true);
+	unsigned slot = 0;
+
+	if (person->slots && !s->server->settings.several_sessions)
+		end(person->sessions[__builtin_ctz(person->slots)], GW_EVENT_ELSEWHERE, "signed-on-elsewhere", true);
+	while (person->slots & 1u << slot)
+		slot++;
 	s->person = person;
-	person->session = s;
+	s->slot = slot;
+	person->sessions[slot] = s;
+	person->slots |= 1u << slot;
 	s->server->session_count++;
 	/* Available until he says otherwise, which clients do at once; others are told only then. */
-	if (!person->announced && !person->restored) {
+	if (!person->announced && !person->restored && person_session_count(person) == 1) {
 		person->status = GW_AVAILABLE;
 		free(person->status_text);
 		free(person->auto_reply);

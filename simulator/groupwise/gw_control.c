@@ -20,8 +20,8 @@ static void verb_census(void *ctx, struct control_request *request)
 		const struct person *person = person_at(server, i);
 
 		json_object_set_new(users, person->seed->id, json_pack("{s:I, s:I, s:I, s:s}", "sessions",
-			(json_int_t)(person->session ? 1 : 0), "logins", (json_int_t)person->logins, "refused",
-			(json_int_t)person->refused, "status", gw_status_name(person->session ? person->status : GW_OFFLINE)));
+			(json_int_t)person_session_count(person), "logins", (json_int_t)person->logins, "refused",
+			(json_int_t)person->refused, "status", gw_status_name(person->slots ? person->status : GW_OFFLINE)));
 	}
 	control_done(&request, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "listen", gw_server_address(server),
 		"connections", (json_int_t)server->connection_count, "sessions", (json_int_t)server->session_count,
@@ -54,12 +54,14 @@ static void verb_kick(void *ctx, struct control_request *request)
 		control_refuse(&request, EXIT_USAGE, "how is close, elsewhere or down, not %s", log_str(how));
 		return;
 	}
-	if (!person->session) {
+	if (!person->slots) {
 		control_refuse(&request, EXIT_REFUSED, "%s is not signed on", person->seed->id);
 		return;
 	}
 	event = strcmp(how, "elsewhere") == 0 ? GW_EVENT_ELSEWHERE : strcmp(how, "down") == 0 ? GW_EVENT_SERVER_DOWN : 0;
-	gw_session_end(person->session, event, "kicked");
+	for (unsigned i = 0; i < SESSIONS_OF_USER; i++)
+		if (person->sessions[i])
+			gw_session_end(person->sessions[i], event, "kicked");
 	control_done(&request, json_object());
 }
 
@@ -112,11 +114,13 @@ static void verb_fault_silent(void *ctx, struct control_request *request)
 		person = person_param(server, &request);
 		if (!person)
 			return;
-		if (!person->session) {
+		if (!person->slots) {
 			control_refuse(&request, EXIT_REFUSED, "%s is not signed on", person->seed->id);
 			return;
 		}
-		person->session->muted = true;
+		for (unsigned i = 0; i < SESSIONS_OF_USER; i++)
+			if (person->sessions[i])
+				person->sessions[i]->muted = true;
 	}
 	control_done(&request, json_object());
 }

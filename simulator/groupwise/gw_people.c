@@ -136,11 +136,23 @@ bool person_blocks(const struct person *person, const struct person *other)
 uint32_t person_visible(const struct person *person, const struct person *asker, const char **text)
 {
 	*text = "";
-	if (!person->session || person->status == GW_OFFLINE || person_blocks(person, asker))
+	if (!person->slots || person->status == GW_OFFLINE || person_blocks(person, asker))
 		return GW_OFFLINE;
 	if (person->status_text)
 		*text = person->status_text;
 	return person->status;
+}
+
+unsigned person_session_count(const struct person *person)
+{
+	return (unsigned)__builtin_popcount(person->slots);
+}
+
+void person_event(const struct person *person, uint32_t slots, const struct gw_event *event)
+{
+	for (unsigned i = 0; i < SESSIONS_OF_USER; i++)
+		if (person->sessions[i] && (slots & 1u << i))
+			session_event(person->sessions[i], event);
 }
 
 void person_announce_to(const struct person *person, const struct person *watcher)
@@ -148,10 +160,10 @@ void person_announce_to(const struct person *person, const struct person *watche
 	const char *text;
 	uint32_t status;
 
-	if (!watcher->session)
+	if (!watcher->slots)
 		return;
 	status = person_visible(person, watcher, &text);
-	session_event(watcher->session, &(struct gw_event){ .type = GW_EVENT_STATUS, .source = person->dn,
+	person_event(watcher, watcher->slots, &(struct gw_event){ .type = GW_EVENT_STATUS, .source = person->dn,
 		.status = (uint16_t)status, .text = bytes_str(text) });
 }
 

@@ -16,6 +16,7 @@ struct gw_server_settings {
 	struct tls *tls;                /* a server's; NULL: clear, for tests of one process */
 	uint32_t capacity;              /* sessions at once; further logins are answered D123. 0: no limit */
 	uint32_t keepalive_minutes;     /* told to clients; twice as long without a request ends a session */
+	bool several_sessions;          /* of one user at once; else a new login ends the older one */
 	bool auth_attribute;            /* send NM_A_SZ_AUTH_ATTRIBUTE, so that clients show plain ids */
 };
 

@@ -22,6 +22,7 @@ static uint32_t check_login(struct gw_server *server, const struct gw_field *in,
 {
 	struct bytes user = gw_text(in, GW_TAG_USERID), password = gw_text(in, GW_TAG_CREDENTIALS);
 	uint32_t code;
+	bool replaces;
 
 	*person = user.len ? person_find(server, user) : NULL;
 	code = take_fault(server->fault_code, &server->fault_left);
@@ -33,8 +34,11 @@ static uint32_t check_login(struct gw_server *server, const struct gw_field *in,
 		return GW_NO_CREDENTIALS;
 	if (!*person || !bytes_equal_secret(password, bytes_str((*person)->seed->password)))
 		return GW_BAD_CREDENTIALS;
-	if (server->settings.capacity && server->session_count >= server->settings.capacity && !(*person)->session)
+	replaces = (*person)->slots && !server->settings.several_sessions;
+	if (server->settings.capacity && server->session_count >= server->settings.capacity && !replaces)
 		return GW_SERVER_BUSY;
+	if (!replaces && person_session_count(*person) == SESSIONS_OF_USER)
+		return GW_SERVER_BUSY;          /* there is no code of its own for it */
 	return GW_OK;
 }
 

@@ -21,7 +21,8 @@
 #define NAME_MAX_BYTES 256
 #define STATUS_TEXT_MAX 2000
 #define BLOCKS_MAX 1000
-#define CONFERENCES_PER_SESSION 500
+#define CONFERENCES_OF_USER 500
+#define SESSIONS_OF_USER 16             /* where a user may have several */
 #define MEMBERS_MAX 100
 #define LOGIN_FAILURES_MAX 5
 #define LOGIN_DEADLINE_MS 60000
@@ -49,7 +50,10 @@ struct person {
 	struct bytes dn;
 	char *dotted;                           /* lower case: the key of the index */
 	UT_hash_handle hh;
-	struct session *session;                /* at most one: a new login ends the old one */
+	struct session *sessions[SESSIONS_OF_USER];     /* by slot */
+	uint32_t slots;                         /* which of them are there, as bits; 0: not signed on */
+	struct member *memberships;             /* conferences one of his clients knows of */
+	unsigned membership_count;
 	uint32_t status;                        /* enum gw_status, as the client set it */
 	char *status_text, *auto_reply;
 	unsigned status_changes;
@@ -85,6 +89,9 @@ struct person *person_find(struct gw_server *server, struct bytes name);
 bool person_blocks(const struct person *person, const struct person *other);
 /* What `asker` may see; *text is the status text or "". */
 uint32_t person_visible(const struct person *person, const struct person *asker, const char **text);
+unsigned person_session_count(const struct person *person);
+/* To those of his sessions whose bits are set. */
+void person_event(const struct person *person, uint32_t slots, const struct gw_event *event);
 /* Event 103 to one watcher, or to everybody who has him on the list. */
 void person_announce_to(const struct person *person, const struct person *watcher);
 void person_announce(const struct person *person);
@@ -128,13 +135,12 @@ struct session {
 	struct gw_scan scan;
 	struct loop_timer *timer;               /* until login, then between requests */
 	struct person *person;                  /* NULL before login */
+	unsigned slot;                          /* its place among the person's sessions */
 	uint32_t build;
 	unsigned failures;
 	bool ending;                            /* what it still sends is not read */
 	bool muted;                             /* fault: never answered again */
-	struct member *memberships;
 	struct search *searches;
-	unsigned membership_count;
 };
 
 /* One request being answered. */
@@ -159,7 +165,7 @@ void call_answer(struct call *call, uint32_t code);
 void session_event(struct session *session, const struct gw_event *event);
 /* Leaves conferences, tells the others, and closes once what is queued has gone out. event 0: none before it. */
 void gw_session_end(struct session *session, uint32_t event, const char *why);
-/* The session now belongs to the person; an older one of his ends with event 114. */
+/* The session now belongs to the person; where a user has one, the older one ends with event 114. */
 void session_login(struct session *session, struct person *person);
 
 /* --- searches (gw_search.c) ------------------------------------------------------------------------------------------------- */
@@ -179,13 +185,15 @@ struct conference {
 struct member {
 	struct conference *conference;
 	struct person *person;
-	struct session *session;                /* set once his client knows of the conference */
+	uint32_t in;                            /* his sessions whose clients know of the conference, as bits of their slots */
 	bool invited;                           /* asked, has not answered */
+	bool linked;                            /* among the person's memberships: invited, or in is not 0 */
 	unsigned replied;                       /* status_changes + 1 of the auto-reply that was sent last */
-	struct member *next, *next_of_session;
+	struct member *next, *next_of_person;
 };
 
-void conferences_leave_all(struct session *session);
+/* A session leaves them all; with the last session of a user the user leaves. */
+void conferences_leave(struct session *session);
 void conferences_free(struct gw_server *server);
 
 /* --- the server ---------------------------------------------------------------------------------------------------------------- */

@@ -203,6 +203,77 @@ class Capacity(Messenger):
         self.assertEqual((code, values(fields, "NM_A_FA_RESULTS", "NM_A_SZ_AUTH_ATTRIBUTE")), (0, ["bob"]))
 
 
+class SeveralSessions(Messenger):
+    options = ("--sessions", "several")
+
+    def test_messages_and_statuses_go_to_all_sessions(self):
+        first, second, bob = self.raw("alice"), self.raw("alice"), self.raw("bob")
+        self.assertEqual(self.server.user("alice"), {"sessions": 2, "logins": 2, "refused": 0, "status": "available"})
+        for session in (first, second):
+            self.assertEqual(session.event(103), ("event", 103, dn("bob"), AVAILABLE, ""))
+        guid = bob.conference("alice")
+        bob.message_to(guid, text="hello")
+        for session in (first, second):
+            self.assertEqual(session.event(108)[2:4], (dn("bob"), guid))
+        second.message_to(guid, text="hi")
+        self.assertEqual(bob.event(108)[2], dn("alice"))
+        self.assertEqual(first.ask("ping"), (0, []))
+        self.assertEqual(first.events, [], "what one session says is not told to the user's others")
+
+    def test_who_closes_one_session_is_still_there(self):
+        first, second, bob = self.raw("alice"), self.raw("alice"), self.raw("bob")
+        guid = bob.conference("alice")
+        bob.message_to(guid, text="hello")
+        first.event(108), second.event(108)
+        first.status(AWAY, "out")
+        self.assertEqual(bob.event(103)[3:], (AWAY, "out"))
+        second.close()
+        bramble.wait_until(lambda: self.server.user("alice")["sessions"] == 1, "one session is left")
+        self.assertEqual(self.server.user("alice")["status"], "away")
+        self.assertEqual(bob.ask("ping"), (0, []))
+        self.assertEqual(bob.events, [])
+        first.close()
+        self.assertEqual(bob.event(107), ("event", 107, dn("alice"), guid, 0))
+        self.assertEqual(bob.event(103)[3], OFFLINE)
+
+    def test_a_conversation_left_by_one_session_goes_on_in_the_other(self):
+        first, second, bob = self.raw("alice"), self.raw("alice"), self.raw("bob")
+        guid = bob.conference("alice")
+        there = messenger.conversation(guid)
+        bob.message_to(guid, text="hello")
+        first.event(108), second.event(108)
+        self.assertEqual(first.ask("leaveconf", there), (0, []))
+        typing = ("NM_A_FA_CONVERSATION", ARRAY, [("NM_A_SZ_OBJECT_ID", STRING, guid), ("NM_A_SZ_TYPE", STRING, "112")])
+        bob.ask("sendtyping", typing)
+        self.assertEqual(second.event(112)[2], dn("bob"))
+        self.assertEqual((first.ask("ping"), first.events), ((0, []), []))
+        bob.message_to(guid, text="still there?")
+        self.assertEqual(first.event(108)[3], guid)
+        first.ask("leaveconf", there), second.ask("leaveconf", there)
+        self.assertEqual(bob.event(107)[2], dn("alice"))
+
+    def test_an_invitation_is_answered_by_one_session(self):
+        first, second, bob = self.raw("alice"), self.raw("alice"), self.raw("bob")
+        guid = bob.conference()
+        there = messenger.conversation(guid)
+        bob.ask("sendinvite", there, ("NM_A_SZ_DN", DN, dn("alice")))
+        for session in (first, second):
+            self.assertEqual(session.event(117)[3], guid)
+        second.close()
+        bramble.wait_until(lambda: self.server.user("alice")["sessions"] == 1, "one session is left")
+        self.assertEqual(first.ask("joinconf", there)[0], 0)
+        self.assertEqual(bob.event(106)[2], dn("alice"))
+
+    def test_the_seventeenth_session_of_a_user_is_answered_d123(self):
+        for _ in range(16):
+            self.raw("alice")
+        self.assertEqual(self.raw().login("alice")[0], 0xD123)
+        self.raw("bob")
+        self.server.ask("kick", user="alice", how="down")
+        bramble.wait_until(lambda: self.server.user("alice")["sessions"] == 0, "all her sessions end")
+        self.raw("alice")
+
+
 class Control(Messenger):
     def test_injected_results_by_user_and_by_count(self):
         raw = self.raw()
@@ -521,6 +592,7 @@ class Start(unittest.TestCase):
                 (("--wrld", "x"), 2, "unknown option"),
                 (("--world", "/nowhere/w.xml"), 3, "/nowhere/w.xml cannot be read"),
                 (("--world", __file__), 3, "test_groupwise.py:1: "),
+                (("--world", "x", "--sessions", "two"), 2, "--sessions is one or several, not two"),
                 (("--world", "x", "--keepalive", "0"), 2, "--keepalive is 1 to 10000 minutes")):
             with self.subTest(options=options):
                 got, text = self.run_sim(*options)
