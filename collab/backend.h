@@ -31,6 +31,8 @@ struct backend_events {
 	void (*typing)(void *ctx, struct im_typing *typing);
 	void (*room_event)(void *ctx, struct im_room_event *event);
 	void (*room_message)(void *ctx, struct im_room_message_event *message);
+	/* The list changed; after one's own change, too. */
+	void (*contact)(void *ctx, struct im_contact_event *event);
 	/* The outcome of what was asked with this ref (enum im_code). Said a second time, with IM_NOT_DELIVERED, when the
 	 * server took a message and then could not deliver it. */
 	void (*done)(void *ctx, uint32_t ref, uint32_t code, const char *text);
@@ -56,6 +58,7 @@ struct backend_type {
 	void (*room_leave)(struct backend *b, uint32_t ref, const struct im_room_leave *leave);
 	void (*room_answer)(struct backend *b, uint32_t ref, const struct im_room_answer *answer);
 	void (*room_say)(struct backend *b, uint32_t ref, const struct im_room_message *message);
+	void (*contact_change)(struct backend *b, uint32_t ref, const struct im_contact_change *change);
 	/* Logs out and closes; at most 2 s of real time until ended is called. */
 	void (*finish)(struct backend *b);
 	void (*free)(struct backend **b);      /* closes at once, calls nothing */

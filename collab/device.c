@@ -23,6 +23,7 @@ union im_up {
 	struct im_room_leave room_leave;
 	struct im_room_answer room_answer;
 	struct im_room_message room_message;
+	struct im_contact_change contact_change;
 };
 
 /* --- in a session ------------------------------------------------------------------------------------------------------ */
@@ -96,6 +97,11 @@ static void got_room_message(struct session *s, uint32_t sequence, const union i
 	s->collab->backend_type->room_say(s->backend, sequence, &m->room_message);
 }
 
+static void got_contact_change(struct session *s, uint32_t sequence, const union im_up *m)
+{
+	s->collab->backend_type->contact_change(s->backend, sequence, &m->contact_change);
+}
+
 static const struct row {
 	const struct wire_msg *msg;
 	bool action;           /* the user did it: counts for the inactivity timeout */
@@ -112,6 +118,7 @@ static const struct row {
 	{ &im_room_leave_msg, true, true, got_room_leave },
 	{ &im_room_answer_msg, true, true, got_room_answer },
 	{ &im_room_message_msg, true, true, got_room_message },
+	{ &im_contact_change_msg, true, true, got_contact_change },
 };
 
 /* The device got no answer to something we have done: the same answer again, unless it still waits to be delivered. */

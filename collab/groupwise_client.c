@@ -7,6 +7,7 @@
 #include "base/io/address.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "collab/groupwise_lists.h"
 #include "collab/groupwise_rooms.h"
 #include "collab/groupwise_talk.h"
 #include "protocol/groupwise/codes.h"
@@ -22,6 +23,7 @@ enum phase { CONNECTING, LOGGING_IN, ONLINE, LEAVING, OVER };
 
 struct backend {
 	struct messenger m;
+	char *display_name;
 	enum phase phase;
 	char *user;
 	struct buf password;             /* until the login is sent */
@@ -83,6 +85,7 @@ static void groupwise_free(struct backend **backend)
 		return;
 	*backend = NULL;
 	groupwise_link_free(&b->m.link);
+	lists_free(&b->m.lists);
 	rooms_free(&b->m.rooms);
 	talk_free(&b->m.talk);
 	people_free(&b->m.people);
@@ -93,6 +96,7 @@ static void groupwise_free(struct backend **backend)
 	gw_tree_free(&b->m.fields);
 	buf_wipe(&b->password);
 	free(b->user);
+	free(b->display_name);
 	free(b->host_line);
 	free(b);
 }
@@ -145,6 +149,33 @@ static void write_status(struct backend *b, uint32_t presence, struct bytes text
 /* arg of a request is not const; these are only read. */
 static char setstatus_name[] = "setstatus", ping_name[] = "ping";
 
+/* Everybody whom the device is to be shown is known. */
+static void ready(void *arg, bool connection_over)
+{
+	struct backend *b = arg;
+
+	if (connection_over || b->phase != LOGGING_IN)
+		return;
+	b->phase = ONLINE;
+	lists_show(b->m.lists, false);
+	loop_timer_set(b->ping, b->ping_ms);
+	write_status(b, IM_AVAILABLE, (struct bytes){ 0 });
+	groupwise_link_request(b->m.link, "setstatus", NULL, &b->m.fields, answered, setstatus_name);
+	b->m.events.logged_in(b->m.ctx, bytes_str(b->display_name));
+}
+
+/* A server may leave the details out for clients of version 3 and up. */
+static void know_everybody(struct backend *b)
+{
+	struct bytes *dns = memory_new((b->m.people.count + 1) * sizeof *dns);
+	size_t count = 0;
+
+	for (const struct person *p = b->m.people.first; p; p = p->next)
+		dns[count++] = bytes_str(p->dn);
+	messenger_know(&b->m, dns, count, ready, b);
+	free(dns);
+}
+
 static void login_answered(void *ctx, void *arg, const struct gw_answer *answer, const struct gw_field *fields)
 {
 	struct backend *b = ctx;
@@ -160,20 +191,18 @@ static void login_answered(void *ctx, void *arg, const struct gw_answer *answer,
 		over(b, 0, refusal.code, refusal.text);
 		return;
 	}
-	b->phase = ONLINE;
-	people_add_contact_list(&b->m.people, gw_find(fields, GW_TAG_CONTACT_LIST));
 	b->m.own_dn = bytes_dup(gw_text(fields, GW_TAG_DN));
 	b->m.talk = talk_new(&b->m);
 	b->m.rooms = rooms_new(&b->m);
+	b->m.lists = lists_new(&b->m);
+	lists_read(b->m.lists, gw_find(fields, GW_TAG_CONTACT_LIST));
 	gw_number(gw_find(fields, GW_TAG_KEEPALIVE), &minutes);
 	if (minutes == 0 || minutes > 1440)
 		minutes = KEEP_ALIVE_MINUTES;
 	b->ping_ms = minutes * 60000ULL;
-	loop_timer_set(b->ping, b->ping_ms);
-	write_status(b, IM_AVAILABLE, (struct bytes){ 0 });
-	groupwise_link_request(b->m.link, "setstatus", NULL, &b->m.fields, answered, setstatus_name);
 	name = gw_text(fields, GW_TAG_FULL_NAME);
-	b->m.events.logged_in(b->m.ctx, name.len ? name : bytes_str(b->user));
+	b->display_name = name.len ? bytes_dup(name) : memory_str(b->user);
+	know_everybody(b);
 }
 
 static void up(void *ctx)
@@ -210,7 +239,7 @@ static void event(void *ctx, const struct gw_event *e)
 		over(b, IM_REASON_ELSEWHERE, IM_BACKEND_REFUSED, "the same user logged in elsewhere");
 	else if (e->type == GW_EVENT_SERVER_DOWN)
 		over(b, IM_REASON_SERVER_LOST, IM_UNREACHABLE, "the IM server goes down");
-	else if (b->phase == ONLINE)
+	else if (b->m.talk && (b->phase == ONLINE || b->phase == LOGGING_IN))
 		talk_event(b->m.talk, e);
 }
 
@@ -294,6 +323,12 @@ static void groupwise_room_answer(struct backend *b, uint32_t ref, const struct 
 		rooms_answer(b->m.rooms, ref, answer->room, answer->accept);
 }
 
+static void groupwise_contact_change(struct backend *b, uint32_t ref, const struct im_contact_change *change)
+{
+	if (b->phase == ONLINE)
+		lists_change(b->m.lists, ref, change);
+}
+
 static void groupwise_room_say(struct backend *b, uint32_t ref, const struct im_room_message *message)
 {
 	if (b->phase == ONLINE)
@@ -341,6 +376,7 @@ const struct backend_type groupwise_backend = {
 	.room_leave = groupwise_room_leave,
 	.room_answer = groupwise_room_answer,
 	.room_say = groupwise_room_say,
+	.contact_change = groupwise_contact_change,
 	.finish = groupwise_finish,
 	.free = groupwise_free,
 };

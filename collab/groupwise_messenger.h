@@ -18,6 +18,7 @@ struct messenger {
 	struct gw_tree fields;           /* of the request that is being written */
 	struct talk *talk;
 	struct rooms *rooms;
+	struct lists *lists;
 };
 
 #define MESSENGER_FULL "too many requests wait for the IM server"

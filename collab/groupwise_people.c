@@ -4,7 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/log.h"
 #include "base/memory.h"
 #include "protocol/groupwise/names.h"
 #include "protocol/groupwise/tags.h"
@@ -20,7 +19,7 @@ char *people_text(struct bytes text, size_t max)
 	return copy;
 }
 
-static void set(char **into, struct bytes text, size_t max)
+void people_set(char **into, struct bytes text, size_t max)
 {
 	if (*into && bytes_is(text, *into))
 		return;
@@ -102,6 +101,7 @@ struct person *people_add(struct people *people, const struct gw_field *details,
 	struct bytes name = gw_text(details, GW_TAG_FULL_NAME);
 	struct person *p;
 	uint32_t presence;
+	char *user;
 
 	if (own_dn.len)
 		dn = own_dn;
@@ -115,6 +115,7 @@ struct person *people_add(struct people *people, const struct gw_field *details,
 		p->dn = people_text(dn, PEOPLE_DN_MAX);
 		p->user = make_user(people, details, dn);
 		p->name = memory_str(p->user);
+		p->full_name = memory_str(p->user);
 		p->folder = memory_str("");
 		p->text = memory_str("");
 		if (people->last)
@@ -124,10 +125,19 @@ struct person *people_add(struct people *people, const struct gw_field *details,
 		people->last = p;
 		people->count++;
 	}
+	/* The attribute that people log in with may come later than the DN. */
+	if (details && !p->is_detailed && gw_text(details, GW_TAG_AUTH_ATTRIBUTE).len) {
+		p->user[0] = '\0';
+		user = make_user(people, details, dn);
+		free(p->user);
+		p->user = user;
+	}
 	p->is_detailed |= details != NULL;
+	if (name.len)
+		people_set(&p->full_name, name, IM_NAME_MAX);
 	/* A contact has the name that the list gives it. */
-	if (name.len && !p->is_contact)
-		set(&p->name, name, IM_NAME_MAX);
+	if (!p->is_contact)
+		people_set(&p->name, bytes_str(p->full_name), IM_NAME_MAX);
 	if (gw_number(gw_find(details, GW_TAG_STATUS), &presence))
 		person_set_presence(p, presence, gw_text(details, GW_TAG_MESSAGE_BODY));
 	return p;
@@ -136,41 +146,7 @@ struct person *people_add(struct people *people, const struct gw_field *details,
 void person_set_presence(struct person *person, uint32_t presence, struct bytes text)
 {
 	person->presence = presence <= IM_IDLE ? presence : IM_UNKNOWN;
-	set(&person->text, text, IM_STATUS_TEXT_MAX);
-}
-
-static struct bytes folder_name(const struct gw_field *contact_list, struct bytes id)
-{
-	const struct gw_field *folder;
-
-	for (folder = gw_find(contact_list, GW_TAG_FOLDER); folder; folder = gw_find_next(folder)) {
-		if (bytes_equal(gw_text(folder, GW_TAG_OBJECT_ID), id))
-			return gw_text(folder, GW_TAG_DISPLAY_NAME);
-	}
-	return (struct bytes){ 0 };
-}
-
-void people_add_contact_list(struct people *people, const struct gw_field *contact_list)
-{
-	const struct gw_field *contact;
-
-	/* The same person may stand in several folders, as several contacts: the device gets the first. */
-	for (contact = gw_find(contact_list, GW_TAG_CONTACT); contact; contact = gw_find_next(contact)) {
-		struct bytes dn = gw_text(contact, GW_TAG_DN);
-		struct bytes shown = gw_text(contact, GW_TAG_DISPLAY_NAME);
-		struct person *p = people_add(people, gw_find(contact, GW_TAG_USER_DETAILS), dn);
-
-		if (!p) {
-			log_warning("contact left out dn=%s known=%zu", log_value(dn), people->count);
-			continue;
-		}
-		if (p->is_contact)
-			continue;
-		p->is_contact = true;
-		set(&p->folder, folder_name(contact_list, gw_text(contact, GW_TAG_PARENT_ID)), IM_NAME_MAX);
-		if (shown.len)
-			set(&p->name, shown, IM_NAME_MAX);
-	}
+	people_set(&person->text, text, IM_STATUS_TEXT_MAX);
 }
 
 void people_free(struct people *people)
@@ -182,6 +158,7 @@ void people_free(struct people *people)
 		free(p->dn);
 		free(p->user);
 		free(p->name);
+		free(p->full_name);
 		free(p->folder);
 		free(p->text);
 		free(p);

@@ -14,12 +14,14 @@ struct person {
 	char *dn;
 	char *user;                          /* what the device sees: the ID people log in with, else the leaf of the DN, and the
 	                                      * dotted name when that leaf is taken by somebody else */
-	char *name;
+	char *name;                          /* what the device is shown */
+	char *full_name;                     /* as the server has it, else the user */
 	char *folder;                        /* "" for the top */
 	char *text;                          /* status in the person's words */
 	uint32_t presence;
 	bool is_contact;
 	bool is_detailed;                    /* the server has told more than the DN */
+	struct contact *contact;             /* groupwise_lists': the entry that is shown; NULL: none */
 	struct conversation *conversation;   /* groupwise_talk's; NULL: none */
 };
 
@@ -28,8 +30,6 @@ struct people {
 	size_t count;
 };
 
-/* The login answer's contact list, with its folders. */
-void people_add_contact_list(struct people *people, const struct gw_field *contact_list);
 /* One record of details, as getdetails and the contact list have it: a new person, or what is new about a known one.
  * NULL if it has no usable DN, or too many are known. */
 struct person *people_add(struct people *people, const struct gw_field *details, struct bytes dn);
@@ -41,5 +41,7 @@ void people_free(struct people *people);      /* not the conversations */
 
 /* Valid UTF-8 of at most max bytes, as a string of its own. */
 char *people_text(struct bytes text, size_t max);
+/* Puts such a string in the place of another (or of NULL). */
+void people_set(char **into, struct bytes text, size_t max);
 
 #endif

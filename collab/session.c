@@ -445,6 +445,14 @@ static void backend_room_message(void *ctx, struct im_room_message_event *messag
 	session_tell(s, &im_room_message_event_msg, message);
 }
 
+static void backend_contact(void *ctx, struct im_contact_event *event)
+{
+	struct session *s = ctx;
+
+	event->session = s->id;
+	session_tell(s, &im_contact_event_msg, event);
+}
+
 static void backend_done(void *ctx, uint32_t ref, uint32_t code, const char *text)
 {
 	session_acknowledge(ctx, ref, code, text);
@@ -476,5 +484,6 @@ static void backend_ended(void *ctx)
 const struct backend_events session_backend_events = {
 	.connected = backend_connected, .logged_in = backend_logged_in, .login_failed = backend_login_failed,
 	.presence = backend_presence, .message = backend_message, .typing = backend_typing,
-	.room_event = backend_room_event, .room_message = backend_room_message, .done = backend_done, .lost = backend_lost, .ended = backend_ended,
+	.room_event = backend_room_event, .room_message = backend_room_message, .contact = backend_contact,
+	.done = backend_done, .lost = backend_lost, .ended = backend_ended,
 };

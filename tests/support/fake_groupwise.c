@@ -51,7 +51,8 @@ static void add_contact(struct fake_groupwise *g, struct gw_field *list, const c
 	gw_add_str(&g->answer, contact, GW_TAG_SEQUENCE, "0");
 	gw_add_str(&g->answer, contact, GW_TAG_DISPLAY_NAME, user);
 	gw_add_str(&g->answer, contact, GW_TAG_DN, dn);
-	add_details(g, gw_add_array(&g->answer, contact, GW_TAG_USER_DETAILS), user, status);
+	if (!g->without_details)
+		add_details(g, gw_add_array(&g->answer, contact, GW_TAG_USER_DETAILS), user, status);
 }
 
 static void do_login(struct fake_client *client, const struct gw_request *request)
@@ -114,19 +115,30 @@ static void do_setstatus(struct fake_client *client, const struct gw_request *re
 static void do_getdetails(struct fake_client *client, const struct gw_request *request)
 {
 	struct fake_groupwise *g = client->server;
-	struct bytes who = gw_text(&g->request.root, GW_TAG_USERID);
+	const struct gw_field *who = gw_find(&g->request.root, GW_TAG_USERID);
+	unsigned found = 0;
 	char user[64];
 
 	g->details++;
-	if (!who.len)
-		who = gw_dn_leaf(gw_text(&g->request.root, GW_TAG_DN));
-	assert_true(bytes_copy_str(who, user, sizeof user));
-	if (strcmp(user, "nobody") == 0) {
-		answer(client, GW_USER_NOT_FOUND, request->transaction, false);
-		return;
-	}
+	if (!who)
+		who = gw_find(&g->request.root, GW_TAG_DN);
 	gw_tree_clear(&g->answer);
-	add_details(g, gw_add_array(&g->answer, NULL, GW_TAG_RESULTS), user, "2");
+	for (; who; who = gw_find_next(who)) {
+		assert_true(bytes_copy_str(gw_dn_is_typed(who->text) ? gw_dn_leaf(who->text) : who->text, user, sizeof user));
+		if (strcmp(user, "nobody") == 0)
+			continue;
+		add_details(g, gw_add_array(&g->answer, NULL, GW_TAG_RESULTS), user, "2");
+		found++;
+	}
+	answer(client, found ? GW_OK : GW_USER_NOT_FOUND, request->transaction, found);
+}
+
+static void do_getstatus(struct fake_client *client, const struct gw_request *request)
+{
+	struct fake_groupwise *g = client->server;
+
+	gw_tree_clear(&g->answer);
+	gw_add_str(&g->answer, NULL, GW_TAG_STATUS, "3");
 	answer(client, GW_OK, request->transaction, true);
 }
 
@@ -203,8 +215,78 @@ static void fill_joinconf(struct fake_groupwise *g)
 	gw_add_str(&g->answer, expected, GW_TAG_DN, "CN=erin,O=test");
 }
 
+static struct gw_field *begin_differences(struct fake_groupwise *g, struct gw_field **results)
+{
+	*results = gw_add_array(&g->answer, NULL, GW_TAG_RESULTS);
+	return gw_add_array(&g->answer, *results, GW_TAG_CONTACT_LIST);
+}
+
+static struct gw_field *add_difference(struct fake_groupwise *g, struct gw_field *list, const char *tag, enum gw_method method,
+	struct bytes id, struct bytes parent, struct bytes name)
+{
+	struct gw_field *item = gw_add_array(&g->answer, list, tag);
+
+	item->method = (uint8_t)method;
+	gw_add_text(&g->answer, item, GW_TAG_OBJECT_ID, id);
+	gw_add_text(&g->answer, item, GW_TAG_PARENT_ID, parent);
+	gw_add_text(&g->answer, item, GW_TAG_DISPLAY_NAME, name);
+	return item;
+}
+
+static struct bytes next_id(struct fake_groupwise *g, char id[16])
+{
+	snprintf(id, 16, "%u", 10 + g->next_object++);
+	return bytes_str(id);
+}
+
+static void fill_createfolder(struct fake_groupwise *g)
+{
+	struct gw_field *results, *list = begin_differences(g, &results);
+	char id[16];
+
+	next_id(g, id);
+	add_difference(g, list, GW_TAG_FOLDER, GW_ADD, bytes_str(id), bytes_str("0"), gw_text(&g->request.root, GW_TAG_DISPLAY_NAME));
+	gw_add_str(&g->answer, results, GW_TAG_OBJECT_ID, id);
+}
+
+/* A real server says no more of the person than the name. */
+static void fill_createcontact(struct fake_groupwise *g)
+{
+	struct gw_field *results, *list = begin_differences(g, &results), *item;
+	struct bytes user = gw_text(&g->request.root, GW_TAG_USERID), name = gw_text(&g->request.root, GW_TAG_DISPLAY_NAME);
+	char id[16], dn[128], leaf[64];
+
+	next_id(g, id);
+	assert_true(bytes_copy_str(gw_dn_is_typed(user) ? gw_dn_leaf(user) : user, leaf, sizeof leaf));
+	snprintf(dn, sizeof dn, "CN=%s,O=test", leaf);
+	item = add_difference(g, list, GW_TAG_CONTACT, GW_ADD, bytes_str(id), gw_text(&g->request.root, GW_TAG_PARENT_ID), name);
+	gw_add_str(&g->answer, item, GW_TAG_DN, dn);
+	gw_add_str(&g->answer, results, GW_TAG_OBJECT_ID, id);
+}
+
+static void fill_deletecontact(struct fake_groupwise *g)
+{
+	struct gw_field *results, *list = begin_differences(g, &results);
+
+	add_difference(g, list, GW_TAG_CONTACT, GW_DELETE, gw_text(&g->request.root, GW_TAG_OBJECT_ID), (struct bytes){ 0 },
+		(struct bytes){ 0 });
+}
+
+static void fill_movecontact(struct fake_groupwise *g)
+{
+	const struct gw_field *moved = gw_find(gw_find(&g->request.root, GW_TAG_CONTACT_LIST), GW_TAG_CONTACT);
+	struct bytes id = gw_text(moved, GW_TAG_OBJECT_ID), name = gw_text(moved, GW_TAG_DISPLAY_NAME);
+	struct gw_field *results, *list = begin_differences(g, &results), *item;
+
+	add_difference(g, list, GW_TAG_CONTACT, GW_DELETE, id, gw_text(moved, GW_TAG_PARENT_ID), name);
+	item = add_difference(g, list, GW_TAG_CONTACT, GW_ADD, id, gw_text(&g->request.root, GW_TAG_PARENT_ID), name);
+	gw_add_text(&g->answer, item, GW_TAG_DN, gw_text(moved, GW_TAG_DN));
+}
+
 static const struct { const char *command; void (*fill)(struct fake_groupwise *g); } scripted[] = {
 	{ "sendinvite", NULL }, { "leaveconf", NULL }, { "rejectconf", NULL }, { "joinconf", fill_joinconf },
+	{ "createfolder", fill_createfolder }, { "createcontact", fill_createcontact }, { "deletecontact", fill_deletecontact },
+	{ "movecontact", fill_movecontact }, { "updateitem", NULL },
 };
 
 /* TAG/method:type=value with arrays in brackets; method 0 and type 10 are not written, nor is the transaction id. */
@@ -234,6 +316,7 @@ static bool write_down(struct fake_client *client, const struct gw_request *requ
 {
 	struct fake_groupwise *g = client->server;
 	struct buf line = { 0 };
+	bool filled;
 
 	for (size_t i = 0; i < sizeof scripted / sizeof *scripted; i++) {
 		uint32_t code = g->next_code;
@@ -249,9 +332,10 @@ static bool write_down(struct fake_client *client, const struct gw_request *requ
 		g->scripted++;
 		g->next_code = 0;
 		gw_tree_clear(&g->answer);
-		if (scripted[i].fill && code == GW_OK)
+		filled = scripted[i].fill && code == GW_OK && !g->bare;
+		if (filled)
 			scripted[i].fill(g);
-		answer(client, code, request->transaction, scripted[i].fill && code == GW_OK);
+		answer(client, code, request->transaction, filled);
 		return true;
 	}
 	return false;
@@ -260,7 +344,7 @@ static bool write_down(struct fake_client *client, const struct gw_request *requ
 static const struct { const char *command; void (*run)(struct fake_client *client, const struct gw_request *request); } commands[] = {
 	{ "login", do_login }, { "logout", do_logout }, { "ping", do_ping }, { "setstatus", do_setstatus },
 	{ "getdetails", do_getdetails }, { "createconf", do_createconf }, { "sendmessage", do_sendmessage },
-	{ "sendtyping", do_sendtyping },
+	{ "sendtyping", do_sendtyping }, { "getstatus", do_getstatus },
 };
 
 static void message(void *ctx, struct bytes raw)

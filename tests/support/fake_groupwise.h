@@ -28,6 +28,9 @@ struct fake_groupwise {
 	uint32_t next_code;              /* answered to the next of the scripted commands, once */
 	unsigned scripted;               /* how many of them came */
 	char script[2048];               /* all of them, one per line: the command and its fields, see show in fake_groupwise.c */
+	bool bare;                       /* list changes are answered without their differences */
+	bool without_details;            /* the login answer names contacts and tells nothing of them */
+	unsigned next_object;            /* ids of new folders and contacts: 10 on */
 	bool mute;                       /* takes requests and answers none */
 	unsigned last_conference_had;    /* names in the last createconf */
 	unsigned typing;                 /* sendtyping requests */
