@@ -366,6 +366,21 @@ uint32_t device_session(const struct device *d)
 	return d->session;
 }
 
+const char *device_login_name(const struct device *d)
+{
+	return d->login_user;
+}
+
+enum im_presence device_own_presence(const struct device *d)
+{
+	return d->idle ? IM_IDLE : d->own_presence;
+}
+
+const char *device_own_status(const struct device *d)
+{
+	return d->own_text;
+}
+
 uint32_t device_own_pin(const struct device *d)
 {
 	return d->settings.identity->pin;

@@ -128,6 +128,9 @@ int device_search(struct device *d, enum im_search_field field, struct bytes tex
 
 enum device_state device_state(const struct device *d);
 uint32_t device_session(const struct device *d);     /* 0: none */
+const char *device_login_name(const struct device *d);         /* NULL before the first login */
+enum im_presence device_own_presence(const struct device *d);  /* as others see it */
+const char *device_own_status(const struct device *d);
 uint32_t device_own_pin(const struct device *d);
 const struct device_contacts *device_contacts(const struct device *d);
 bool device_is_linked(const struct device *d);

@@ -172,11 +172,14 @@ static void run_devices(const struct options *o, struct unit *units, size_t coun
 {
 	static const struct device_callbacks callbacks = { .event = on_event };
 	struct device_printer printer = { .out = stdout, .json = o->json, .verbose = o->verbose, .many = count > 1 };
+	struct device_history history = { .count = 0 };
 	struct device **devices = memory_new(count * sizeof(struct device *));
 	struct loop *loop = loop_new();
 	struct channel *channel = channel_new();
 	struct device_shell *shell = NULL;
 
+	if (count == 1 && !o->json)
+		printer.history = &history;
 	loop_signal(loop, SIGTERM, stop, loop);
 	loop_signal(loop, SIGINT, stop, loop);
 	for (size_t i = 0; i < count; i++) {
@@ -198,6 +201,7 @@ static void run_devices(const struct options *o, struct unit *units, size_t coun
 	for (size_t i = 0; i < count; i++)
 		device_free(&devices[i]);
 	device_shell_free(&shell);
+	device_history_clear(&history);
 	channel_free(&channel);
 	loop_free(&loop);
 	free(devices);

@@ -68,10 +68,13 @@ static int do_send(struct device_user *user, struct device *d, struct device_wor
 {
 	struct bytes to = device_next_word(&words);
 
-	(void)user;
 	if (to.len == 0 || words.rest.len == 0)
 		return error_set(err, "send takes a user and what to say");
-	return device_send(d, to, words.rest, NULL, err);
+	if (device_send(d, to, words.rest, NULL, err))
+		return -1;
+	if (user->printer.history)
+		device_history_note(user->printer.history, 0, to, (struct bytes){ 0 }, words.rest);
+	return 0;
 }
 
 static int do_status(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
@@ -217,14 +220,18 @@ static int do_leave(struct device_user *user, struct device *d, struct device_wo
 
 static int do_say(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
 {
+	struct bytes none = { 0 };
 	uint32_t room;
 
-	(void)user;
 	if (room_number(&words, "say", &room, err))
 		return -1;
 	if (words.rest.len == 0)
 		return error_set(err, "say takes a room and what to say");
-	return device_room_say(d, room, words.rest, err);
+	if (device_room_say(d, room, words.rest, err))
+		return -1;
+	if (user->printer.history)
+		device_history_note(user->printer.history, room, none, none, words.rest);
+	return 0;
 }
 
 static int do_rooms(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
@@ -310,6 +317,15 @@ static int do_search(struct device_user *user, struct device *d, struct device_w
 	return error_set(err, "search takes name, given-name, surname, user, title or department, and what to look for");
 }
 
+static int do_screen(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	(void)words;
+	if (user->printer.json)
+		return error_set(err, "the screen is for people; session, contacts, blocks and rooms answer in JSON");
+	device_print_screen(&user->printer, d);
+	return 0;
+}
+
 static int do_remember(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
 {
 	bool on;
@@ -357,6 +373,7 @@ const struct device_line device_lines[] = {
 	{ "say", "ROOM TEXT", "say something to all in a room", true, true, false, do_say },
 	{ "leave", "ROOM", "leave a room", true, true, false, do_leave },
 	{ "rooms", "", "the rooms, and who is in them", true, true, false, do_rooms },
+	{ "screen", "", "all at once: you, contacts, rooms, conversations", true, false, false, do_screen },
 	{ "session", "", "state of the session and the link", true, false, false, do_session },
 	{ "logout", "", "end the session", true, false, false, do_logout },
 	{ "coverage", "off|on", "lose the link, find it again", false, false, false, do_coverage },

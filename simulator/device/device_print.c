@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <unistd.h>
 
 #include "simulator/device/device_words.h"
 
@@ -164,6 +165,16 @@ static void write_words(const struct device_printer *p, uint32_t pin, struct buf
 	buf_free(words);
 }
 
+static void note(struct device_history *history, const struct device_event *e)
+{
+	if (e->type == DEVICE_EVENT_MESSAGE)
+		device_history_note(history, 0, e->user, e->user, e->text);
+	else if (e->type == DEVICE_EVENT_ROOM_MESSAGE)
+		device_history_note(history, e->room, (struct bytes){ 0 }, e->user, e->text);
+	else if (e->type == DEVICE_EVENT_LOGIN_OK)
+		device_history_forget_rooms(history);
+}
+
 void device_print_event(const struct device_printer *p, const struct device_event *event)
 {
 	struct buf words = { 0 };
@@ -172,6 +183,8 @@ void device_print_event(const struct device_printer *p, const struct device_even
 		write_json(p, json_event(event));
 		return;
 	}
+	if (p->history)
+		note(p->history, event);
 	device_words(p, event, &words);
 	write_words(p, event->pin, &words);
 }
@@ -245,6 +258,24 @@ void device_print_rooms(const struct device_printer *p, const struct device *d)
 	json_object_set_new(line, "rooms", list);
 	device_words_rooms(rooms, &words);
 	write_answer(p, d, line, &words);
+}
+
+void device_print_screen(const struct device_printer *p, const struct device *d)
+{
+	struct buf words = { 0 };
+
+	if (isatty(fileno(p->out)))
+		buf_text(&words, "\x1b[H\x1b[2J");
+	device_words_standing(d, &words);
+	buf_u8(&words, '\n');
+	device_words_contacts(device_contacts(d), device_blocks(d), &words);
+	if (device_rooms(d)->first) {
+		buf_u8(&words, '\n');
+		device_words_rooms(device_rooms(d), &words);
+	}
+	if (p->history)
+		device_words_history(p->history, &words);
+	write_words(p, device_own_pin(d), &words);
 }
 
 void device_print_session(const struct device_printer *p, const struct device *d)

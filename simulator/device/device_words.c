@@ -1,111 +1,6 @@
 #include "simulator/device/device_words.h"
 
 #include <string.h>
-#include <strings.h>
-
-/* Somebody else's text must not steer the terminal. */
-static void say(struct buf *out, struct bytes text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t c = text.data[i];
-
-		if (c == '\n')
-			buf_text(out, "\n  ");
-		else
-			buf_u8(out, c < 0x20 || c == 0x7f ? '?' : c);
-	}
-}
-
-static void say_also(struct buf *out, struct bytes text)
-{
-	if (text.len == 0)
-		return;
-	buf_text(out, " (");
-	say(out, text);
-	buf_u8(out, ')');
-}
-
-static void say_contact(struct bytes user, struct bytes name, uint32_t presence, struct bytes text, struct buf *out)
-{
-	buf_text(out, "\n  ");
-	say(out, user);
-	say_also(out, name);
-	buf_printf(out, ": %s", im_presence_name(presence));
-	say_also(out, text);
-}
-
-static void say_found(const struct device_event *e, struct buf *out)
-{
-	for (size_t i = 0; i < e->contact_count; i++) {
-		const struct im_contact *c = &e->contacts[i];
-
-		say_contact(c->user, c->name, c->presence, c->text, out);
-	}
-}
-
-static void say_folder(const struct device_contacts *contacts, const struct device_blocks *blocks, const char *folder,
-	struct buf *out)
-{
-	for (size_t i = 0; i < contacts->count; i++) {
-		const struct device_contact *c = &contacts->list[i];
-
-		if (strcasecmp(c->folder, folder) != 0)
-			continue;
-		say_contact(bytes_str(c->user), bytes_str(c->name), c->presence, bytes_str(c->text), out);
-		if (device_blocks_has(blocks, c->user))
-			buf_text(out, ", blocked");
-	}
-}
-
-/* Is this the first entry of its folder? */
-static bool begins_folder(const struct device_contacts *contacts, size_t at)
-{
-	for (size_t i = 0; i < at; i++) {
-		if (strcasecmp(contacts->list[i].folder, contacts->list[at].folder) == 0)
-			return false;
-	}
-	return true;
-}
-
-/* Those at the top first, then folder by folder. */
-void device_words_contacts(const struct device_contacts *contacts, const struct device_blocks *blocks, struct buf *out)
-{
-	buf_text(out, contacts->count ? "contacts:" : "no contacts");
-	say_folder(contacts, blocks, "", out);
-	for (size_t i = 0; i < contacts->count; i++) {
-		if (contacts->list[i].folder[0] == '\0' || !begins_folder(contacts, i))
-			continue;
-		buf_text(out, "\n ");
-		say(out, bytes_str(contacts->list[i].folder));
-		buf_u8(out, ':');
-		say_folder(contacts, blocks, contacts->list[i].folder, out);
-	}
-}
-
-void device_words_blocks(const struct device_blocks *blocks, struct buf *out)
-{
-	for (size_t i = 0; i < blocks->count; i++) {
-		say(out, bytes_str(blocks->list[i].user));
-		buf_text(out, blocks->list[i].blocked ? " is blocked\n" : " is allowed\n");
-	}
-	buf_printf(out, "everybody else is %s", blocks->others_blocked ? "blocked" : "allowed");
-}
-
-void device_words_rooms(const struct device_rooms *rooms, struct buf *out)
-{
-	buf_text(out, rooms->first ? "rooms:" : "no rooms");
-	for (const struct device_room *room = rooms->first; room; room = room->next) {
-		buf_printf(out, "\n  [%u] %s", room->number, device_room_state_name(room->state));
-		if (room->state == DEVICE_ROOM_INVITED) {
-			buf_text(out, " by ");
-			say(out, bytes_str(room->inviter));
-		}
-		for (size_t i = 0; i < room->count; i++) {
-			buf_text(out, i ? ", " : ": ");
-			say(out, bytes_str(room->people[i]));
-		}
-	}
-}
 
 /* --- one function per event ------------------------------------------------------------------------------------------- */
 
@@ -127,14 +22,14 @@ static void link_down(const struct device_printer *p, const struct device_event 
 {
 	(void)p;
 	buf_text(out, "out of coverage: ");
-	say(out, e->text);
+	device_say(out, e->text);
 }
 
 static void link_refused(const struct device_printer *p, const struct device_event *e, struct buf *out)
 {
 	(void)p;
 	buf_text(out, "no link: ");
-	say(out, e->text);
+	device_say(out, e->text);
 }
 
 static void coverage(const struct device_printer *p, const struct device_event *e, struct buf *out)
@@ -147,7 +42,7 @@ static void login_sent(const struct device_printer *p, const struct device_event
 {
 	(void)p;
 	buf_text(out, "logging in as ");
-	say(out, e->user);
+	device_say(out, e->user);
 	buf_text(out, " ...");
 }
 
@@ -155,12 +50,12 @@ static void login_ok(const struct device_printer *p, const struct device_event *
 {
 	(void)p;
 	buf_text(out, "logged in as ");
-	say(out, e->name.len ? e->name : e->user);
+	device_say(out, e->name.len ? e->name : e->user);
 }
 
 static void login_failed(const struct device_printer *p, const struct device_event *e, struct buf *out)
 {
-	say(out, e->text);
+	device_say(out, e->text);
 	if (p->verbose && e->reason)
 		buf_printf(out, "\n  %s", e->reason);
 }
@@ -210,9 +105,9 @@ static void ack(const struct device_printer *p, const struct device_event *e, st
 	} else {
 		say_room(e, out);
 		buf_text(out, e->message == IM_MESSAGE && e->user.len == 0 ? "not sent" : refusal(e->message));
-		say(out, e->user);
+		device_say(out, e->user);
 		buf_printf(out, ": %s", e->reason);
-		say_also(out, e->text);
+		device_say_also(out, e->text);
 	}
 }
 
@@ -222,27 +117,27 @@ static void message(const struct device_printer *p, const struct device_event *e
 
 	(void)p;
 	say_room(e, out);
-	say(out, e->user);
+	device_say(out, e->user);
 	if (!plain)
 		buf_printf(out, " (%s)", e->what);
 	buf_text(out, ": ");
-	say(out, e->text);
+	device_say(out, e->text);
 }
 
 static void presence(const struct device_printer *p, const struct device_event *e, struct buf *out)
 {
 	(void)p;
 	buf_text(out, "* ");
-	say(out, e->user);
+	device_say(out, e->user);
 	buf_printf(out, " is %s", im_presence_name(e->code));
-	say_also(out, e->text);
+	device_say_also(out, e->text);
 }
 
 static void contacts(const struct device_printer *p, const struct device_event *e, struct buf *out)
 {
 	(void)p;
 	buf_text(out, "contacts:");
-	say_found(e, out);
+	device_words_list(&(struct device_list){ e->contacts, NULL, e->contact_count }, out);
 }
 
 static void contact(const struct device_printer *p, const struct device_event *e, struct buf *out)
@@ -251,15 +146,15 @@ static void contact(const struct device_printer *p, const struct device_event *e
 
 	(void)p;
 	buf_text(out, "* ");
-	say(out, c->user);
+	device_say(out, c->user);
 	switch (e->code) {
 	case IM_CONTACT_ADD:
-		say_also(out, c->name);
+		device_say_also(out, c->name);
 		buf_text(out, " is a contact now");
 		break;
 	case IM_CONTACT_RENAME:
 		buf_text(out, " is called ");
-		say(out, c->name);
+		device_say(out, c->name);
 		return;
 	case IM_CONTACT_MOVE:
 		buf_text(out, " was moved");
@@ -273,7 +168,7 @@ static void contact(const struct device_printer *p, const struct device_event *e
 	if (c->folder.len == 0)
 		return;
 	buf_text(out, e->code == IM_CONTACT_MOVE ? " to " : " in ");
-	say(out, c->folder);
+	device_say(out, c->folder);
 }
 
 static void block(const struct device_printer *p, const struct device_event *e, struct buf *out)
@@ -281,7 +176,7 @@ static void block(const struct device_printer *p, const struct device_event *e, 
 	if (e->quiet && !p->verbose)
 		return;
 	buf_text(out, "* ");
-	say(out, e->user.len ? e->user : bytes_str("everybody else"));
+	device_say(out, e->user.len ? e->user : bytes_str("everybody else"));
 	buf_text(out, e->code ? " is blocked" : " is allowed");
 }
 
@@ -292,7 +187,7 @@ static void search_result(const struct device_printer *p, const struct device_ev
 		buf_printf(out, "nothing was found: %s", e->reason);
 	else
 		buf_text(out, e->contact_count ? "found:" : "nobody was found");
-	say_found(e, out);
+	device_words_list(&(struct device_list){ e->contacts, NULL, e->contact_count }, out);
 }
 
 static void typing(const struct device_printer *p, const struct device_event *e, struct buf *out)
@@ -300,7 +195,7 @@ static void typing(const struct device_printer *p, const struct device_event *e,
 	(void)p;
 	say_room(e, out);
 	buf_text(out, "* ");
-	say(out, e->user);
+	device_say(out, e->user);
 	buf_text(out, e->code ? " is typing" : " has stopped typing");
 }
 
@@ -309,7 +204,7 @@ static void room_opening(const struct device_printer *p, const struct device_eve
 	(void)p;
 	say_room(e, out);
 	buf_text(out, "a room with ");
-	say(out, e->text.len ? e->text : bytes_str("nobody else yet"));
+	device_say(out, e->text.len ? e->text : bytes_str("nobody else yet"));
 	buf_text(out, " ...");
 }
 
@@ -329,12 +224,12 @@ static void room(const struct device_printer *p, const struct device_event *e, s
 	say_room(e, out);
 	buf_text(out, "* ");
 	if (e->code != IM_ROOM_CLOSED)
-		say(out, e->user);
+		device_say(out, e->user);
 	if (e->code < sizeof happened / sizeof happened[0] && happened[e->code])
 		buf_text(out, happened[e->code]);
 	else
 		buf_printf(out, ": %s", e->what);
-	say_also(out, e->text);
+	device_say_also(out, e->text);
 	if (e->code == IM_ROOM_INVITED)
 		buf_printf(out, "; say: answer %u yes|no", e->room);
 }
@@ -349,7 +244,7 @@ static void login_again(const struct device_printer *p, const struct device_even
 {
 	(void)p;
 	buf_text(out, "logging in again as ");
-	say(out, e->user);
+	device_say(out, e->user);
 	buf_printf(out, " in %.1f s", e->code / 1000.0);
 }
 
@@ -378,7 +273,7 @@ static void forced_logout(const struct device_printer *p, const struct device_ev
 {
 	(void)p;
 	buf_printf(out, "logged out by the service: %s", e->reason);
-	say_also(out, e->text);
+	device_say_also(out, e->text);
 }
 
 static void logged_out(const struct device_printer *p, const struct device_event *e, struct buf *out)
@@ -392,7 +287,7 @@ static void returned(const struct device_printer *p, const struct device_event *
 {
 	(void)p;
 	buf_text(out, "a message came back: ");
-	say(out, e->text);
+	device_say(out, e->text);
 }
 
 void device_words(const struct device_printer *p, const struct device_event *e, struct buf *out)
