@@ -20,7 +20,7 @@ struct world_index {
 
 /* --- what may stand where ------------------------------------------------------------------------------------------------- */
 
-enum element { WORLD, USER, FOLDER, CONTACT, ELEMENTS };
+enum element { WORLD, USER, FOLDER, CONTACT, STATUS, POLICY, ELEMENTS };
 
 struct attribute {
 	const char *name;
@@ -35,9 +35,9 @@ static const struct {
 	unsigned allowed;                   /* mask of enum element */
 	struct attribute attributes[12];
 } elements[ELEMENTS] = {
-	[WORLD] = { "world", "user", 1 << USER, {
+	[WORLD] = { "world", "user, status and policy", 1 << USER | 1 << STATUS | 1 << POLICY, {
 		{ "domain", offsetof(struct world, domain), false }, { "netbios", offsetof(struct world, netbios), false } } },
-	[USER] = { "user", "folder and contact", 1 << FOLDER | 1 << CONTACT, {
+	[USER] = { "user", "folder, contact, status and policy", 1 << FOLDER | 1 << CONTACT | 1 << STATUS | 1 << POLICY, {
 		{ "id", offsetof(struct world_user, id), true }, { "password", offsetof(struct world_user, password), true },
 		{ "name", offsetof(struct world_user, name), true }, { "given", offsetof(struct world_user, given), false },
 		{ "surname", offsetof(struct world_user, surname), false }, { "dn", offsetof(struct world_user, dn), false },
@@ -47,6 +47,11 @@ static const struct {
 	[FOLDER] = { "folder", "contact", 1 << CONTACT, { { "name", offsetof(struct world_folder, name), true } } },
 	[CONTACT] = { "contact", NULL, 0, {
 		{ "user", offsetof(struct world_contact, user_id), true }, { "name", offsetof(struct world_contact, name), false } } },
+	[STATUS] = { "status", NULL, 0, {
+		{ "name", offsetof(struct world_status, name), true }, { "base", offsetof(struct world_status, base), true },
+		{ "reply", offsetof(struct world_status, reply), false } } },
+	[POLICY] = { "policy", NULL, 0, {
+		{ "name", offsetof(struct world_policy, name), true }, { "value", offsetof(struct world_policy, value), true } } },
 };
 
 struct reading {
@@ -149,6 +154,31 @@ static void *grow(void *array, size_t *count, size_t size)
 	return array;
 }
 
+/* An element that holds nothing but its attributes. */
+static int read_leaf(struct reading *r, const xmlNode *node, enum element e, void *into)
+{
+	if (read_attributes(r, node, e, into) < 0)
+		return -1;
+	for (const xmlNode *child = node->children; child; child = child->next)
+		if (kind_of(r, child, e) < 0)
+			return -1;
+	return 0;
+}
+
+static int read_rule(struct reading *r, const xmlNode *node, enum element e, struct world_rules *rules)
+{
+	unsigned line = (unsigned)xmlGetLineNo(node);
+
+	if (e == STATUS) {
+		rules->statuses = grow(rules->statuses, &rules->status_count, sizeof *rules->statuses);
+		rules->statuses[rules->status_count - 1].line = line;
+		return read_leaf(r, node, e, &rules->statuses[rules->status_count - 1]);
+	}
+	rules->policies = grow(rules->policies, &rules->policy_count, sizeof *rules->policies);
+	rules->policies[rules->policy_count - 1].line = line;
+	return read_leaf(r, node, e, &rules->policies[rules->policy_count - 1]);
+}
+
 static int read_contact(struct reading *r, const xmlNode *node, struct world_user *user, size_t folder)
 {
 	struct world_contact *contact;
@@ -157,12 +187,7 @@ static int read_contact(struct reading *r, const xmlNode *node, struct world_use
 	contact = &user->contacts[user->contact_count - 1];
 	contact->folder = folder;
 	contact->line = (unsigned)xmlGetLineNo(node);
-	if (read_attributes(r, node, CONTACT, contact) < 0)
-		return -1;
-	for (const xmlNode *child = node->children; child; child = child->next)
-		if (kind_of(r, child, CONTACT) < 0)
-			return -1;
-	return 0;
+	return read_leaf(r, node, CONTACT, contact);
 }
 
 static int read_folder(struct reading *r, const xmlNode *node, struct world_user *user)
@@ -264,7 +289,8 @@ static int read_user(struct reading *r, const xmlNode *node)
 		int kind = kind_of(r, child, USER);
 
 		if (kind < 0 || (kind == FOLDER && read_folder(r, child, user) < 0) ||
-		    (kind == CONTACT && read_contact(r, child, user, 0) < 0))
+		    (kind == CONTACT && read_contact(r, child, user, 0) < 0) ||
+		    ((kind == STATUS || kind == POLICY) && read_rule(r, child, (enum element)kind, &user->rules) < 0))
 			return -1;
 	}
 	return 0;
@@ -309,7 +335,8 @@ static int read_world(struct reading *r, const xmlNode *root)
 	for (const xmlNode *child = root->children; child; child = child->next) {
 		int kind = kind_of(r, child, WORLD);
 
-		if (kind < 0 || (kind == USER && read_user(r, child) < 0))
+		if (kind < 0 || (kind == USER && read_user(r, child) < 0) ||
+		    ((kind == STATUS || kind == POLICY) && read_rule(r, child, (enum element)kind, &world->rules) < 0))
 			return -1;
 	}
 	return resolve_contacts(r);
@@ -390,6 +417,21 @@ struct world *world_load(const char *file, struct error *err)
 	return world;
 }
 
+static void rules_free(struct world_rules *rules)
+{
+	for (size_t i = 0; i < rules->status_count; i++) {
+		free(rules->statuses[i].name);
+		free(rules->statuses[i].base);
+		free(rules->statuses[i].reply);
+	}
+	for (size_t i = 0; i < rules->policy_count; i++) {
+		free(rules->policies[i].name);
+		free(rules->policies[i].value);
+	}
+	free(rules->statuses);
+	free(rules->policies);
+}
+
 static void user_free(struct world_user *user)
 {
 	for (size_t i = 0; i < user->folder_count; i++)
@@ -400,6 +442,7 @@ static void user_free(struct world_user *user)
 	}
 	free(user->folders);
 	free(user->contacts);
+	rules_free(&user->rules);
 	memory_wipe_str(&user->password);
 	for (const struct attribute *a = elements[USER].attributes; a->name; a++)
 		free(*(char **)(void *)((char *)user + a->offset));
@@ -419,6 +462,7 @@ void world_free(struct world **world)
 	}
 	for (size_t i = 0; i < w->user_count; i++)
 		user_free(&w->users[i]);
+	rules_free(&w->rules);
 	free(w->users);
 	free(w->domain);
 	free(w->netbios);

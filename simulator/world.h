@@ -13,6 +13,8 @@
  *       <folder name="Friends"><contact user="bob"/></folder>
  *       <contact user="carol" name="Carol from sales"/>
  *     </user>
+ *     <status name="Lunch" base="away" reply="Back at two"/>
+ *     <policy name="nnmMaxContacts" value="150"/>
  *     ...
  *   </world>
  *
@@ -34,6 +36,27 @@ struct world_contact {
 	unsigned line;
 };
 
+/* A status that users may pick beside the usual ones; what base may be is the simulated system's to say. */
+struct world_status {
+	char *name, *base;
+	char *reply;                /* NULL: none */
+	unsigned line;
+};
+
+/* What the administrator has set; which ones there are is the simulated system's to say. */
+struct world_policy {
+	char *name, *value;
+	unsigned line;
+};
+
+/* Of everybody, or of one user on top of that. */
+struct world_rules {
+	struct world_status *statuses;
+	size_t status_count;
+	struct world_policy *policies;
+	size_t policy_count;
+};
+
 struct world_user {
 	char *id, *password, *name;
 	char *given, *surname;              /* from the name unless given */
@@ -44,6 +67,7 @@ struct world_user {
 	size_t folder_count;
 	struct world_contact *contacts;
 	size_t contact_count;
+	struct world_rules rules;
 	unsigned line;
 };
 
@@ -51,6 +75,7 @@ struct world {
 	char *domain, *netbios;             /* "corp.test", "CORP" unless given */
 	struct world_user *users;           /* in the file's order */
 	size_t user_count;
+	struct world_rules rules;
 	struct world_index *index;          /* private */
 };
 

@@ -253,6 +253,8 @@ static int run(int argc, char **argv)
 	world = world_load(o.world, &err);
 	if (!world)
 		fatal(EXIT_CONFIG, "%s", err.text);
+	if (gw_world_check(world, &err) < 0)
+		fatal(EXIT_CONFIG, "%s: %s", o.world, err.text);
 	daemon_raise_descriptors();
 	life.loop = loop_new();
 	if (o.manual_clock)

@@ -107,10 +107,20 @@ static void drop_if_empty(struct gw_server *server, struct conference *c)
 	free(c);
 }
 
+/* 1: archived by the administrator. Source: code. */
+static uint32_t flags_of(const struct conference *c)
+{
+	for (const struct member *m = c->members; m; m = m->next)
+		if (m->person->policies.values[POLICY_ARCHIVE])
+			return 1;
+	return 0;
+}
+
 /* To all whose clients know of it, but one. */
 static void tell_members(const struct conference *c, const struct person *but, struct gw_event event)
 {
 	event.conference = bytes_str(c->id);
+	event.flags = flags_of(c);
 	for (const struct member *m = c->members; m; m = m->next)
 		if (!m->invited && m->person != but)
 			person_event(m->person, m->in, &event);
@@ -309,7 +319,7 @@ static void auto_reply(struct session *to, struct member *m)
 		return;
 	m->replied = person->status_changes + 1;
 	session_event(to, &(struct gw_event){ .type = GW_EVENT_AUTO_REPLY, .source = person->dn,
-		.conference = bytes_str(m->conference->id), .text = bytes_str(person->auto_reply) });
+		.conference = bytes_str(m->conference->id), .flags = flags_of(m->conference), .text = bytes_str(person->auto_reply) });
 }
 
 static void deliver(struct session *from, struct conference *c, struct bytes rtf)
@@ -324,7 +334,7 @@ static void deliver(struct session *from, struct conference *c, struct bytes rtf
 		}
 		member_enter(m, m->person->slots);
 		person_event(m->person, m->in, &(struct gw_event){ .type = GW_EVENT_MESSAGE, .source = from->person->dn,
-			.conference = bytes_str(c->id), .text = rtf });
+			.conference = bytes_str(c->id), .flags = flags_of(c), .text = rtf });
 		from->server->messages_total++;
 		auto_reply(from, m);
 	}
@@ -381,12 +391,12 @@ static uint32_t sendtyping(struct call *call)
 }
 
 const struct command conference_commands[] = {
-	{ "createconf", false, createconf },
-	{ "joinconf", false, joinconf },
-	{ "leaveconf", false, leaveconf },
-	{ "rejectconf", false, rejectconf },
-	{ "sendinvite", false, sendinvite },
-	{ "sendmessage", false, sendmessage },
-	{ "sendtyping", false, sendtyping },
-	{ NULL, false, NULL },
+	{ "createconf", false, NULL, createconf },
+	{ "joinconf", false, NULL, joinconf },
+	{ "leaveconf", false, NULL, leaveconf },
+	{ "rejectconf", false, NULL, rejectconf },
+	{ "sendinvite", false, NULL, sendinvite },
+	{ "sendmessage", false, NULL, sendmessage },
+	{ "sendtyping", false, NULL, sendtyping },
+	{ NULL, false, NULL, NULL },
 };

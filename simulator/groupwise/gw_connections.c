@@ -94,6 +94,8 @@ static void on_message(void *ctx, struct bytes raw)
 	} else if (!command) {
 		log_info("unknown command user=%s command=%s", user_of(s), log_value(request.command));
 		call_answer(&call, GW_NOT_SUPPORTED);
+	} else if (s->person && command->lock && policies_lock(&s->person->policies, command->lock)) {
+		call_answer(&call, GW_LOCKED_BY_ADMIN);
 	} else {
 		uint32_t code = command->run(&call);
 

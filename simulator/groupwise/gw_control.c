@@ -147,6 +147,45 @@ static void verb_capacity(void *ctx, struct control_request *request)
 	control_done(&request, json_object());
 }
 
+/* Without a sender it is the system's. Clients whose version does not know broadcasts are left alone: they would hang up. */
+static void verb_broadcast(void *ctx, struct control_request *request)
+{
+	struct gw_server *server = ctx;
+	const json_t *params = control_params(request);
+	struct bytes text = bytes_str(control_text(params, "text", ""));
+	const char *from_name = control_text(params, "from", ""), *to_name = control_text(params, "to", "");
+	const struct person *from = person_find(server, bytes_str(from_name)), *to = person_find(server, bytes_str(to_name));
+	struct gw_event event = { .type = from ? GW_EVENT_BROADCAST : GW_EVENT_SYSTEM_BROADCAST, .text = text };
+	unsigned told = 0, too_old = 0;
+
+	if ((*from_name && !from) || (*to_name && !to)) {
+		control_refuse(&request, EXIT_REFUSED, "there is no user %s in this world", log_str(*from_name && !from ? from_name : to_name));
+		return;
+	}
+	if (!text.len || text.len > GW_TEXT_MAX) {
+		control_refuse(&request, EXIT_USAGE, "text has 1 to %d bytes, not %zu", GW_TEXT_MAX, text.len);
+		return;
+	}
+	for (struct session *s = server->sessions; s; s = s->next) {
+		if (!s->person || (to && s->person != to))
+			continue;
+		if (gw_event_min_build(event.type) > s->build) {
+			too_old++;
+			continue;
+		}
+		event.source = from ? from->dn : s->person->dn;
+		session_event(s, &event);
+		told++;
+	}
+	control_done(&request, json_pack("{s:i, s:i}", "told", (int)told, "too_old", (int)too_old));
+}
+
+static const struct control_param broadcast_params[] = {
+	{ "text", CONTROL_TEXT, true, "what is said" },
+	{ "from", CONTROL_TEXT, false, "the user who says it (event 122); left out: the system (event 123)" },
+	{ "to", CONTROL_TEXT, false, "this user alone; left out: everybody" },
+	{ NULL, CONTROL_TEXT, false, NULL },
+};
 static const struct control_param kick_params[] = {
 	{ "user", CONTROL_TEXT, true, "whose session ends" },
 	{ "how", CONTROL_TEXT, false, "close (nothing is said), elsewhere (event 114) or down (event 115) [close]" },
@@ -173,6 +212,7 @@ const struct control_verb gw_server_verbs[] = {
 	{ "fault.login", "logins are refused with a result code", fault_login_params, verb_fault_login },
 	{ "fault.silent", "requests are read and never answered", fault_silent_params, verb_fault_silent },
 	{ "fault.clear", "no more faults", NULL, verb_fault_clear },
+	{ "broadcast", "says something to everybody whose client knows broadcasts (version 4 and up)", broadcast_params, verb_broadcast },
 	{ "capacity", "how many sessions are taken at once", capacity_params, verb_capacity },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -70,7 +70,7 @@ static uint32_t createfolder(struct call *call)
 	for (size_t i = 0; i < person->folder_count; i++)
 		if (bytes_is(name, person->folders[i].name))
 			return GW_FOLDER_EXISTS;
-	if (person->folder_count == FOLDERS_MAX)
+	if (person->folder_count >= person->policies.values[POLICY_MAX_FOLDERS])
 		return GW_TOO_MANY_FOLDERS;
 	folder = roster_add_folder(person, person->next_id++, name);
 	person_changed(call->session->server, person);
@@ -101,7 +101,7 @@ static uint32_t createcontact(struct call *call)
 		return GW_PROTOCOL_ERROR;               /* an explicitly empty name is refused by real servers */
 	if (contact_in(person, other, parent))
 		return GW_CONTACT_EXISTS;
-	if (person->contact_count == CONTACTS_MAX)
+	if (person->contact_count >= person->policies.values[POLICY_MAX_CONTACTS])
 		return GW_TOO_MANY_CONTACTS;
 	contact = roster_add_contact(person, person->next_id++, parent, other,
 		name ? gw_utf8_cut(name->text, NAME_MAX_BYTES) : bytes_str(other->seed->name));
@@ -207,10 +207,10 @@ static uint32_t updateitem(struct call *call)
 }
 
 const struct command list_commands[] = {
-	{ "createfolder", false, createfolder },
-	{ "createcontact", false, createcontact },
-	{ "deletecontact", false, deletecontact },
-	{ "movecontact", false, movecontact },
-	{ "updateitem", false, updateitem },
-	{ NULL, false, NULL },
+	{ "createfolder", false, LOCKS_LIST, createfolder },
+	{ "createcontact", false, LOCKS_LIST, createcontact },
+	{ "deletecontact", false, LOCKS_LIST, deletecontact },
+	{ "movecontact", false, LOCKS_LIST, movecontact },
+	{ "updateitem", false, LOCKS_LIST, updateitem },
+	{ NULL, false, NULL, NULL },
 };

@@ -76,6 +76,7 @@ void persons_make(struct gw_server *server)
 		person->dn = bytes_str(person->seed->dn);
 		person->dotted = lower_dotted(person->dn);
 		person->status = GW_OFFLINE;
+		policies_make(server->world, person->seed, &person->policies);
 		/* Two DNs may look the same dotted; the first one wins, both are found by their DN. */
 		HASH_FIND_STR(server->by_dotted, person->dotted, same);
 		if (!same)
@@ -206,7 +207,7 @@ void person_details(const struct gw_server *server, const struct person *person,
 	uint32_t status = person_visible(person, asker, &text);
 
 	person_names(server, person, tree, into);
-	gw_add_str(tree, into, GW_TAG_ARCHIVE, "0");
+	gw_add_decimal(tree, into, GW_TAG_ARCHIVE, person->policies.values[POLICY_ARCHIVE]);
 	person_info(person, tree, into);
 	gw_add_text(tree, into, GW_TAG_DN, person->dn);
 	gw_add_decimal(tree, into, GW_TAG_STATUS, status);

@@ -89,7 +89,7 @@ static uint32_t updateblocks(struct call *call)
 }
 
 const struct command privacy_commands[] = {
-	{ "createblock", false, createblock },
-	{ "updateblocks", false, updateblocks },
-	{ NULL, false, NULL },
+	{ "createblock", false, LOCKS_PRIVACY, createblock },
+	{ "updateblocks", false, LOCKS_PRIVACY, updateblocks },
+	{ NULL, false, NULL, NULL },
 };

@@ -124,6 +124,8 @@ static uint32_t createsearch(struct call *call)
 	uint32_t code;
 	unsigned count = 1;
 
+	if (!s->person->policies.values[POLICY_QUERY])
+		return GW_LOCKED_BY_ADMIN;
 	if (!handle.len || handle.len > HANDLE_MAX)
 		return GW_PROTOCOL_ERROR;
 	code = check_terms(server, call->in);
@@ -170,7 +172,7 @@ static uint32_t getresults(struct call *call)
 }
 
 const struct command search_commands[] = {
-	{ "createsearch", false, createsearch },
-	{ "getresults", false, getresults },
-	{ NULL, false, NULL },
+	{ "createsearch", false, NULL, createsearch },
+	{ "getresults", false, NULL, getresults },
+	{ NULL, false, NULL, NULL },
 };

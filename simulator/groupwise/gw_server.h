@@ -20,7 +20,10 @@ struct gw_server_settings {
 	bool auth_attribute;            /* send NM_A_SZ_AUTH_ATTRIBUTE, so that clients show plain ids */
 };
 
-/* The world must live as long as the server. NULL with a sentence when it cannot listen. */
+/* Policies and custom statuses of the world. -1 with a sentence that names the line. */
+int gw_world_check(const struct world *world, struct error *err);
+
+/* The world must have been found good by gw_world_check, and live as long as the server. NULL with a sentence when it cannot listen. */
 struct gw_server *gw_server_new(struct loop *loop, const struct world *world, const struct gw_server_settings *settings,
 	struct error *err);
 void gw_server_free(struct gw_server **server);

@@ -42,20 +42,6 @@ static uint32_t check_login(struct gw_server *server, const struct gw_field *in,
 	return GW_OK;
 }
 
-static void add_policies(struct gw_tree *out)
-{
-	/* In the order of the one published answer of a real server. What we do not do is forbidden by policy. */
-	static const struct { const char *tag, *value; } policies[] = {
-		{ "nnmFileTransfer", "0" }, { "nnmQuery", "1" }, { GW_TAG_ARCHIVE, "0" }, { "nnmPasswordRemember", "1" },
-		{ "nnmBroadcast", "0" }, { "nnmPersonalHistory", "1" }, { "nnmPrintSave", "1" }, { "nnmChatService", "0" },
-	};
-
-	for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++)
-		gw_add_str(out, NULL, policies[i].tag, policies[i].value);
-	gw_add_decimal(out, NULL, "nnmMaxContacts", CONTACTS_MAX);
-	gw_add_decimal(out, NULL, "nnmMaxFolders", FOLDERS_MAX);
-}
-
 /* A list of one is the bare DN, of more a multi-value. Source: code. */
 static void add_blocks(struct gw_tree *out, const char *tag, const struct people *people)
 {
@@ -97,19 +83,33 @@ static void add_contact_list(struct gw_server *server, const struct person *pers
 	}
 }
 
-static void add_login_answer(struct gw_server *server, const struct person *person, struct gw_tree *out)
+/* No known client asks for a short answer, but there are tags that read like it. Source: inferred. */
+static bool is_asked_for(const struct gw_field *in, const char *unless)
+{
+	uint32_t value;
+
+	return !gw_number(gw_find(in, unless), &value) || !value;
+}
+
+static void add_login_answer(struct gw_server *server, const struct person *person, const struct gw_field *in,
+	struct gw_tree *out)
 {
 	/* The first field must be no array: the stock plugin would take it for the user's own record. */
-	add_policies(out);
+	policies_tell(&person->policies, out);
 	person_names(server, person, out, NULL);
 	gw_add_decimal(out, NULL, "nnmLastLogin", person->last_login_s);
-	gw_add_str(out, NULL, GW_TAG_BLOCKING, person->blocks_by_default ? "1" : "0");
-	add_blocks(out, GW_TAG_ALLOW_LIST, &person->allowed);
-	add_blocks(out, GW_TAG_DENY_LIST, &person->denied);
+	if (is_asked_for(in, "NM_A_B_NO_PRIVACY")) {
+		gw_add_str(out, NULL, GW_TAG_BLOCKING, person->blocks_by_default ? "1" : "0");
+		add_blocks(out, GW_TAG_ALLOW_LIST, &person->allowed);
+		add_blocks(out, GW_TAG_DENY_LIST, &person->denied);
+	}
+	policies_tell_locked(&person->policies, out);
 	gw_add_str(out, gw_add_array(out, NULL, "NM_A_FA_CLIENT_SETTINGS"), "Novell.AskToSave", "1");
 	person_info(person, out, NULL);
-	add_contact_list(server, person, out);
-	gw_add_array(out, NULL, "NM_A_FA_CUSTOM_STATUSES");
+	if (is_asked_for(in, "NM_A_B_NO_CONTACTS"))
+		add_contact_list(server, person, out);
+	if (is_asked_for(in, "NM_A_B_NO_CUSTOMS"))
+		custom_statuses_tell(server->world, person->seed, out);
 	gw_add_number(out, NULL, GW_TAG_BUILD, GW_TYPE_UDWORD, GW_BUILD_SERVER);
 	gw_add_text(out, NULL, GW_TAG_DN, person->dn);
 	gw_add_str(out, gw_add_array(out, NULL, "NM_A_FA_AU_SETTINGS"), "nnmClientDownload", "0");
@@ -150,7 +150,7 @@ static uint32_t login(struct call *call)
 	person->logins++;
 	log_info("login user=%s peer=%s build=%u agent=%s tls=%s", person->seed->id, connection_peer(s->connection), s->build,
 		log_value(gw_text(call->in, GW_TAG_USER_AGENT)), connection_tls_version(s->connection));
-	add_login_answer(server, person, call->out);
+	add_login_answer(server, person, call->in, call->out);
 	person->last_login_s = loop_wall_ms() / 1000;
 	person_changed(server, person);
 	return GW_OK;
@@ -235,16 +235,16 @@ static uint32_t no_rooms(struct call *call)
 }
 
 const struct command session_commands[] = {
-	{ "login", true, login },
-	{ "logout", false, logout },
-	{ "ping", false, ping },
-	{ "setstatus", false, setstatus },
-	{ "getstatus", false, getstatus },
-	{ "getdetails", false, getdetails },
-	{ "joinchat", false, no_rooms },
-	{ "chatsearch", false, no_rooms },
-	{ "getchatsearchresults", false, no_rooms },
-	{ "chatcounts", false, no_rooms },
-	{ "chatproperties", false, no_rooms },
-	{ NULL, false, NULL },
+	{ "login", true, NULL, login },
+	{ "logout", false, NULL, logout },
+	{ "ping", false, NULL, ping },
+	{ "setstatus", false, NULL, setstatus },
+	{ "getstatus", false, NULL, getstatus },
+	{ "getdetails", false, NULL, getdetails },
+	{ "joinchat", false, NULL, no_rooms },
+	{ "chatsearch", false, NULL, no_rooms },
+	{ "getchatsearchresults", false, NULL, no_rooms },
+	{ "chatcounts", false, NULL, no_rooms },
+	{ "chatproperties", false, NULL, no_rooms },
+	{ NULL, false, NULL, NULL },
 };

@@ -45,8 +45,19 @@ struct list_contact {
 	char *name;
 };
 
+enum policy {
+	POLICY_FILE_TRANSFER, POLICY_QUERY, POLICY_ARCHIVE, POLICY_PASSWORD_REMEMBER, POLICY_BROADCAST, POLICY_PERSONAL_HISTORY,
+	POLICY_PRINT_SAVE, POLICY_CHAT_SERVICE, POLICY_MAX_CONTACTS, POLICY_MAX_FOLDERS, POLICIES
+};
+
+struct policies {
+	uint32_t values[POLICIES];
+	const char *locked;                     /* names of attributes with spaces between them; NULL: none */
+};
+
 struct person {
 	const struct world_user *seed;
+	struct policies policies;
 	struct bytes dn;
 	char *dotted;                           /* lower case: the key of the index */
 	UT_hash_handle hh;
@@ -100,6 +111,19 @@ void person_details(const struct gw_server *server, const struct person *person,
 	struct gw_tree *tree, struct gw_field *into);
 void person_names(const struct gw_server *server, const struct person *person, struct gw_tree *tree, struct gw_field *into);
 void person_info(const struct person *person, struct gw_tree *tree, struct gw_field *into);
+
+/* --- what the administrator allows (gw_policy.c) ------------------------------------------------------------------------------ */
+
+/* What must be in nnmLockedAttrList to lock privacy (code) and the contact list (ours). */
+#define LOCKS_PRIVACY GW_TAG_BLOCKING
+#define LOCKS_LIST "nnmContactList"
+
+void policies_make(const struct world *world, const struct world_user *user, struct policies *out);
+bool policies_lock(const struct policies *policies, const char *attribute);
+/* The fields of the login answer. */
+void policies_tell(const struct policies *policies, struct gw_tree *out);
+void policies_tell_locked(const struct policies *policies, struct gw_tree *out);
+void custom_statuses_tell(const struct world *world, const struct world_user *user, struct gw_tree *out);
 
 /* --- the contact list (gw_roster.c) ------------------------------------------------------------------------------------------ */
 
@@ -155,6 +179,7 @@ struct call {
 struct command {
 	const char *name;
 	bool before_login;
+	const char *lock;                       /* the attribute that locks it when the administrator has locked it; NULL: none */
 	uint32_t (*run)(struct call *call);     /* the result code */
 };
 extern const struct command session_commands[], list_commands[], privacy_commands[], conference_commands[],

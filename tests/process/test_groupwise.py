@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -29,9 +30,10 @@ def values(fields, *path):
 
 class Messenger(unittest.TestCase):
     options = ()
+    world = messenger.WORLD
 
     def setUp(self):
-        self.server = messenger.Server(*self.options)
+        self.server = messenger.Server(*self.options, world=self.world)
         self.addCleanup(self.server.stop)
 
     def raw(self, user=None, status=AVAILABLE):
@@ -274,7 +276,75 @@ class SeveralSessions(Messenger):
         self.raw("alice")
 
 
+class Rules(Messenger):
+    """Policies and custom statuses of world.xml."""
+    world = messenger.WORLD.replace('<world domain="corp.test">', """<world domain="corp.test">
+        <policy name="nnmMaxContacts" value="3"/><policy name="nnmMaxFolders" value="2"/>
+        <status name="Lunch" base="away" reply="Back at two"/>""").replace('name="Dave Diaz"/>', """name="Dave Diaz">
+        <policy name="nnmMaxFolders" value="0"/><policy name="nnmLockedAttrList" value="nnmBlocking nnmContactList"/>
+        <policy name="nnmQuery" value="0"/><policy name="nnmArchive" value="1"/><status name="Talk" base="busy"/></user>""").replace(
+        'name="Carol Clark">', """name="Carol Clark"><policy name="nnmLockedAttrList" value="nnmBlocking"/>""")
+
+    def test_limits_of_the_list(self):
+        alice = self.raw("alice")
+        code, fields = self.raw().login("bob")
+        self.assertEqual((values(fields, "nnmMaxContacts"), values(fields, "nnmMaxFolders")), (["3"], ["2"]))
+        folder = lambda name: alice.ask("createfolder", ("NM_A_SZ_PARENT_ID", STRING, "0"), ("NM_A_SZ_DISPLAY_NAME", STRING, name))[0]
+        contact = lambda who, folder: alice.ask("createcontact", ("NM_A_SZ_PARENT_ID", STRING, folder), ("NM_A_SZ_USERID", STRING, who))[0]
+        self.assertEqual([folder("x"), folder("y")], [0, 0xD12C])
+        self.assertEqual([contact("dave", "1"), contact("bob", "0")], [0, 0xD129])
+
+    def test_locked_attributes(self):
+        code, fields = self.raw().login("dave")
+        self.assertEqual([f for f in fields if f[0] == "nnmLockedAttrList"], [("nnmLockedAttrList", MULTI, [
+            ("nnmLockedAttrList", STRING, "nnmBlocking", 0), ("nnmLockedAttrList", STRING, "nnmContactList", 0)], 0)])
+        carol, dave = self.raw("carol"), self.raw("dave")
+        for raw in (carol, dave):
+            self.assertEqual(raw.ask("createblock", ("NM_A_SZ_BLOCKING_DENY_ITEM", STRING, "bob", 5)), (0xD11C, []))
+            self.assertEqual(raw.ask("updateblocks", ("nnmBlocking", STRING, "1", 6)), (0xD11C, []))
+        new = ("createcontact", ("NM_A_SZ_USERID", STRING, "dave")), ("createcontact", ("NM_A_SZ_USERID", STRING, "bob"))
+        self.assertEqual((carol.ask(*new[0])[0], dave.ask(*new[1])[0]), (0, 0xD11C))
+
+    def test_searching_is_forbidden_by_policy(self):
+        terms = ("NM_A_SZ_OBJECT_ID", STRING, "1"), ("Surname", STRING, "A", 17)
+        self.assertEqual(self.raw("dave").ask("createsearch", *terms)[0], 0xD11C)
+        self.assertEqual(self.raw("alice").ask("createsearch", *terms)[0], 0)
+
+    def test_who_is_archived_is_told_in_details_and_flags(self):
+        alice, dave = self.raw("alice"), self.raw("dave")
+        code, fields = alice.ask("getdetails", ("NM_A_SZ_USERID", STRING, "dave"), ("NM_A_SZ_USERID", STRING, "bob"))
+        self.assertEqual(values(fields, "NM_A_FA_RESULTS", "nnmArchive"), ["1", "0"])
+        guid = alice.conference("dave")
+        alice.message_to(guid, text="x")
+        self.assertEqual(dave.event(108)[4], 1)
+
+    def test_custom_statuses_of_all_and_of_one(self):
+        statuses = lambda user: [[f[2] for f in item] for item in values(self.raw().login(user)[1], "NM_A_FA_CUSTOM_STATUSES", "NM_A_FA_STATUS")]
+        self.assertEqual(statuses("alice"), [["4", "Lunch", "Back at two"]])
+        self.assertEqual(statuses("dave"), [["4", "Lunch", "Back at two"], ["3", "Talk", ""]])
+
+    def test_a_login_may_ask_for_a_short_answer(self):
+        raw = self.raw()
+        flag = lambda name: (name, page.BOOL, 1)
+        code, fields = raw.ask("login", ("NM_A_SZ_USERID", STRING, "carol"), ("NM_A_SZ_CREDENTIALS", STRING, "carol-secret"),
+                               flag("NM_A_B_NO_CONTACTS"), flag("NM_A_B_NO_CUSTOMS"), flag("NM_A_B_NO_PRIVACY"))
+        self.assertEqual(code, 0)
+        self.assertFalse({f[0] for f in fields} & {"NM_A_FA_CONTACT_LIST", "NM_A_FA_CUSTOM_STATUSES", "nnmBlocking"})
+
+
 class Control(Messenger):
+    def test_broadcasts_go_to_clients_of_version_4_and_up_only(self):
+        old, new, other = self.raw("alice"), self.raw(), self.raw()
+        new.login("bob", build=4), other.login("carol", build=7)
+        self.assertEqual(self.server.ask("broadcast", text="back in 5 min \u00e9", **{"from": "dave"}), {"told": 2, "too_old": 1})
+        for client in (new, other):
+            self.assertEqual(client.event(122), ("event", 122, dn("dave"), "back in 5 min \u00e9"))
+        self.assertEqual(self.server.ask("broadcast", text="down", to="carol"), {"told": 1, "too_old": 0})
+        self.assertEqual(other.event(123), ("event", 123, dn("carol"), "down"))
+        for client in (old, new):
+            self.assertEqual(client.ask("ping"), (0, []))
+            self.assertEqual([e for e in client.events if e[1] >= 122], [])
+
     def test_injected_results_by_user_and_by_count(self):
         raw = self.raw()
         self.server.ask("fault.login", user="alice", code="D106", count=2)
@@ -312,7 +382,9 @@ class Control(Messenger):
         for verb, params, sentence in (("kick", {"user": "x"}, "no user x"), ("kick", {"user": "bob"}, "bob is not signed on"),
                                        ("kick", {"user": "bob", "how": "x"}, "how is close, elsewhere or down"),
                                        ("fault.login", {"code": "zz"}, "result code in hex"),
-                                       ("fault.silent", {"user": "bob"}, "not signed on")):
+                                       ("fault.silent", {"user": "bob"}, "not signed on"),
+                                       ("broadcast", {"text": "x", "to": "x"}, "no user x"),
+                                       ("broadcast", {"text": ""}, "text has 1 to 32766 bytes, not 0")):
             with self.assertRaisesRegex(RuntimeError, sentence):
                 self.server.ask(verb, **params)
 
@@ -584,6 +656,19 @@ class Start(unittest.TestCase):
         done = subprocess.run([bramble.program("bramble-sim"), "groupwise", *options], stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=30, check=False, text=True)
         return done.returncode, done.stdout + done.stderr
+
+    def test_what_is_wrong_with_rules_is_said(self):
+        for rule, sentence in (('<policy name="nnmNothing" value="1"/>', "world.xml: line 2: there is no policy nnmNothing"),
+                               ('<policy name="nnmArchive" value="2"/>', "world.xml: line 2: nnmArchive is 0 to 1, not 2"),
+                               ('<status name="x" base="gone"/>', "line 2: the base of status x is offline, available, ")):
+            for where in ("<world>\n{}</world>", "<world><user id='a' password='b' name='c'>\n{}</user></world>"):
+                with self.subTest(rule=rule, where=where), tempfile.TemporaryDirectory() as folder:
+                    path = os.path.join(folder, "world.xml")
+                    with open(path, "w", encoding="utf-8") as out:
+                        out.write(where.format(rule))
+                    got, text = self.run_sim("--world", path, "--state", folder)
+                    self.assertEqual(got, 3, text)
+                    self.assertIn(sentence, text)
 
     def test_what_is_wrong_is_said(self):
         for options, status, sentence in (

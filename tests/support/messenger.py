@@ -133,7 +133,7 @@ class Purple(bramble.Process):
 
 # What follows the source in an event, by type: h status, g conference, f flags, t text.
 EVENTS = {101: "", 102: "g", 103: "ht", 104: "", 105: "g", 106: "gf", 107: "gf", 108: "gft", 109: "", 112: "g", 113: "g", 114: "",
-          115: "", 117: "gt", 118: "g", 119: "g", 121: "gft"}
+          115: "", 117: "gt", 118: "g", 119: "g", 121: "gft", 122: "t", 123: "t"}
 
 
 class Raw:

@@ -50,6 +50,27 @@ static void a_world_is_read(void **state)
 	assert_null(world);
 }
 
+static void statuses_and_policies_are_read_for_all_and_for_one(void **state)
+{
+	struct error err = { "" };
+	struct world *world = world_parse(bytes_str("<world><policy name='p' value='1'/><status name='Lunch' base='away' reply='later'/>\n"
+		"<user id='a' password='p' name='A'>\n<status name='Talk' base='busy'/><policy name='p' value='2'/>"
+		"<policy name='q' value='3'/></user></world>"), "w.xml", &err);
+
+	(void)state;
+	assert_string_equal(err.text, "");
+	assert_int_equal(world->rules.status_count, 1);
+	assert_string_equal(world->rules.statuses[0].name, "Lunch");
+	assert_string_equal(world->rules.statuses[0].base, "away");
+	assert_string_equal(world->rules.statuses[0].reply, "later");
+	assert_int_equal(world->rules.policy_count, 1);
+	assert_int_equal(world->users[0].rules.policy_count, 2);
+	assert_string_equal(world->users[0].rules.policies[1].value, "3");
+	assert_int_equal(world->users[0].rules.policies[1].line, 3);
+	assert_null(world->users[0].rules.statuses[0].reply);
+	world_free(&world);
+}
+
 #define A "<user id='a' password='p' name='A'/>"
 
 static const struct { const char *name, *xml, *sentence; } rows[] = {
@@ -62,6 +83,9 @@ static const struct { const char *name, *xml, *sentence; } rows[] = {
 	  "w.xml:2: <folder> may not stand in <folder>; allowed there: contact" },
 	{ "a contact with content", "<world>" "<user id='a' password='p' name='A'><contact user='b'><x/></contact></user></world>",
 	  "w.xml:1: <x> may not stand in <contact>; allowed there: nothing" },
+	{ "a status with content", "<world><status name='a' base='b'><x/></status></world>",
+	  "w.xml:1: <x> may not stand in <status>; allowed there: nothing" },
+	{ "a policy without a value", "<world><policy name='a'/></world>", "w.xml:1: <policy> needs the attribute value" },
 	{ "text", "<world>hello</world>", "w.xml:1: <world> holds text" },
 	{ "an unknown attribute", "<world><user id='a' pasword='p' name='A'/></world>",
 	  "w.xml:1: <user> has no attribute pasword; it may have id, password, name, given, surname, dn, mail, title, department, phone" },
@@ -109,6 +133,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_world_is_read),
+		cmocka_unit_test(statuses_and_policies_are_read_for_all_and_for_one),
 		cmocka_unit_test(what_is_wrong_is_said_with_its_line),
 		cmocka_unit_test(a_missing_file_is_named),
 	};
