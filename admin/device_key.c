@@ -49,6 +49,26 @@ int suites_parse(const char *text, unsigned *suites, struct error *err)
 	return rc;
 }
 
+/* A pending key waits for the device to use it, so to the device it is the current one, and what was sealed before it goes on
+ * opening under the one that it replaces. NONE: the device has no use for it. */
+static enum channel_key_state state_for_device(const struct db_device *device, const struct db_device_key *key)
+{
+	bool has_pending = false;
+
+	for (size_t i = 0; i < device->key_count; i++)
+		has_pending |= device->keys[i].state == DB_KEY_PENDING;
+	if (!has_pending)
+		return (enum channel_key_state)key->state;
+	switch (key->state) {
+	case DB_KEY_PENDING:
+		return CHANNEL_KEY_CURRENT;
+	case DB_KEY_CURRENT:
+		return CHANNEL_KEY_PREVIOUS;
+	default:
+		return CHANNEL_KEY_NONE;
+	}
+}
+
 void device_key_identity(const struct db_device *device, const char *srp_id, struct device_identity *out)
 {
 	memset(out, 0, sizeof *out);
@@ -58,12 +78,15 @@ void device_key_identity(const struct db_device *device, const char *srp_id, str
 		const struct db_device_key *from = &device->keys[i];
 		struct channel_key *to = &out->peer.keys[i];
 
-		to->serial = from->serial;
-		to->state = (enum channel_key_state)from->state;
-		to->key.suites = from->suites;
-		memcpy(to->key.secret, from->secret, sizeof to->key.secret);
+		/* The ceilings are the device's, over all of its keys. */
 		out->send_ceiling = from->receive_ceiling > out->send_ceiling ? from->receive_ceiling : out->send_ceiling;
 		out->receive_ceiling = from->send_ceiling > out->receive_ceiling ? from->send_ceiling : out->receive_ceiling;
+		to->state = state_for_device(device, from);
+		if (to->state == CHANNEL_KEY_NONE)
+			continue;
+		to->serial = from->serial;
+		to->key.suites = from->suites;
+		memcpy(to->key.secret, from->secret, sizeof to->key.secret);
 	}
 }
 

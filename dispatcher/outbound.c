@@ -328,13 +328,13 @@ void outbound_uncovered(struct outbound *o, uint32_t pin)
 bool outbound_resume(struct outbound *o, uint32_t pin, uint32_t message_id, uint32_t at)
 {
 	struct line *line = outbound_line_find(o, pin);
-	struct message *message = line && message_id ? outbound_find_sealed(line, message_id) : NULL;
 	struct device *device = device_keys_find(o->keys, pin);
 	struct channel_key *key = device ? channel_peer_key(&device->peer, CHANNEL_KEY_CURRENT) : NULL;
+	struct message *message = line && key && message_id ? outbound_find_sealed(line, message_id, key->serial) : NULL;
 
 	/* The error is not authenticated: it only ever counts for a message that was really sent, and then a bounded number of times. */
-	if (!message || !key || key->serial != message->serial || message->is_failed || message->is_reseal_wanted ||
-	    message->reseals >= RESEALS_MAX || !replay_counter_resume(&key->send, at))
+	if (!message || message->is_failed || message->is_reseal_wanted || message->reseals >= RESEALS_MAX ||
+	    !replay_counter_resume(&key->send, at))
 		return false;
 	message->reseals++;
 	o->counts.resealed++;

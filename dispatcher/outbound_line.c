@@ -189,15 +189,15 @@ void outbound_sending_failed(struct outbound *o, struct message *message, enum s
 		tell(o, message, status, text);
 }
 
-struct message *outbound_find_sealed(struct line *line, uint32_t message_id)
+struct message *outbound_find_sealed(struct line *line, uint32_t message_id, uint32_t serial)
 {
 	struct message *message;
 
 	DL_FOREACH(line->sending, message)
-		if (message->message_id == message_id)
+		if (message->message_id == message_id && message->serial == serial)
 			return message;
 	DL_FOREACH(line->kept, message)
-		if (message->message_id == message_id)
+		if (message->message_id == message_id && message->serial == serial)
 			return message;
 	return NULL;
 }

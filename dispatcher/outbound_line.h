@@ -82,7 +82,8 @@ void outbound_drop_waiting(struct outbound *o, struct message *message);
 void outbound_drop_unsent(struct message *message);
 bool outbound_has_unsent(const struct message *message);
 void outbound_unkeep(struct outbound *o, struct message *message);
-struct message *outbound_find_sealed(struct line *line, uint32_t message_id);     /* sending or kept */
+/* Sending or kept; ids count up per key, so the key's serial is part of the name. */
+struct message *outbound_find_sealed(struct line *line, uint32_t message_id, uint32_t serial);
 
 /* Not sealed yet, and never will be: tells the outcome and frees it. */
 void outbound_waiting_failed(struct outbound *o, struct message *message, enum srp_status status, const char *text);

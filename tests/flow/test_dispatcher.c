@@ -370,6 +370,49 @@ static void a_new_key_is_promoted_by_its_first_message(void **state)
 	raw_free(&service);
 }
 
+/* Ids count up per key, and what was sent under the old one is kept for a while. */
+static void resume_means_the_message_under_the_key_in_use(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+	struct channel_peer renewed = { .suites = 0 };
+	uint8_t secret[DB_KEY_SECRET_SIZE];
+	struct channel_opened opened;
+	struct buf error = { 0 };
+	struct srp_send send;
+	struct gme gme;
+
+	service = scene_ready(s, ALICE, 0);
+	service_sends(service, ALICE, 1, bytes_str("under the old key"));
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	router_says(s, 0, send.tag, SRP_DELIVERED);
+	expect_status(s, service, 1, SRP_DELIVERED);
+	memset(secret, (int)(ALICE & 0xFF) + 2, sizeof secret);
+	db_device_rekey(s->db, ALICE, bytes_of(secret, sizeof secret), PACKET_SUITES_ALL, NULL, NULL);
+	db_wait(s->db);
+	device_start(&renewed, ALICE, 2, PACKET_SUITES_ALL);
+	device_sends(s, &renewed, ALICE, bytes_str("new key"));
+	expect_up(s, service, ALICE, "new key");
+	scene_await(s, scene_count(s, "keys_promoted") == 1);
+	/* The device's ceilings are those of all its keys. */
+	replay_start(&renewed.keys[0].receive, 512);
+	replay_committed(&renewed.keys[0].receive, 1024);
+	service_sends(service, ALICE, 2, bytes_str("under the new key"));
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	assert_int_equal(device_opens(s, &renewed, &send, &opened), CHANNEL_RESUME);
+	assert_int_equal(gme_decode(send.gme, &gme, NULL), 0);
+	gme_encode_error(&gme, GME_RESUME_AT, "512", &error);
+	router_says(s, 0, send.tag, SRP_DELIVERED);
+	expect_status(s, service, 2, SRP_DELIVERED);
+	router_brings(s, 0, ALICE, buf_bytes(&error));
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	assert_int_equal(device_opens(s, &renewed, &send, &opened), CHANNEL_OK);
+	assert_true(bytes_is(opened.clear, "under the new key"));
+	buf_free(&error);
+	channel_peer_free(&renewed);
+	raw_free(&service);
+}
+
 static void hardened_refuses_the_documented_suites(void **state)
 {
 	struct scene *s = *state;
@@ -465,6 +508,7 @@ int main(void)
 		FLOW(nothing_is_acted_on_twice_across_a_restart),
 		FLOW(many_messages_store_few_ceilings),
 		FLOW(a_new_key_is_promoted_by_its_first_message),
+		FLOW(resume_means_the_message_under_the_key_in_use),
 		FLOW(hardened_refuses_the_documented_suites),
 		FLOW(which_service_gets_a_message),
 		FLOW(a_user_added_later_is_known_with_the_next_message),

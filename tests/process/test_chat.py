@@ -135,6 +135,23 @@ class Chat(Case):
         self.lab.ask("groupwise", "kick", user="alice", how="elsewhere")
         self.assertEqual(alice.wait({"event": "forced-logout"})["reason"], "elsewhere")
 
+    def key_states(self, user):
+        return next({k["serial"]: k["state"] for k in d["keys"]} for d in self.lab.json("device", "list") if d["user"] == user)
+
+    def test_a_pending_key_becomes_current_when_the_device_with_the_new_key_file_uses_it(self):
+        pin = bramble.USERS["dave"]
+        self.lab.tool("device", "rekey", pin)
+        with self.lab.device("dave") as before:
+            before.wait({"event": "link-up"})
+            before.say("login dave " + bramble.password("dave"))
+            before.wait({"event": "contacts"})
+        self.assertEqual(self.key_states("dave"), {1: "current", 2: "pending"})
+        self.lab.tool("device", "export", pin, self.lab.dir / "devices" / f"{pin}.json")
+        alice, dave = self.login("alice"), self.login("dave")
+        bramble.wait_until(lambda: self.key_states("dave") == {1: "previous", 2: "current"}, "the new key is the current one")
+        self.chat(alice, dave, "dave", "under the new key")
+        self.chat(dave, alice, "alice", "in both directions")
+
 
 class Loss(Case):
     def test_after_lost_coverage_the_device_goes_on_with_the_same_im_connection_and_gets_what_was_queued(self):

@@ -132,7 +132,8 @@ class TestTool(unittest.TestCase):
         self.assertIn("Key 2", lab.tool("device", "rekey", "2100000F"))
         lab.tool("device", "export", "2100000F", path)
         again = json.loads(path.read_text())
-        self.assertEqual(sorted((k["serial"], k["state"]) for k in again["keys"]), [(1, "current"), (2, "pending")])
+        self.assertEqual(sorted((k["serial"], k["state"]) for k in again["keys"]), [(1, "previous"), (2, "current")],
+                         "the device is to use the new one, and still opens what was sealed before")
         self.assertEqual(again["send_ceiling"], 99999, "a ceiling never goes down")
         for words, want, said in [(["add", "frank", "21000010"], 1, "frank"), (["add", "alice", "2100000F"], 1, ""),
                                   (["add", "nobody", "21000011"], 1, "nobody"), (["add", "frank", "xyz"], 2, "8 hex digits"),
