@@ -142,7 +142,7 @@ static const struct wire_field contact_change_fields[] = {
 	WIRE_U32(struct im_contact_change, action, 0, "what to do (list below)"),
 	WIRE_BYTES(struct im_contact_change, user, 0, IM_USER_MAX, "user ID of the contact"),
 	WIRE_BYTES(struct im_contact_change, name, 0, IM_NAME_MAX, "RENAME: name to show from now on; ADD: the same, empty for the user's own"),
-	WIRE_BYTES(struct im_contact_change, folder, 0, IM_NAME_MAX, "ADD, MOVE: where to, made when missing, empty for the top; REMOVE: out of which, empty for all"),
+	WIRE_BYTES(struct im_contact_change, folder, 0, IM_NAME_MAX, "ADD, MOVE: where to, made when missing, empty for the top"),
 	WIRE_END,
 };
 static const struct wire_field contact_event_fields[] = {

@@ -65,8 +65,8 @@ void device_contacts_presence(struct device_contacts *contacts, const struct im_
 	free(user);
 }
 
-/* Takes away the entries of the user, or only the one in a folder. true if there was one. */
-static bool take_away(struct device_contacts *contacts, const char *user, const char *folder)
+/* Takes away the entries of the user, or only the one in a folder. */
+static void take_away(struct device_contacts *contacts, const char *user, const char *folder)
 {
 	size_t kept = 0, before = contacts->count;
 
@@ -79,7 +79,6 @@ static bool take_away(struct device_contacts *contacts, const char *user, const 
 			contacts->list[kept++] = *contact;
 	}
 	contacts->count = kept;
-	return kept < before;
 }
 
 static void rename_all(struct device_contacts *contacts, const char *user, struct bytes name)
@@ -111,8 +110,7 @@ void device_contacts_change(struct device_contacts *contacts, const struct im_co
 		add(contacts, event->user, event->name, event->folder, event->presence, event->text);
 		break;
 	case IM_CONTACT_REMOVE:
-		if (!take_away(contacts, user, folder))
-			take_away(contacts, user, NULL);
+		take_away(contacts, user, NULL);
 		break;
 	}
 	free(user);

@@ -20,7 +20,7 @@ struct device_contacts {
 void device_contacts_take(struct device_contacts *contacts, const struct im_contacts *part);
 void device_contacts_presence(struct device_contacts *contacts, const struct im_presence_event *event);
 /* ADD of who stands in that folder already replaces the entry; RENAME is for all entries of a user; MOVE makes one entry of them; REMOVE
- * takes the entry in that folder away, or all of them if there is none. */
+ * takes all of them away. */
 void device_contacts_change(struct device_contacts *contacts, const struct im_contact_event *event);
 void device_contacts_clear(struct device_contacts *contacts);
 

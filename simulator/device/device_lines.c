@@ -362,7 +362,7 @@ const struct device_line device_lines[] = {
 	{ "add", "USER [FOLDER]", "put somebody on the contact list", true, false, false, do_add },
 	{ "rename", "USER NAME", "show a contact under another name", true, false, false, do_rename },
 	{ "move", "USER [FOLDER]", "put a contact into a folder, or to the top", true, false, false, do_move },
-	{ "remove", "USER [FOLDER]", "take a contact off the list, or out of one folder", true, false, false, do_remove },
+	{ "remove", "USER", "take a contact off the list", true, false, false, do_remove },
 	{ "block", "USER|all", "they see you offline and cannot reach you", true, false, false, do_block },
 	{ "unblock", "USER|all", "they can again", true, false, false, do_unblock },
 	{ "blocks", "", "who is blocked or allowed", true, false, false, do_blocks },

@@ -33,11 +33,10 @@ static const struct {
 	{ "another folder is another entry", IM_CONTACT_ADD, "bob", "Bob", "A", "/bob=Bob A/carol=Carol B/carol=Carol work/DAVE=D. A/bob=Bob" },
 	{ "a name is for all entries", IM_CONTACT_RENAME, "carol", "C.", "A", "/bob=Bob A/carol=C. B/carol=C. work/DAVE=D. A/bob=Bob" },
 	{ "a move makes one entry", IM_CONTACT_MOVE, "carol", "C.", "Work", "/bob=Bob work/DAVE=D. A/bob=Bob Work/carol=C." },
-	{ "removed from one folder", IM_CONTACT_REMOVE, "bob", "", "A", "/bob=Bob work/DAVE=D. Work/carol=C." },
-	{ "removed from a folder that it is not in", IM_CONTACT_REMOVE, "dave", "", "Elsewhere", "/bob=Bob Work/carol=C." },
-	{ "removed though it is not there", IM_CONTACT_REMOVE, "erin", "", "", "/bob=Bob Work/carol=C." },
-	{ "renamed though it is not there", IM_CONTACT_RENAME, "erin", "E.", "", "/bob=Bob Work/carol=C." },
-	{ "an action that nobody knows", (enum im_contact_action)9, "bob", "B.", "", "/bob=Bob Work/carol=C." },
+	{ "removed from all folders", IM_CONTACT_REMOVE, "bob", "", "", "work/DAVE=D. Work/carol=C." },
+	{ "removed though it is not there", IM_CONTACT_REMOVE, "erin", "", "", "work/DAVE=D. Work/carol=C." },
+	{ "renamed though it is not there", IM_CONTACT_RENAME, "erin", "E.", "", "work/DAVE=D. Work/carol=C." },
+	{ "an action that nobody knows", (enum im_contact_action)9, "dave", "B.", "", "work/DAVE=D. Work/carol=C." },
 };
 
 static void the_list_follows_every_change(void **state)
