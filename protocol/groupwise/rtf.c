@@ -356,33 +356,43 @@ static int take_token(struct rtf *r, const struct token *t, struct error *err)
 	return 0;
 }
 
-int gw_rtf_read(struct bytes rtf, struct buf *out, struct error *err)
+/* What stands before the fault when there is one, and then -1. */
+static int read_body(struct bytes rtf, struct buf *out, struct error *err)
 {
 	struct rtf r = { .in = rtf, .out = out };
 	size_t before = out->len;
+	int result = 0;
 
 	if (!begins_rtf(rtf))
 		return error_set(err, "the body does not begin with {\\rtf");
 	r.at = 1;
 	r.depth = 1;
 	r.group[0] = (struct group){ .uc = 1 };
-	while (r.depth) {
+	while (r.depth && result == 0) {
 		struct token t = next_token(rtf, &r.at);
 
-		if (t.kind == TOKEN_END || t.kind == TOKEN_BAD) {
-			out->len = before;
-			return error_set(err, "%s at offset %zu", t.kind == TOKEN_END ? "the RTF ends inside a group" :
-				"the RTF has a broken control word", r.at);
-		}
-		if (take_token(&r, &t, err) < 0) {
-			out->len = before;
-			return -1;
-		}
+		/* A word that touches the end of the body may be half a word. */
+		if (t.kind == TOKEN_END || (t.kind == TOKEN_WORD && r.at >= rtf.len))
+			result = error_set(err, "the RTF ends inside a group at offset %zu", r.at);
+		else if (t.kind == TOKEN_BAD)
+			result = error_set(err, "the RTF has a broken control word at offset %zu", r.at);
+		else
+			result = take_token(&r, &t, err);
 	}
 	flush(&r);
 	if (r.after_par == out->len && r.after_par > before)
 		out->len--;
-	return 0;
+	return result;
+}
+
+int gw_rtf_read(struct bytes rtf, struct buf *out, struct error *err)
+{
+	size_t before = out->len;
+
+	if (read_body(rtf, out, err) == 0)
+		return 0;
+	out->len = before;
+	return -1;
 }
 
 /* --- the server's rule ------------------------------------------------------------------------------------------------------- */
@@ -459,9 +469,13 @@ void gw_rtf_pass(struct bytes body, struct bytes plain, struct buf *out)
 
 void gw_rtf_text(struct bytes body, struct bytes plain, struct buf *out)
 {
+	size_t before = out->len;
 	struct error unused;
 
-	if (begins_rtf(body) && gw_rtf_read(body, out, &unused) == 0)
-		return;
-	gw_utf8_repair(body.len && !begins_rtf(body) ? body : plain, out);
+	if (!begins_rtf(body)) {
+		gw_utf8_repair(body.len ? body : plain, out);
+	} else if (read_body(body, out, &unused) != 0 && plain.len) {
+		out->len = before;
+		gw_utf8_repair(plain, out);
+	}
 }

@@ -25,7 +25,7 @@ bool gw_rtf_is_safe(struct bytes body);
 void gw_rtf_pass(struct bytes body, struct bytes plain, struct buf *out);
 
 /* The client's rule: appends what the body says; a body that is not RTF is plain text; if it is unusable or empty, the
- * plain text that came beside it. */
+ * plain text that came beside it, and where none came what can be read of a body that was cut. */
 void gw_rtf_text(struct bytes body, struct bytes plain, struct buf *out);
 
 #endif

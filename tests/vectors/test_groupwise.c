@@ -495,6 +495,10 @@ static void the_clients_rule_for_bodies(void **state)
 		{ "{\\rtf1 a\\par}", "b", "a" },
 		{ "no rtf", "b", "no rtf" },
 		{ "{\\rtf1 unended", "b", "b" },
+		{ "{\\rtf1 unended", "", "unended" },
+		{ "{\\rtf1 a{\\b bold\\u82", "", "abold" },
+		{ "{\\rtf1 a\\'c", "", "a" },
+		{ "{\\rtf1 a\\", "", "a" },
 		{ "", "b", "b" },
 		{ "bro\xffken", "", "bro\xef\xbf\xbdken" },
 	};
