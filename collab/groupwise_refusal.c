@@ -4,6 +4,9 @@
 
 #include "protocol/groupwise/codes.h"
 
+/* Whatever fields come with it: a redirect is not followed, and worse is worse. Source: code (a client of the time), capture (libpurple). */
+enum { FIRST_REDIRECT = 300 };
+
 /* Codes that are more to the device than "the IM server refused". 0: no more than that. */
 static const struct {
 	uint32_t code;
@@ -35,7 +38,7 @@ static uint32_t class_of(uint32_t code, enum refusal_of what)
 
 bool groupwise_accepted(const struct gw_answer *answer)
 {
-	return answer->has_code && answer->code == GW_OK;
+	return answer->has_code && answer->code == GW_OK && answer->http_status < FIRST_REDIRECT;
 }
 
 struct refusal groupwise_refusal(const struct gw_answer *answer, enum refusal_of what)
@@ -45,8 +48,9 @@ struct refusal groupwise_refusal(const struct gw_answer *answer, enum refusal_of
 	if (groupwise_accepted(answer))
 		return refusal;
 	refusal.code = IM_BACKEND_REFUSED;
-	if (!answer->has_code) {
-		snprintf(refusal.text, sizeof refusal.text, "HTTP status %u without a result code", answer->http_status);
+	if (!answer->has_code || answer->code == GW_OK) {
+		snprintf(refusal.text, sizeof refusal.text, "HTTP status %u %s a result code", answer->http_status,
+			answer->has_code ? "though with" : "without");
 		return refusal;
 	}
 	refusal.code = class_of(answer->code, what);

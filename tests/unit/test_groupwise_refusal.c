@@ -90,11 +90,25 @@ static void an_answer_without_a_code_is_refused(void **state)
 	assert_false(groupwise_accepted(&(struct gw_answer){ .http_status = 200 }));
 }
 
+static void a_redirect_is_no_success_whatever_its_code(void **state)
+{
+	static const unsigned statuses[] = { 301, 404, 500 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+		struct gw_answer answer = { .http_status = statuses[i], .has_code = true, .code = 0 };
+
+		assert_false(groupwise_accepted(&answer));
+		assert_int_equal(groupwise_refusal(&answer, REFUSAL_OF_DELIVERY).code, IM_BACKEND_REFUSED);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_code_has_its_class_and_its_words),
 		cmocka_unit_test(an_answer_without_a_code_is_refused),
+		cmocka_unit_test(a_redirect_is_no_success_whatever_its_code),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
