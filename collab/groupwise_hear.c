@@ -112,8 +112,8 @@ static void not_delivered(struct talk *t, const struct gw_event *event, struct p
 {
 	if (!person || !person->conversation)
 		person = by_conference(t, event->conference);
-	if (person && person->conversation->last_ref)
-		t->m->events.done(t->m->ctx, person->conversation->last_ref, IM_NOT_DELIVERED, person->user);
+	if (person)
+		talk_undelivered(t, person);
 }
 
 static void types(struct talk *t, const struct gw_event *event, struct person *person)

@@ -19,6 +19,7 @@ struct said {
 	struct outcome *outcome;
 	uint32_t ref;
 	bool tried_again;                /* the conference was gone once already */
+	bool undelivered;                /* the server said so before it answered */
 	char conference[GW_CONFERENCE_LEN + 1];     /* the one it was sent into */
 	size_t len;
 	char text[];
@@ -88,13 +89,15 @@ static void said_answered(void *ctx, void *arg, const struct gw_answer *answer, 
 
 	(void)ctx;
 	(void)fields;
+	DL_DELETE(conversation->sent, said);
 	if (!answer) {
 		drop_said(said);
 		return;
 	}
 	if (groupwise_accepted(answer)) {
 		conversation->last_ref = said->ref;
-		finish_said(said, IM_OK, "");
+		conversation->last_undelivered = said->undelivered;
+		finish_said(said, said->undelivered ? IM_NOT_DELIVERED : IM_OK, said->undelivered ? said->person->user : "");
 	} else if (answer->code == GW_NO_CONFERENCE && !said->tried_again) {
 		/* The conference is gone without a word, as after the other side's reconnect: a new one, once. */
 		said->tried_again = true;
@@ -103,6 +106,23 @@ static void said_answered(void *ctx, void *arg, const struct gw_answer *answer, 
 		send_into_conference(said);
 	} else {
 		refuse_said(said, answer);
+	}
+}
+
+void talk_undelivered(struct talk *t, struct person *person)
+{
+	struct conversation *conversation = person->conversation;
+	struct said *said;
+
+	/* It may overtake the answer: events come when they like. Nothing in it says which message it means, so it is taken for
+	 * the last that was answered unless that one's fate is known. */
+	if (conversation->sent && (!conversation->last_ref || conversation->last_undelivered)) {
+		for (said = conversation->sent; said->undelivered && said->next;)
+			said = said->next;
+		said->undelivered = true;
+	} else if (conversation->last_ref) {
+		conversation->last_undelivered = true;
+		t->m->events.done(t->m->ctx, conversation->last_ref, IM_NOT_DELIVERED, person->user);
 	}
 }
 
@@ -127,7 +147,9 @@ static void send_now(struct said *said)
 	snprintf(said->conference, sizeof said->conference, "%s", said->person->conversation->id);
 	talk_write_message(said->talk, said->conference, bytes_of(said->text, said->len));
 	gw_add_dn(&m->fields, NULL, GW_TAG_DN, bytes_str(said->person->dn));
-	if (!groupwise_link_request(m->link, "sendmessage", NULL, &m->fields, said_answered, said))
+	if (groupwise_link_request(m->link, "sendmessage", NULL, &m->fields, said_answered, said))
+		DL_APPEND(said->person->conversation->sent, said);
+	else
 		finish_said(said, IM_BACKEND_REFUSED, MESSENGER_FULL);
 }
 

@@ -12,7 +12,9 @@ struct conversation {
 	char id[GW_CONFERENCE_LEN + 1];  /* "": none yet */
 	bool being_made;
 	struct said *waiting;
+	struct said *sent;               /* without an answer yet */
 	uint32_t last_ref;               /* the last message that the server took */
+	bool last_undelivered;           /* and could not deliver after all: the device was told */
 };
 
 struct held;                             /* an event about a stranger, while his details are asked for */
@@ -25,6 +27,8 @@ struct talk {
 	struct buf rtf;
 };
 
+/* The server says that a message did not reach the person. */
+void talk_undelivered(struct talk *talk, struct person *person);
 void talk_free_held(struct talk *talk);
 
 #endif
