@@ -36,6 +36,7 @@ static int number_of(struct bytes word, uint32_t *number)
 {
 	uint64_t value = 0;
 
+	*number = 0;
 	for (size_t i = 0; i < word.len; i++) {
 		if (word.data[i] < '0' || word.data[i] > '9' || value > UINT32_MAX)
 			return -1;

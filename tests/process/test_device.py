@@ -18,7 +18,10 @@ from test_router import ID, KEY, Router
 
 PIN = 0x2100000A
 LOGIN, LOGIN_OK, LOGIN_FAIL, LOGOUT, STATUS, PRESENCE_SET, PRESENCE_EVENT, CONTACTS = range(1, 9)
-MESSAGE, MESSAGE_EVENT, FORCED_LOGOUT, ACK = 12, 13, 14, 16
+ROOM_OPEN, ROOM_INVITE, ROOM_LEAVE, MESSAGE, MESSAGE_EVENT, FORCED_LOGOUT = range(9, 15)
+(ACK, ROOM_ANSWER, ROOM_EVENT, ROOM_MESSAGE, ROOM_MESSAGE_EVENT, TYPING, TYPING_EVENT, CONTACT_CHANGE, CONTACT_EVENT, BLOCK,
+ BLOCK_EVENT, SEARCH, SEARCH_RESULT) = range(16, 29)
+INVITED, JOINED = 1, 2
 SUITE = "aes256-cbc"
 SECRET = bytes(range(32))
 NO_SERVICE = 4
@@ -263,6 +266,81 @@ class Session(Case):
         self.assertGreater(device.wait({"event": "session"})["status_sent"], before)
 
 
+class People(Case):
+    """Every line that a person can type, as the message that it becomes, and what the service answers, as the person sees it."""
+
+    def test_each_line_becomes_its_message(self):
+        rows = (("typing bob on", TYPING, (7, 0, "bob", 1)), ("open bob carol", ROOM_OPEN, (7, 1, "bob", "carol")),
+                ("say 1 hello all", ROOM_MESSAGE, (7, 1, "hello all")), ("invite 1 dave come over", ROOM_INVITE, (7, 1, "dave", "come over")),
+                ("typing 1 off", TYPING, (7, 1, "", 0)), ("leave 1", ROOM_LEAVE, (7, 1)),
+                ("add erin  My Friends ", CONTACT_CHANGE, (7, 1, "erin", "", "My Friends")),
+                ("rename erin Erin E.", CONTACT_CHANGE, (7, 2, "erin", "Erin E.", "")),
+                ("move erin", CONTACT_CHANGE, (7, 3, "erin", "", "")), ("remove erin", CONTACT_CHANGE, (7, 4, "erin", "", "")),
+                ("block bob", BLOCK, (7, "bob", 1)), ("unblock all", BLOCK, (7, "", 0)),
+                ("search given-name Erin", SEARCH, (7, 2, "Erin")))
+        with Service(self.router.port) as service:
+            device = self.device()
+            device.say("login alice x")
+            service.accept()
+            for count, (line, kind, items) in enumerate(rows):
+                with self.subTest(line):
+                    device.say(line)
+                    _, sequence, _ = service.hear(kind, *items)
+                    service.say(ACK, count + 1, 7, sequence, 0, "")
+            device.say("rooms")
+            device.wait({"event": "ack", "type": "ROOM_LEAVE"})
+            self.assertEqual(device.wait({"event": "room-list"})["rooms"], [])
+
+    def test_the_screen_shows_what_the_service_tells(self):
+        room = 0x80000000
+        rows = ((CONTACTS, (7, 0, "bob", "Bob", "Work", 2, ""), "  bob (Bob): available"),
+                (CONTACT_EVENT, (7, 1, "erin", "Erin", "", 4, "lunch"), "* erin (Erin) is a contact now"),
+                (CONTACT_EVENT, (7, 3, "erin", "Erin", "Work", 4, "lunch"), "* erin was moved to Work"),
+                (BLOCK_EVENT, (7, "bob", 1), "* bob is blocked"), (BLOCK_EVENT, (7, "", 1), "* everybody else is blocked"),
+                (MESSAGE_EVENT, (7, "bob", "Bob", "hello"), "bob: hello"),
+                (MESSAGE_EVENT, (7, "bob", "Bob", "on holiday", 1), "bob (automatic-reply): on holiday"),
+                (TYPING_EVENT, (7, 0, "bob", 1), "* bob is typing"),
+                (ROOM_EVENT, (7, room, INVITED, "bob", "Bob", "lunch?"), "[1] * bob invites you (lunch?); say: answer 1 yes|no"),
+                (ROOM_EVENT, (7, room, JOINED, "carol", "Carol", ""), "[1] * carol has joined"),
+                (ROOM_MESSAGE_EVENT, (7, room, "carol", "Carol", "hi"), "[1] carol: hi"))
+        with Service(self.router.port) as service:
+            device = self.device(json_lines=False)
+            device.say("login alice x")
+            service.accept()
+            for count, (kind, items, shown) in enumerate(rows):
+                service.say(kind, count + 1, *items)
+                device.wait_line(lambda line, shown=shown: line == shown, shown)
+            device.say("search surname Brown\nanswer 1 yes\nscreen")
+            _, search, _ = service.hear(SEARCH, 7, 3, "Brown")
+            _, answer, _ = service.hear(ROOM_ANSWER, 7, room, 1)
+            for shown in ("2100000A: alice, online, available, in coverage", "contacts:", " Work:", "  bob (Bob): available, blocked",
+                          "  erin (Erin): away (lunch), blocked", "  [1] pending: carol", "conversations:", "  bob: hello", "  carol: hi"):
+                device.wait_line(lambda line, shown=shown: line == shown, shown)
+            service.say(SEARCH_RESULT, len(rows) + 1, 7, search, 0, "bob", "Bob Brown", "", 2, "")
+            service.say(ACK, len(rows) + 2, 7, search, 0, "")
+            device.wait_line(lambda line: line == "  bob (Bob Brown): available", "who was found")
+            service.say(ACK, len(rows) + 3, 7, answer, 502, "it is over")
+            device.wait_line(lambda line: line.startswith("[1] the answer did not reach bob: ") and "it is over" in line, "the refusal")
+            device.say("rooms")
+            device.wait_line(lambda line: line == "no rooms", "no rooms")
+
+    def test_a_remembered_password_is_told_to_nobody(self):
+        with Service(self.router.port) as service:
+            device = self.device("-v")
+            device.say(f"remember on\nlogin alice {TYPED_SECRET}\nlogout")
+            service.accept()
+            _, sequence, _ = service.hear(LOGOUT, 7)
+            service.say(ACK, 1, 7, sequence, 0, "")
+            device.wait({"event": "logged-out"})
+            device.say("login alice")
+            _, sequence, _ = service.hear(LOGIN, "alice", TYPED_SECRET, 0)
+            service.say(LOGIN_OK, sequence, 8, "Alice", 60)
+            device.wait({"event": "login-ok", "session": 8})
+            device.say("session\nhelp")
+            device.wait({"event": "session"})
+            self.assertNotIn(TYPED_SECRET, device.errors() + json.dumps(device.events))
+
+
 class Program(Case):
     def run_device(self, *args, stdin=""):
         return bramble.run("bramble-sim", "device", *args, stdin=stdin)
@@ -303,6 +381,23 @@ class Program(Case):
         texts = [json.loads(line).get("text", "") for line in out.splitlines() if '"error"' in line]
         self.assertIn("did you mean send?", texts[0])
         self.assertEqual(texts[1:], ["login takes a user and a password", "coverage takes on or off"])
+
+    def test_lines_that_say_too_little_are_refused_in_words(self):
+        rows = (("open", "open takes the users to invite"), ("say", "say takes the number of a room first; rooms lists them"),
+                ("say bob hi", "say takes the number of a room first; rooms lists them"), ("say 1", "say takes a room and what to say"),
+                ("say 99999999999 x", "say takes the number of a room first; rooms lists them"),
+                ("leave x", "leave takes the number of a room first; rooms lists them"),
+                ("answer 1 perhaps", "answer takes a room and yes or no"), ("typing bob", "typing takes on or off"),
+                ("add", "add takes a user"), ("rename bob", "rename takes a user and a name"), ("move", "move takes a user"),
+                ("remove", "remove takes a user"), ("block", "block takes a user, or all for everybody who is on no list"),
+                ("search shoe-size 44", "search takes name, given-name, surname, user, title or department, and what to look for"),
+                ("remember", "remember takes on or off"), ("away-after", "away-after takes a time, as 5m, or off"),
+                ("screen", "the screen is for people; session, contacts, blocks and rooms answer in JSON"),
+                ("open bob", "cannot open a room while logged-out"), ("block bob", "cannot change who is blocked while logged-out"))
+        status, out, _ = self.run_device("--key-file", self.key_file(), "--json", stdin="\n".join(line for line, _ in rows) + "\n")
+        self.assertEqual(status, 0)
+        texts = [json.loads(line)["text"] for line in out.splitlines() if '"error"' in line]
+        self.assertEqual(texts, [text for _, text in rows])
 
     def test_many_devices_in_one_process(self):
         pins = [PIN + i for i in range(5)]
