@@ -125,14 +125,13 @@ static const struct row {
 static void answer_again(struct session *s, uint32_t sequence)
 {
 	size_t at = sequence % SESSION_ACKS;
-	uint32_t code = IM_OK;
 
-	if (s->acks[at].sequence == sequence) {
-		if (!s->acks[at].answered)
-			return;        /* the IM server has not answered yet */
-		code = s->acks[at].code;
-	}
-	session_acknowledge(s, sequence, code, "");
+	/* Older than the window: it may never have come before, so it is not called done. */
+	if (s->acks[at].sequence != sequence)
+		session_acknowledge(s, sequence, IM_BACKEND_REFUSED, "too old to know what became of it");
+	else if (s->acks[at].answered)
+		session_acknowledge(s, sequence, s->acks[at].code, "");
+	/* Otherwise the IM server has not answered yet. */
 }
 
 static void act(struct session *s, const struct row *row, uint32_t sequence, const union im_up *m)

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "collab/courier.h"
+#include "collab/session.h"
 #include "protocol/groupwise/codes.h"
 #include "tests/support/collab_bench.h"
 
@@ -362,6 +363,19 @@ static void a_message_that_arrives_twice_is_said_once_and_acknowledged_twice(voi
 	assert_int_equal(bench_number(b, "counts", "duplicates"), 1);
 }
 
+static void a_message_older_than_the_window_is_never_called_done(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	bench_message(b, ALICE, alice, 1 + SESSION_ACKS, "bob", "hi");
+	assert_int_equal(bench_ack(b, ALICE, 1 + SESSION_ACKS), IM_OK);
+	bench_message(b, ALICE, alice, 1, "bob", "it was held up on the way");
+	assert_int_equal(bench_ack(b, ALICE, 1), IM_BACKEND_REFUSED);
+}
+
 static void traffic_of_a_marked_session_waits_until_the_mark_is_taken_back(void **state)
 {
 	struct collab_bench *b = *state;
@@ -659,6 +673,7 @@ int main(void)
 		T(a_device_missing_from_the_dispatchers_new_list_counts_as_lost_after_a_grace),
 		T(more_than_a_session_may_hold_back_drops_the_oldest),
 		T(a_message_that_arrives_twice_is_said_once_and_acknowledged_twice),
+		T(a_message_older_than_the_window_is_never_called_done),
 		T(traffic_of_a_marked_session_waits_until_the_mark_is_taken_back),
 		T(traffic_that_waits_is_acted_on_though_the_device_is_lost_again),
 		T(traffic_of_a_marked_session_goes_on_while_the_database_is_away),
