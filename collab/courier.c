@@ -332,19 +332,28 @@ bool courier_available(const struct courier *c, uint32_t pin)
 	return r && r->available;
 }
 
-static void make_room(struct courier *c, struct recipient *r, size_t bytes)
+/* The oldest go, until there is room; false: what is to be kept takes all of it. */
+static bool drop_oldest(struct courier *c, struct recipient *r, size_t bytes, bool kept_too)
 {
 	struct parcel *p, *next;
 
 	DL_FOREACH_SAFE(r->queue, p, next) {
 		if (r->waiting < COURIER_QUEUE && r->bytes + bytes <= COURIER_BYTES)
-			return;
-		if (p->flags & COURIER_KEEP)
+			return true;
+		if ((p->flags & COURIER_KEEP) && !kept_too)
 			continue;
 		c->counts.dropped++;
 		log_warning("courier dropped pin=%s session=%u waiting=%zu reason=queue-full", pin_text(r->pin), p->session, r->waiting);
 		discard(c, p);
 	}
+	return r->waiting < COURIER_QUEUE && r->bytes + bytes <= COURIER_BYTES;
+}
+
+/* A device that logs in again and again and takes no answer must not fill the memory with them. */
+static void make_room(struct courier *c, struct recipient *r, size_t bytes)
+{
+	if (!drop_oldest(c, r, bytes, false))
+		drop_oldest(c, r, bytes, true);
 }
 
 /* Would a message go to the device within this call? */

@@ -46,7 +46,7 @@ void courier_status(struct courier *c, uint32_t tag, uint32_t status);
 bool courier_available(const struct courier *c, uint32_t pin);
 
 enum {
-	COURIER_KEEP = 1,          /* never the one that is dropped when the queue is full */
+	COURIER_KEEP = 1,          /* dropped from a full queue only when all of it is such */
 	COURIER_LAST_WORD = 2,     /* outlives its session: courier_forget leaves it */
 	COURIER_NOW = 4,           /* worth nothing later: dropped, not counted, unless it can go at once; never sent again */
 };

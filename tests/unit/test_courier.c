@@ -230,6 +230,24 @@ static void what_was_under_way_for_a_forgotten_session_is_not_sent_again(void **
 	assert_int_equal(courier_waiting(p->courier, PIN), 0);
 }
 
+static void a_queue_full_of_what_is_kept_has_a_bound_too(void **state)
+{
+	struct post *p = *state;
+	struct courier_counts counts;
+
+	courier_link(p->courier, true);
+	courier_coverage(p->courier, PIN, true);
+	for (int i = 0; i < COURIER_QUEUE + 50; i++)
+		post(p, i < COURIER_QUEUE + 49 ? "k" : "l", COURIER_KEEP | COURIER_LAST_WORD);
+	assert_int_equal(courier_waiting(p->courier, PIN), COURIER_QUEUE);
+	courier_count(p->courier, &counts);
+	assert_int_equal(counts.dropped, 50);
+	for (size_t i = 0; i < p->count; i++)
+		courier_status(p->courier, p->tags[i], SRP_DELIVERED);
+	assert_int_equal(courier_waiting(p->courier, PIN), 0);
+	assert_int_equal(p->sent[p->count - 1], 'l');
+}
+
 static void a_message_that_the_dispatcher_refuses_is_dropped(void **state)
 {
 	struct post *p = *state;
@@ -284,6 +302,7 @@ int main(void)
 		T(large_messages_count_by_their_bytes),
 		T(a_session_that_ended_is_forgotten_but_for_its_last_word),
 		T(what_was_under_way_for_a_forgotten_session_is_not_sent_again),
+		T(a_queue_full_of_what_is_kept_has_a_bound_too),
 		T(a_message_that_the_dispatcher_refuses_is_dropped),
 		T(a_new_list_takes_effect_for_those_missing_after_the_grace),
 		T(answers_to_unknown_tags_are_harmless),
