@@ -216,13 +216,11 @@ void control_dump(struct bytes line, struct buf *out)
 	struct control_call call;
 	struct control_answer answer;
 	struct error err, other;
-	const char *name;
-	json_t *value;
 
 	if (control_call_decode(line, &call, &err) == 0) {
 		buf_printf(out, "call %s id=%llu", log_str(call.verb), (unsigned long long)call.id);
-		json_object_foreach(call.params, name, value)
-			dump_json(log_str(name), value, out);
+		for (void *at = json_object_iter(call.params); at; at = json_object_iter_next(call.params, at))
+			dump_json(log_str(json_object_iter_key(at)), json_object_iter_value(at), out);
 		control_call_free(&call);
 	} else if (control_answer_decode(line, &answer, &other) == 0) {
 		buf_printf(out, "answer id=%llu %s", (unsigned long long)answer.id, answer.ok ? "ok" : "refused");

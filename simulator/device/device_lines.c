@@ -157,7 +157,7 @@ static int do_help(struct device_user *user, struct device *d, struct device_wor
 static int do_typing(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
 {
 	struct bytes whom = device_next_word(&words);
-	uint32_t room;
+	uint32_t room = 0;
 	bool on;
 
 	(void)user;
@@ -173,7 +173,7 @@ static int do_open(struct device_user *user, struct device *d, struct device_wor
 {
 	struct bytes users[IM_ROOM_USERS_MAX + 1];
 	size_t count = 0;
-	uint32_t room;
+	uint32_t room = 0;
 
 	(void)user;
 	while (words.rest.len && count < sizeof users / sizeof users[0])
@@ -186,7 +186,7 @@ static int do_open(struct device_user *user, struct device *d, struct device_wor
 static int do_invite(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
 {
 	struct bytes whom;
-	uint32_t room;
+	uint32_t room = 0;
 
 	(void)user;
 	if (room_number(&words, "invite", &room, err))
@@ -198,7 +198,7 @@ static int do_invite(struct device_user *user, struct device *d, struct device_w
 static int do_answer(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
 {
 	struct bytes word;
-	uint32_t room;
+	uint32_t room = 0;
 
 	(void)user;
 	if (room_number(&words, "answer", &room, err))
@@ -211,7 +211,7 @@ static int do_answer(struct device_user *user, struct device *d, struct device_w
 
 static int do_leave(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
 {
-	uint32_t room;
+	uint32_t room = 0;
 
 	(void)user;
 	if (room_number(&words, "leave", &room, err))
@@ -222,7 +222,7 @@ static int do_leave(struct device_user *user, struct device *d, struct device_wo
 static int do_say(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
 {
 	struct bytes none = { 0 };
-	uint32_t room;
+	uint32_t room = 0;
 
 	if (room_number(&words, "say", &room, err))
 		return -1;
