@@ -134,6 +134,12 @@ static void answer_again(struct session *s, uint32_t sequence)
 	/* Otherwise the IM server has not answered yet. */
 }
 
+/* A device says idle by itself, because its user did nothing. */
+static bool is_user_action(const struct row *row, const union im_up *m)
+{
+	return row->action && !(row->msg == &im_presence_set_msg && m->presence_set.presence == IM_IDLE);
+}
+
 static void act(struct session *s, const struct row *row, uint32_t sequence, const union im_up *m)
 {
 	if (s->state == SESSION_CONNECTING) {
@@ -148,7 +154,7 @@ static void act(struct session *s, const struct row *row, uint32_t sequence, con
 		return;
 	}
 	replay_accept(&s->received, sequence);
-	session_seen(s, row->action);
+	session_seen(s, is_user_action(row, m));
 	if (row->answered) {
 		size_t at = sequence % SESSION_ACKS;
 

@@ -511,6 +511,22 @@ static void no_user_activity_for_the_timeout_ends_the_session_whatever_it_report
 	bench_until(b, bench_live_seats(b) == 0 && b->groupwise.open == 0);
 }
 
+static void a_device_that_says_idle_by_itself_does_not_put_the_inactivity_timeout_off(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ .inactivity_ms = 30 * MINUTE });
+	alice = bench_login(b, ALICE, "alice");
+	bench_advance(b, 20 * MINUTE);
+	fake_dispatcher_up(&b->dispatcher, ALICE, &im_presence_set_msg, 1,
+		&(struct im_presence_set){ .session = alice, .presence = IM_IDLE, .text = bytes_str("") });
+	assert_int_equal(bench_ack(b, ALICE, 1), IM_OK);
+	bench_advance(b, 10 * MINUTE);
+	assert_int_equal(bench_forced_logout(b, ALICE, alice), IM_REASON_INACTIVE);
+	bench_until(b, bench_live_seats(b) == 0 && b->groupwise.open == 0);
+}
+
 static void timeouts_changed_by_plain_sql_count_at_once(void **state)
 {
 	struct collab_bench *b = *state;
@@ -681,6 +697,7 @@ int main(void)
 		T(a_session_that_another_service_evicted_ends_without_a_word_of_its_device),
 		T(logout_is_acknowledged_and_frees_the_seat),
 		T(no_user_activity_for_the_timeout_ends_the_session_whatever_it_reports),
+		T(a_device_that_says_idle_by_itself_does_not_put_the_inactivity_timeout_off),
 		T(timeouts_changed_by_plain_sql_count_at_once),
 		T(a_lost_im_server_is_told),
 		T(an_im_server_that_goes_down_is_told),
