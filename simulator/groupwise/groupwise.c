@@ -16,16 +16,19 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "protocol/groupwise/codes.h"
+#include "simulator/fault.h"
 #include "simulator/groupwise/gw_server.h"
 
 struct options {
 	const char *listen, *world, *certificate, *key, *state, *control;
+	const char *faults[FAULTS_MAX];
+	size_t fault_count;
 	uint32_t capacity, keepalive;
 	bool auth_attribute, several_sessions, manual_clock;
 };
 
 enum { OPTION_LISTEN = 256, OPTION_WORLD, OPTION_CERTIFICATE, OPTION_KEY, OPTION_STATE, OPTION_CONTROL, OPTION_CAPACITY,
-	OPTION_KEEPALIVE, OPTION_SESSIONS, OPTION_AUTH_ATTRIBUTE, OPTION_CLOCK, OPTION_LOG_LEVEL, OPTION_HELP };
+	OPTION_KEEPALIVE, OPTION_SESSIONS, OPTION_FAULT, OPTION_AUTH_ATTRIBUTE, OPTION_CLOCK, OPTION_LOG_LEVEL, OPTION_HELP };
 
 static const struct option long_options[] = {
 	{ "listen", required_argument, NULL, OPTION_LISTEN },
@@ -37,6 +40,7 @@ static const struct option long_options[] = {
 	{ "capacity", required_argument, NULL, OPTION_CAPACITY },
 	{ "keepalive", required_argument, NULL, OPTION_KEEPALIVE },
 	{ "sessions", required_argument, NULL, OPTION_SESSIONS },
+	{ "fault", required_argument, NULL, OPTION_FAULT },
 	{ "auth-attribute", no_argument, NULL, OPTION_AUTH_ATTRIBUTE },
 	{ "clock", required_argument, NULL, OPTION_CLOCK },
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
@@ -54,11 +58,13 @@ static void print_help(FILE *out)
 		"                         none is given; without it nothing is kept and the certificate is made here\n"
 		"  --certificate FILE     PEM certificate [DIR/groupwise.crt]; when it and its key are missing, a self-signed one is made\n"
 		"  --key FILE             PEM key [DIR/groupwise.key]\n"
-		"  --control SOCKET       serve census, kick, fault.* and the clock on this Unix socket\n"
+		"  --control SOCKET       serve census, kick, fault and the clock on this Unix socket\n"
 		"  --capacity N           sessions at once; further logins are answered D123 [0: no limit]\n"
 		"  --keepalive MINUTES    what clients are told; after twice that without a request a session ends [10]\n"
 		"  --sessions one|several with one, a new login of a user ends his older session; with several, messages and status go to\n"
 		"                         all of them [one]\n"
+		"  --fault WORD           misbehaves: delay=MS, drop, garble, split, refuse=CODE, half-close or close, then any of\n"
+		"                         ,user=NAME ,on=REQUEST ,nth=N ,count=N; may be given several times\n"
 		"  --auth-attribute       also send each user's plain id, which clients then show instead of the dotted name\n"
 		"  --clock manual         a clock that only the control verb clock.advance moves\n"
 		"  --log-level LEVEL      error, warning, info or debug [info]\n"
@@ -118,6 +124,11 @@ static int parse_options(int argc, char **argv, struct options *o)
 			if (strcmp(optarg, "one") != 0 && strcmp(optarg, "several") != 0)
 				return 1 + usage("--sessions is one or several, not %s", log_str(optarg));
 			o->several_sessions = strcmp(optarg, "several") == 0;
+			break;
+		case OPTION_FAULT:
+			if (o->fault_count == FAULTS_MAX)
+				return 1 + usage("%s is one fault too many", log_str(optarg));
+			o->faults[o->fault_count++] = optarg;
 			break;
 		case OPTION_CLOCK:
 			if (strcmp(optarg, "manual") != 0)
@@ -232,6 +243,7 @@ static struct control_server *open_control(struct life *life, const char *path)
 	if (!control)
 		fatal(EXIT_BIND, "%s", err.text);
 	control_server_add(control, gw_server_verbs, life->server);
+	control_server_add(control, fault_verbs, gw_server_faults(life->server));
 	control_server_add(control, daemon_clock_verbs, life->loop);
 	control_server_add(control, life_verbs, life);
 	return control;
@@ -267,6 +279,9 @@ static int run(int argc, char **argv)
 		fatal(EXIT_BIND, "%s", err.text);
 	if (o.state && gw_server_keep(life.server, o.state, &err) < 0)
 		fatal(EXIT_CONFIG, "%s", err.text);
+	for (size_t i = 0; i < o.fault_count; i++)
+		if (faults_add(gw_server_faults(life.server), o.faults[i], &err) < 0)
+			fatal(EXIT_USAGE, "--fault %s: %s", o.faults[i], err.text);
 	control = open_control(&life, o.control);
 	loop_signal(life.loop, SIGTERM, on_signal, &life);
 	loop_signal(life.loop, SIGINT, on_signal, &life);

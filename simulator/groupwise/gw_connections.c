@@ -1,6 +1,7 @@
 /* Connections of the simulated Messenger server: requests in, answers and events out, and the end of a session. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -13,18 +14,22 @@ static const char *user_of(const struct session *s)
 	return s->person ? s->person->seed->id : "-";
 }
 
+static void end(struct session *s, uint32_t event, const char *why, bool replaced);
+
 /* --- out -------------------------------------------------------------------------------------------------------------------- */
 
 void session_event(struct session *s, const struct gw_event *event)
 {
 	struct gw_server *server = s->server;
+	struct fault fault;
 
 	/* A type that the client's version does not know would make it drop the connection. */
-	if (s->ending || s->muted || server->silent || gw_event_min_build(event->type) > s->build)
+	if (s->ending || gw_event_min_build(event->type) > s->build)
 		return;
 	buf_clear(&server->scratch);
 	gw_event_encode(event, &server->scratch);
-	connection_send(s->connection, buf_bytes(&server->scratch));
+	fault = faults_next(server->faults, user_of(s), FAULT_EVENT);
+	fault_outlet_send(s->outlet, fault, buf_bytes(&server->scratch));
 	log_debug("event user=%s type=%s about=%s", user_of(s), gw_event_name(event->type), log_value(event->source));
 }
 
@@ -37,12 +42,17 @@ void call_answer(struct call *call, uint32_t code)
 	if (call->answered)
 		bug("a request answered twice");
 	call->answered = true;
-	if (s->muted || server->silent)
-		return;
 	buf_clear(&server->scratch);
 	if (gw_answer_encode(code == GW_OK ? call->out : NULL, code, call->transaction, loop_wall_ms(), &server->scratch, &err) < 0)
 		bug("an answer that clients cannot take: %s", err.text);
-	connection_send(s->connection, buf_bytes(&server->scratch));
+	fault_outlet_send(s->outlet, call->fault, buf_bytes(&server->scratch));
+}
+
+static void send_now(void *arg, struct bytes message)
+{
+	struct session *s = arg;
+
+	connection_send(s->connection, message);
 }
 
 /* --- in --------------------------------------------------------------------------------------------------------------------- */
@@ -58,6 +68,14 @@ static const struct command *command_find(struct bytes name)
 			if (bytes_is(name, c->name))
 				return c;
 	return NULL;
+}
+
+/* Whose request it is: before login the one it names. */
+static const char *fault_user(const struct session *s, const struct gw_field *in)
+{
+	const struct person *named = s->person ? s->person : person_find(s->server, gw_text(in, GW_TAG_USERID));
+
+	return named ? named->seed->id : "-";
 }
 
 /* Before login a deadline of its own; then two keep-alive periods from the last request on. */
@@ -86,6 +104,12 @@ static void on_message(void *ctx, struct bytes raw)
 		log_value(request.command), log_value(request.transaction));
 	if (s->person)
 		rearm(s);
+	call.fault = faults_next(server->faults, fault_user(s, call.in), command ? command->name : "-");
+	if (call.fault.action == FAULT_CLOSE) {
+		gw_tree_clear(&server->in);
+		end(s, 0, "fault", false);
+		return;
+	}
 	if (rc < 0) {
 		log_warning("malformed request user=%s peer=%s: %s", user_of(s), connection_peer(s->connection), err.text);
 		call_answer(&call, GW_PROTOCOL_ERROR);
@@ -94,6 +118,8 @@ static void on_message(void *ctx, struct bytes raw)
 	} else if (!command) {
 		log_info("unknown command user=%s command=%s", user_of(s), log_value(request.command));
 		call_answer(&call, GW_NOT_SUPPORTED);
+	} else if (call.fault.action == FAULT_REFUSE && s->person) {
+		call_answer(&call, call.fault.value);
 	} else if (s->person && command->lock && policies_lock(&s->person->policies, command->lock)) {
 		call_answer(&call, GW_LOCKED_BY_ADMIN);
 	} else {
@@ -104,6 +130,8 @@ static void on_message(void *ctx, struct bytes raw)
 		if (code && command->run)
 			log_debug("refused user=%s command=%s code=%04X (%s)", user_of(s), command->name, code, gw_code_text(code));
 	}
+	if (call.fault.action == FAULT_HALF_CLOSE)
+		end(s, 0, "fault", false);
 	/* The request may hold a password. */
 	gw_tree_clear(&server->in);
 }
@@ -150,6 +178,7 @@ static void session_free(struct session *s)
 	server->connection_count--;
 	searches_free(s);
 	loop_timer_free(&s->timer);
+	fault_outlet_free(&s->outlet);
 	connection_free(&s->connection);
 	free(s);
 	if (server->shutting_down && !server->sessions && server->shutdown_done)
@@ -221,6 +250,37 @@ static void on_timer(void *arg)
 	gw_session_end(s, 0, s->person ? "no-request-for-two-keep-alive-periods" : "no-login-in-time");
 }
 
+/* --- what fault words may name --------------------------------------------------------------------------------------------------- */
+
+/* Faults go by the plain id. */
+static bool is_user(void *ctx, const char *name)
+{
+	const struct person *person = person_find(ctx, bytes_str(name));
+
+	return person && strcasecmp(person->seed->id, name) == 0;
+}
+
+static bool is_kind(void *ctx, const char *name)
+{
+	(void)ctx;
+	return command_find(bytes_str(name)) != NULL;
+}
+
+/* "D123" or "0xD123". */
+static int parse_code(const char *text, uint32_t *out)
+{
+	char *stop;
+	unsigned long value;
+
+	if (strncmp(text, "0x", 2) == 0)
+		text += 2;
+	value = strtoul(text, &stop, 16);
+	if (*stop || stop == text || strlen(text) > 4 || !value)
+		return -1;
+	*out = (uint32_t)value;
+	return 0;
+}
+
 /* --- the server ------------------------------------------------------------------------------------------------------------------ */
 
 static const struct connection_callbacks callbacks = { .split = split, .message = on_message, .closed = on_closed };
@@ -244,6 +304,7 @@ static void on_accept(void *ctx, struct connection *c)
 	s->connection = c;
 	s->build = GW_BUILD_CLIENT;
 	s->timer = loop_timer_new(server->loop, on_timer, s);
+	s->outlet = fault_outlet_new(server->loop, send_now, s);
 	s->next = server->sessions;
 	if (s->next)
 		s->next->previous = s;
@@ -271,9 +332,16 @@ struct gw_server *gw_server_new(struct loop *loop, const struct world *world, co
 		free(server);
 		return NULL;
 	}
+	server->faults = faults_new(&(struct fault_terms){ .is_user = is_user, .is_kind = is_kind, .parse_code = parse_code,
+		.code_help = "a result code in hex such as D123", .ctx = server });
 	server->address = memory_str(listener_address(server->listener));
 	persons_make(server);
 	return server;
+}
+
+struct faults *gw_server_faults(struct gw_server *server)
+{
+	return server->faults;
 }
 
 const char *gw_server_address(const struct gw_server *server)
@@ -327,6 +395,7 @@ void gw_server_free(struct gw_server **pointer)
 	listener_free(&server->listener);
 	conferences_free(server);
 	persons_free(server);
+	faults_free(&server->faults);
 	gw_tree_free(&server->in);
 	gw_tree_free(&server->out);
 	buf_free(&server->scratch);

@@ -65,77 +65,26 @@ static void verb_kick(void *ctx, struct control_request *request)
 	control_done(&request, json_object());
 }
 
-/* "D123" or "0xD123". */
-static int parse_code(const char *text, uint32_t *out)
-{
-	char *end;
-	unsigned long value;
-
-	if (strncmp(text, "0x", 2) == 0)
-		text += 2;
-	value = strtoul(text, &end, 16);
-	if (*end || end == text || strlen(text) > 4 || !value)
-		return -1;
-	*out = (uint32_t)value;
-	return 0;
-}
-
+/* The short form of two fault words. */
 static void verb_fault_login(void *ctx, struct control_request *request)
 {
 	struct gw_server *server = ctx;
 	const json_t *params = control_params(request);
-	const char *code_text = control_text(params, "code", "");
+	const char *user = control_text(params, "user", "");
 	uint64_t count = control_number(params, "count", 0);
-	struct person *person = NULL;
-	uint32_t code;
+	struct buf word = { 0 };
+	struct error err;
 
-	if (*control_text(params, "user", "")) {
-		person = person_param(server, &request);
-		if (!person)
-			return;
-	}
-	if (parse_code(code_text, &code) < 0) {
-		control_refuse(&request, EXIT_USAGE, "code is a result code in hex such as D123, not %s", log_str(code_text));
-		return;
-	}
-	*(person ? &person->fault_code : &server->fault_code) = code;
-	*(person ? &person->fault_left : &server->fault_left) = count ? count : UINT64_MAX;
-	control_done(&request, json_pack("{s:i, s:s}", "code", (int)code, "meaning", gw_code_text(code)));
-}
-
-static void verb_fault_silent(void *ctx, struct control_request *request)
-{
-	struct gw_server *server = ctx;
-	struct person *person;
-
-	if (!*control_text(control_params(request), "user", "")) {
-		server->silent = true;
-	} else {
-		person = person_param(server, &request);
-		if (!person)
-			return;
-		if (!person->slots) {
-			control_refuse(&request, EXIT_REFUSED, "%s is not signed on", person->seed->id);
-			return;
-		}
-		for (unsigned i = 0; i < SESSIONS_OF_USER; i++)
-			if (person->sessions[i])
-				person->sessions[i]->muted = true;
-	}
-	control_done(&request, json_object());
-}
-
-static void verb_fault_clear(void *ctx, struct control_request *request)
-{
-	struct gw_server *server = ctx;
-
-	server->silent = false;
-	server->fault_left = 0;
-	for (size_t i = 0; i < server->world->user_count; i++)
-		server->persons[i].fault_left = 0;
-	for (struct session *s = server->sessions; s; s = s->next)
-		s->muted = false;
-	control_done(&request, json_object());
+	buf_printf(&word, "refuse=%s,on=login", control_text(params, "code", ""));
+	if (*user)
+		buf_printf(&word, ",user=%s", user);
+	if (count)
+		buf_printf(&word, ",count=%ju", (uintmax_t)count);
+	if (faults_add(server->faults, buf_cstr(&word), &err) < 0)
+		control_refuse(&request, EXIT_USAGE, "%s", err.text);
+	else
+		control_done(&request, json_object());
+	buf_free(&word);
 }
 
 static void verb_capacity(void *ctx, struct control_request *request)
@@ -197,10 +146,6 @@ static const struct control_param fault_login_params[] = {
 	{ "count", CONTROL_NUMBER, false, "so many logins; left out: until fault.clear" },
 	{ NULL, CONTROL_TEXT, false, NULL },
 };
-static const struct control_param fault_silent_params[] = {
-	{ "user", CONTROL_TEXT, false, "this user's session; left out: everybody" },
-	{ NULL, CONTROL_TEXT, false, NULL },
-};
 static const struct control_param capacity_params[] = {
 	{ "sessions", CONTROL_NUMBER, true, "sessions at once; 0: no limit" },
 	{ NULL, CONTROL_TEXT, false, NULL },
@@ -209,9 +154,7 @@ static const struct control_param capacity_params[] = {
 const struct control_verb gw_server_verbs[] = {
 	{ "census", "connections, sessions and logins, in all and by user", NULL, verb_census },
 	{ "kick", "ends a user's session", kick_params, verb_kick },
-	{ "fault.login", "logins are refused with a result code", fault_login_params, verb_fault_login },
-	{ "fault.silent", "requests are read and never answered", fault_silent_params, verb_fault_silent },
-	{ "fault.clear", "no more faults", NULL, verb_fault_clear },
+	{ "fault.login", "logins are refused with a result code: short for fault refuse=CODE,on=login", fault_login_params, verb_fault_login },
 	{ "broadcast", "says something to everybody whose client knows broadcasts (version 4 and up)", broadcast_params, verb_broadcast },
 	{ "capacity", "how many sessions are taken at once", capacity_params, verb_capacity },
 	{ NULL, NULL, NULL, NULL },

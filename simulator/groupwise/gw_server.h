@@ -6,6 +6,7 @@
 #include "base/io/loop.h"
 #include "simulator/world.h"
 
+struct faults;
 struct tls;
 
 /* A simulated GroupWise Messenger server: stock clients sign on to it. What it does and what not: docs/messenger.md. */
@@ -34,10 +35,13 @@ int gw_server_keep(struct gw_server *server, const char *folder, struct error *e
 
 const char *gw_server_address(const struct gw_server *server);
 
+/* Its faults: set them by faults_add and fault_verbs. */
+struct faults *gw_server_faults(struct gw_server *server);
+
 /* Tells every client with event 115 and closes all connections politely; done runs when the last one is gone. No new ones. */
 void gw_server_shutdown(struct gw_server *server, loop_fn *done, void *arg);
 
-/* census, kick, fault, ...; ctx is the server. */
+/* census, kick, ...; ctx is the server. */
 extern const struct control_verb gw_server_verbs[];
 
 #endif

@@ -8,28 +8,12 @@
 
 /* --- login ---------------------------------------------------------------------------------------------------------------------- */
 
-/* Takes one of the injected results, if any is left. */
-static uint32_t take_fault(uint32_t code, uint64_t *left)
-{
-	if (!*left)
-		return GW_OK;
-	if (*left != UINT64_MAX)
-		--*left;
-	return code;
-}
-
 static uint32_t check_login(struct gw_server *server, const struct gw_field *in, struct person **person)
 {
 	struct bytes user = gw_text(in, GW_TAG_USERID), password = gw_text(in, GW_TAG_CREDENTIALS);
-	uint32_t code;
 	bool replaces;
 
 	*person = user.len ? person_find(server, user) : NULL;
-	code = take_fault(server->fault_code, &server->fault_left);
-	if (!code && *person)
-		code = take_fault((*person)->fault_code, &(*person)->fault_left);
-	if (code)
-		return code;
 	if (!user.len || !password.len)
 		return GW_NO_CREDENTIALS;
 	if (!*person || !bytes_equal_secret(password, bytes_str((*person)->seed->password)))
@@ -141,6 +125,8 @@ static uint32_t login(struct call *call)
 	if (s->person)
 		return GW_NO_SESSION;           /* which also means "bad request" */
 	code = check_login(server, call->in, &person);
+	if (call->fault.action == FAULT_REFUSE)
+		code = call->fault.value;
 	if (code)
 		return refuse_login(call, person, code);
 	if (!gw_number(gw_find(call->in, GW_TAG_BUILD), &s->build))

@@ -12,6 +12,7 @@
 #include "protocol/groupwise/event.h"
 #include "protocol/groupwise/names.h"
 #include "protocol/groupwise/tags.h"
+#include "simulator/fault.h"
 #include "simulator/groupwise/gw_server.h"
 
 /* Bounds of what one client can make us keep. The two of the list are what a real server told its clients; the rest is ours. */
@@ -83,8 +84,6 @@ struct person {
 	struct people allowed, denied;
 
 	uint64_t logins, refused, last_login_s;
-	uint32_t fault_code;                    /* what the next logins are answered, while fault_left is not 0 */
-	uint64_t fault_left;
 };
 
 bool people_has(const struct people *people, const struct person *person);
@@ -163,7 +162,7 @@ struct session {
 	uint32_t build;
 	unsigned failures;
 	bool ending;                            /* what it still sends is not read */
-	bool muted;                             /* fault: never answered again */
+	struct fault_outlet *outlet;
 	struct search *searches;
 };
 
@@ -173,6 +172,7 @@ struct call {
 	const struct gw_field *in;
 	struct bytes transaction;
 	struct gw_tree *out;                    /* fields of the answer; sent only with code 0 */
+	struct fault fault;                     /* what befalls the answer */
 	bool answered;
 };
 
@@ -236,9 +236,7 @@ struct gw_server {
 	uint64_t connections_total, logins_total, refused_total, messages_total;
 	struct conference *conferences;         /* index by prefix */
 	uint32_t conference_salt, conference_next;
-	uint32_t fault_code;                    /* for everybody, as in struct person */
-	uint64_t fault_left;
-	bool silent;                            /* fault: reads and never answers */
+	struct faults *faults;
 	struct store store;
 	struct gw_tree in, out;                 /* of the request at hand */
 	struct buf scratch;

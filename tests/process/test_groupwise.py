@@ -2,11 +2,14 @@
 """The simulated Messenger server against a client written from the protocol's page alone: what stock clients never send, or
 cannot show."""
 import os
+import pathlib
+import re
 import socket
 import ssl
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -332,6 +335,83 @@ class Rules(Messenger):
         self.assertFalse({f[0] for f in fields} & {"NM_A_FA_CONTACT_LIST", "NM_A_FA_CUSTOM_STATUSES", "nnmBlocking"})
 
 
+class Faults(Messenger):
+    options = ("--fault", "refuse=D111,on=login,user=dave,count=1", "--fault", "drop,on=getstatus,nth=2,count=1")
+
+    def fault(self, word):
+        self.server.ask("fault", word=word)
+
+    def no_answer(self, raw):
+        raw.socket.settimeout(0.2)
+        with self.assertRaises(TimeoutError):
+            raw.message()
+        raw.socket.settimeout(bramble.DEADLINE_S)
+
+    def test_those_of_the_command_line_are_done_and_listed(self):
+        raw = self.raw()
+        self.assertEqual([raw.login("dave")[0] for _ in range(2)], [0xD111, 0])
+        ask = ("getstatus", ("NM_A_SZ_DN", STRING, "bob"))
+        self.assertEqual(raw.ask(*ask)[0], 0)
+        raw.transaction += 1
+        raw.send(page.request(ask[0], raw.transaction, *ask[1:]))
+        self.no_answer(raw)
+        self.assertEqual(raw.ask(*ask)[0], 0)
+        self.assertEqual(self.server.ask("fault.list"), {"faults": [
+            {"word": "refuse=D111,on=login,user=dave,count=1", "seen": 1, "done": 1, "left": 0},
+            {"word": "drop,on=getstatus,nth=2,count=1", "seen": 2, "done": 1, "left": 0}]})
+
+    def test_refused_requests_are_not_carried_out(self):
+        raw, bob = self.raw("alice"), self.raw("bob")
+        self.fault("refuse=D125,user=alice,on=createfolder,count=1")
+        new = ("createfolder", ("NM_A_SZ_PARENT_ID", STRING, "0"), ("NM_A_SZ_DISPLAY_NAME", STRING, "x"))
+        self.assertEqual([raw.ask(*new)[0] for _ in range(3)], [0xD125, 0, 0xD126])
+        self.assertEqual(bob.ask(*new)[0], 0)
+
+    def test_what_is_delayed_holds_back_what_follows(self):
+        raw = self.raw("alice")
+        self.fault("delay=300,on=ping,count=1")
+        for n in (1, 2):
+            raw.send(page.request("ping", raw.transaction + n))
+        start = time.monotonic()
+        for _ in range(2):
+            raw.transaction += 1
+            self.assertEqual(raw.answer(), (0, []))
+        self.assertGreaterEqual(time.monotonic() - start, 0.25)
+
+    def test_split_answers_and_events_arrive_whole(self):
+        alice, bob = self.raw("alice"), self.raw("bob")
+        self.fault("split=3,on=all")
+        self.assertEqual(alice.ask("ping"), (0, []))
+        bob.status(AWAY, "x")
+        while alice.event(103)[3] != AWAY:
+            pass
+
+    def test_garbled_answers_are_not_what_they_were(self):
+        raw = self.raw("alice")
+        raw.transaction += 1
+        raw.send(page.request("ping", raw.transaction))
+        good = raw.socket.recv(65536)
+        self.fault("garble=2,on=ping,count=1")
+        raw.send(page.request("ping", raw.transaction))
+        bad = raw.socket.recv(65536)
+        self.assertEqual(len(bad), len(good))
+        self.assertGreaterEqual(sum(a != b for a, b in zip(good, bad)), 2)
+        self.assertEqual(raw.ask("ping"), (0, []))
+
+    def test_close_and_half_close(self):
+        for word, answered in (("close,on=ping", False), ("half-close,on=ping", True)):
+            with self.subTest(word=word):
+                raw = self.raw("alice")
+                self.fault(word + ",count=1")
+                raw.transaction += 1
+                raw.send(page.request("ping", raw.transaction))
+                if answered:
+                    self.assertEqual(raw.answer(), (0, []))
+                with self.assertRaises((EOFError, ConnectionResetError, ssl.SSLEOFError)):
+                    raw.read(1)
+                bramble.wait_until(lambda: self.server.user("alice")["sessions"] == 0, "her session ends")
+
+
 class Control(Messenger):
     def test_broadcasts_go_to_clients_of_version_4_and_up_only(self):
         old, new, other = self.raw("alice"), self.raw(), self.raw()
@@ -344,6 +424,18 @@ class Control(Messenger):
         for client in (old, new):
             self.assertEqual(client.ask("ping"), (0, []))
             self.assertEqual([e for e in client.events if e[1] >= 122], [])
+
+    def test_every_code_can_be_the_result_of_a_login(self):
+        codes = re.findall(r"^\| ([0-9A-F]{4}) \| `(\d+)`", (pathlib.Path(__file__).parents[2] / "docs/protocol/groupwise.md").read_text(encoding="utf-8"), re.M)
+        self.assertGreater(len(codes), 40)
+        for code, decimal in codes[1:]:
+            with self.subTest(code=code):
+                self.server.ask("fault.login", user="alice", code=code, count=1)
+                raw = self.raw()
+                self.assertEqual(raw.login("alice")[0], int(decimal))
+                raw.close()
+        self.assertEqual(self.server.user("alice")["refused"], len(codes) - 1)
+        self.raw("alice")
 
     def test_injected_results_by_user_and_by_count(self):
         raw = self.raw()
@@ -358,7 +450,7 @@ class Control(Messenger):
 
     def test_a_silent_server_reads_and_never_answers(self):
         raw = self.raw("alice")
-        self.server.ask("fault.silent")
+        self.server.ask("fault", word="drop,on=all")
         raw.transaction += 1
         raw.send(page.request("ping", raw.transaction))
         bramble.wait_until(lambda: "command=ping" in self.server.errors(), "the ping is read")
@@ -382,7 +474,10 @@ class Control(Messenger):
         for verb, params, sentence in (("kick", {"user": "x"}, "no user x"), ("kick", {"user": "bob"}, "bob is not signed on"),
                                        ("kick", {"user": "bob", "how": "x"}, "how is close, elsewhere or down"),
                                        ("fault.login", {"code": "zz"}, "result code in hex"),
-                                       ("fault.silent", {"user": "bob"}, "not signed on"),
+                                       ("fault", {"word": "drop,user=x"}, "no user x"),
+                                       ("fault", {"word": "drop,user=bob.people.corp"}, "no user bob.people.corp"),
+                                       ("fault", {"word": "drop,on=x"}, "no request x"),
+                                       ("fault", {"word": "refuse=zz"}, "result code in hex"),
                                        ("broadcast", {"text": "x", "to": "x"}, "no user x"),
                                        ("broadcast", {"text": ""}, "text has 1 to 32766 bytes, not 0")):
             with self.assertRaisesRegex(RuntimeError, sentence):
@@ -677,6 +772,7 @@ class Start(unittest.TestCase):
                 (("--wrld", "x"), 2, "unknown option"),
                 (("--world", "/nowhere/w.xml"), 3, "/nowhere/w.xml cannot be read"),
                 (("--world", __file__), 3, "test_groupwise.py:1: "),
+                (("--world", os.path.join(os.path.dirname(__file__), "nowhere"), "--fault"), 2, "missing value"),
                 (("--world", "x", "--sessions", "two"), 2, "--sessions is one or several, not two"),
                 (("--world", "x", "--keepalive", "0"), 2, "--keepalive is 1 to 10000 minutes")):
             with self.subTest(options=options):
