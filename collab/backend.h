@@ -33,6 +33,9 @@ struct backend_events {
 	void (*room_message)(void *ctx, struct im_room_message_event *message);
 	/* The list changed; after one's own change, too. */
 	void (*contact)(void *ctx, struct im_contact_event *event);
+	void (*block)(void *ctx, struct im_block *block);
+	/* Who was found by the search of result->sequence, maybe in several calls; before its outcome. */
+	void (*found)(void *ctx, struct im_search_result *result);
 	/* The outcome of what was asked with this ref (enum im_code). Said a second time, with IM_NOT_DELIVERED, when the
 	 * server took a message and then could not deliver it. */
 	void (*done)(void *ctx, uint32_t ref, uint32_t code, const char *text);
@@ -59,6 +62,10 @@ struct backend_type {
 	void (*room_answer)(struct backend *b, uint32_t ref, const struct im_room_answer *answer);
 	void (*room_say)(struct backend *b, uint32_t ref, const struct im_room_message *message);
 	void (*contact_change)(struct backend *b, uint32_t ref, const struct im_contact_change *change);
+	/* Whom the user has blocked or allowed, after the login: as contacts. */
+	size_t (*blocks)(struct backend *b, size_t from, struct im_block *out, size_t max);
+	void (*block)(struct backend *b, uint32_t ref, const struct im_block *block);
+	void (*search)(struct backend *b, uint32_t ref, const struct im_search *search);
 	/* Logs out and closes; at most 2 s of real time until ended is called. */
 	void (*finish)(struct backend *b);
 	void (*free)(struct backend **b);      /* closes at once, calls nothing */

@@ -24,6 +24,8 @@ union im_up {
 	struct im_room_answer room_answer;
 	struct im_room_message room_message;
 	struct im_contact_change contact_change;
+	struct im_block block;
+	struct im_search search;
 };
 
 /* --- in a session ------------------------------------------------------------------------------------------------------ */
@@ -102,6 +104,16 @@ static void got_contact_change(struct session *s, uint32_t sequence, const union
 	s->collab->backend_type->contact_change(s->backend, sequence, &m->contact_change);
 }
 
+static void got_block(struct session *s, uint32_t sequence, const union im_up *m)
+{
+	s->collab->backend_type->block(s->backend, sequence, &m->block);
+}
+
+static void got_search(struct session *s, uint32_t sequence, const union im_up *m)
+{
+	s->collab->backend_type->search(s->backend, sequence, &m->search);
+}
+
 static const struct row {
 	const struct wire_msg *msg;
 	bool action;           /* the user did it: counts for the inactivity timeout */
@@ -119,6 +131,8 @@ static const struct row {
 	{ &im_room_answer_msg, true, true, got_room_answer },
 	{ &im_room_message_msg, true, true, got_room_message },
 	{ &im_contact_change_msg, true, true, got_contact_change },
+	{ &im_block_msg, true, true, got_block },
+	{ &im_search_msg, true, true, got_search },
 };
 
 /* The device got no answer to something we have done: the same answer again, unless it still waits to be delivered. */

@@ -8,7 +8,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "collab/groupwise_lists.h"
+#include "collab/groupwise_privacy.h"
 #include "collab/groupwise_rooms.h"
+#include "collab/groupwise_search.h"
 #include "collab/groupwise_talk.h"
 #include "protocol/groupwise/codes.h"
 #include "protocol/groupwise/names.h"
@@ -85,6 +87,8 @@ static void groupwise_free(struct backend **backend)
 		return;
 	*backend = NULL;
 	groupwise_link_free(&b->m.link);
+	lookups_free(&b->m.lookups);
+	privacy_free(&b->m.privacy);
 	lists_free(&b->m.lists);
 	rooms_free(&b->m.rooms);
 	talk_free(&b->m.talk);
@@ -164,14 +168,16 @@ static void ready(void *arg, bool connection_over)
 	b->m.events.logged_in(b->m.ctx, bytes_str(b->display_name));
 }
 
-/* A server may leave the details out for clients of version 3 and up. */
+/* A server may leave the details out for clients of version 3 and up, and tells none of those on the privacy lists. */
 static void know_everybody(struct backend *b)
 {
-	struct bytes *dns = memory_new((b->m.people.count + 1) * sizeof *dns);
+	struct bytes *dns = memory_new((b->m.people.count + privacy_count(b->m.privacy) + 1) * sizeof *dns);
 	size_t count = 0;
 
 	for (const struct person *p = b->m.people.first; p; p = p->next)
 		dns[count++] = bytes_str(p->dn);
+	privacy_people(b->m.privacy, dns + count);
+	count += privacy_count(b->m.privacy);
 	messenger_know(&b->m, dns, count, ready, b);
 	free(dns);
 }
@@ -195,6 +201,8 @@ static void login_answered(void *ctx, void *arg, const struct gw_answer *answer,
 	b->m.talk = talk_new(&b->m);
 	b->m.rooms = rooms_new(&b->m);
 	b->m.lists = lists_new(&b->m);
+	b->m.privacy = privacy_new(&b->m, fields);
+	b->m.lookups = lookups_new(&b->m, fields);
 	lists_read(b->m.lists, gw_find(fields, GW_TAG_CONTACT_LIST));
 	gw_number(gw_find(fields, GW_TAG_KEEPALIVE), &minutes);
 	if (minutes == 0 || minutes > 1440)
@@ -329,6 +337,23 @@ static void groupwise_contact_change(struct backend *b, uint32_t ref, const stru
 		lists_change(b->m.lists, ref, change);
 }
 
+static size_t groupwise_blocks(struct backend *b, size_t from, struct im_block *out, size_t max)
+{
+	return b->phase == ONLINE ? privacy_blocks(b->m.privacy, from, out, max) : 0;
+}
+
+static void groupwise_block(struct backend *b, uint32_t ref, const struct im_block *block)
+{
+	if (b->phase == ONLINE)
+		privacy_block(b->m.privacy, ref, block);
+}
+
+static void groupwise_search(struct backend *b, uint32_t ref, const struct im_search *search)
+{
+	if (b->phase == ONLINE)
+		lookups_begin(b->m.lookups, ref, search);
+}
+
 static void groupwise_room_say(struct backend *b, uint32_t ref, const struct im_room_message *message)
 {
 	if (b->phase == ONLINE)
@@ -377,6 +402,9 @@ const struct backend_type groupwise_backend = {
 	.room_answer = groupwise_room_answer,
 	.room_say = groupwise_room_say,
 	.contact_change = groupwise_contact_change,
+	.blocks = groupwise_blocks,
+	.block = groupwise_block,
+	.search = groupwise_search,
 	.finish = groupwise_finish,
 	.free = groupwise_free,
 };

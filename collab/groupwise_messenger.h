@@ -6,8 +6,8 @@
 #include "collab/groupwise_people.h"
 #include "collab/groupwise_refusal.h"
 
-/* One login on a GroupWise Messenger server, as its parts share it: talk (messages), rooms and so on. The parts are made
- * when the login was accepted and live until the connection is closed. */
+/* One login on a GroupWise Messenger server, as its parts share it: talk (messages), rooms, lists (contacts), privacy and lookups
+ * (searches). The parts are made when the login was accepted and live until the connection is closed. */
 struct messenger {
 	struct loop *loop;
 	struct groupwise_link *link;
@@ -19,6 +19,8 @@ struct messenger {
 	struct talk *talk;
 	struct rooms *rooms;
 	struct lists *lists;
+	struct privacy *privacy;
+	struct lookups *lookups;
 };
 
 #define MESSENGER_FULL "too many requests wait for the IM server"

@@ -95,6 +95,13 @@ static char *make_user(const struct people *people, const struct gw_field *detai
 	return user;
 }
 
+char *people_user_of(const struct people *people, const struct gw_field *details, struct bytes dn)
+{
+	const struct person *known = people_by_dn(people, dn);
+
+	return known ? memory_str(known->user) : make_user(people, details, dn);
+}
+
 struct person *people_add(struct people *people, const struct gw_field *details, struct bytes dn)
 {
 	struct bytes own_dn = gw_text(details, GW_TAG_DN);

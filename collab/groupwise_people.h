@@ -36,6 +36,8 @@ struct person *people_add(struct people *people, const struct gw_field *details,
 struct person *people_by_dn(const struct people *people, struct bytes dn);
 /* By whatever a device may type: user ID, typed or dotted DN. */
 struct person *people_by_name(const struct people *people, struct bytes name);
+/* The user ID that the device knows somebody by, or would be told, as a string of its own. */
+char *people_user_of(const struct people *people, const struct gw_field *details, struct bytes dn);
 void person_set_presence(struct person *person, uint32_t presence, struct bytes text);
 void people_free(struct people *people);      /* not the conversations */
 

@@ -218,6 +218,20 @@ static void send_contacts(struct session *s)
 	} while (contacts.more);
 }
 
+static void send_blocks(struct session *s)
+{
+	/* One message each: a longer list would push other events out of the queue. */
+	struct im_block blocks[SESSION_BLOCKS_MAX];
+	size_t count = s->collab->backend_type->blocks(s->backend, 0, blocks, SESSION_BLOCKS_MAX);
+
+	for (size_t i = 0; i < count; i++) {
+		blocks[i].session = s->id;
+		session_tell(s, &im_block_event_msg, &blocks[i]);
+	}
+	if (count == SESSION_BLOCKS_MAX)
+		log_warning("privacy list cut session=%u login=%s told=%zu", s->id, s->login_id, count);
+}
+
 void session_start(struct session *s)
 {
 	struct collab *c = s->collab;
@@ -227,6 +241,7 @@ void session_start(struct session *s)
 	s->login = NULL;
 	s->active_ms = s->seen_ms = loop_now_ms(c->loop);
 	send_contacts(s);
+	send_blocks(s);
 	send_early(s);
 	if (!courier_available(c->courier, s->pin))
 		move(s, SESSION_COVERAGE_GONE);
@@ -453,6 +468,22 @@ static void backend_contact(void *ctx, struct im_contact_event *event)
 	session_tell(s, &im_contact_event_msg, event);
 }
 
+static void backend_block(void *ctx, struct im_block *block)
+{
+	struct session *s = ctx;
+
+	block->session = s->id;
+	session_tell(s, &im_block_event_msg, block);
+}
+
+static void backend_found(void *ctx, struct im_search_result *result)
+{
+	struct session *s = ctx;
+
+	result->session = s->id;
+	session_tell(s, &im_search_result_msg, result);
+}
+
 static void backend_done(void *ctx, uint32_t ref, uint32_t code, const char *text)
 {
 	session_acknowledge(ctx, ref, code, text);
@@ -485,5 +516,5 @@ const struct backend_events session_backend_events = {
 	.connected = backend_connected, .logged_in = backend_logged_in, .login_failed = backend_login_failed,
 	.presence = backend_presence, .message = backend_message, .typing = backend_typing,
 	.room_event = backend_room_event, .room_message = backend_room_message, .contact = backend_contact,
-	.done = backend_done, .lost = backend_lost, .ended = backend_ended,
+	.block = backend_block, .found = backend_found, .done = backend_done, .lost = backend_lost, .ended = backend_ended,
 };

@@ -36,6 +36,7 @@ int session_next_state(enum session_state state, enum session_event event);
 bool session_state_is_over(enum session_state state);
 
 #define SESSION_ACKS 64              /* as many as the duplicate window is wide */
+#define SESSION_BLOCKS_MAX 64        /* entries of the privacy lists that are told after the login */
 #define SESSION_EARLY_MAX 100        /* events between the IM server's acceptance and LOGIN_OK */
 
 /* Whether the database has this session marked as one that may be evicted. */

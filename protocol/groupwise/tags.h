@@ -30,6 +30,8 @@
 #define GW_TAG_AUTH_ATTRIBUTE "NM_A_SZ_AUTH_ATTRIBUTE"
 #define GW_TAG_INFO_ARRAY "NM_A_FA_INFO_DISPLAY_ARRAY"
 #define GW_TAG_EMAIL "Internet EMail Address"
+#define GW_TAG_TITLE "Title"
+#define GW_TAG_DEPARTMENT "OU"
 #define GW_TAG_ARCHIVE "nnmArchive"
 
 #define GW_TAG_CONTACT_LIST "NM_A_FA_CONTACT_LIST"
@@ -50,6 +52,8 @@
 #define GW_TAG_ALLOW_LIST "nnmBlockingAllowList"
 #define GW_TAG_DENY_LIST "nnmBlockingDenyList"
 #define GW_TAG_ALLOW_ITEM "NM_A_SZ_BLOCKING_ALLOW_ITEM"
+#define GW_TAG_LOCKED_LIST "nnmLockedAttrList"
+#define GW_TAG_QUERY "nnmQuery"
 #define GW_TAG_DENY_ITEM "NM_A_SZ_BLOCKING_DENY_ITEM"
 
 #endif

@@ -55,6 +55,22 @@ static void add_contact(struct fake_groupwise *g, struct gw_field *list, const c
 		add_details(g, gw_add_array(&g->answer, contact, GW_TAG_USER_DETAILS), user, status);
 }
 
+/* One name as a field of its own, several as a multi-value, as real servers do. */
+static void add_privacy_list(struct fake_groupwise *g, const char *tag, const char *const *users)
+{
+	struct gw_field *parent = NULL;
+	char dn[128];
+
+	if (users[0] && users[1]) {
+		parent = gw_add_array(&g->answer, NULL, tag);
+		parent->type = GW_TYPE_MULTI;
+	}
+	for (; *users; users++) {
+		snprintf(dn, sizeof dn, "CN=%s,O=test", *users);
+		gw_add_str(&g->answer, parent, tag, dn);
+	}
+}
+
 static void do_login(struct fake_client *client, const struct gw_request *request)
 {
 	struct fake_groupwise *g = client->server;
@@ -78,6 +94,12 @@ static void do_login(struct fake_client *client, const struct gw_request *reques
 	gw_tree_clear(&g->answer);
 	gw_add_str(&g->answer, NULL, GW_TAG_CN, client->user);
 	gw_add_str(&g->answer, NULL, GW_TAG_FULL_NAME, client->user);
+	gw_add_str(&g->answer, NULL, GW_TAG_QUERY, g->no_query ? "0" : "1");
+	gw_add_str(&g->answer, NULL, GW_TAG_BLOCKING, g->denies ? "1" : "0");
+	add_privacy_list(g, GW_TAG_ALLOW_LIST, g->allowed);
+	add_privacy_list(g, GW_TAG_DENY_LIST, g->denied);
+	if (g->locked)
+		gw_add_str(&g->answer, NULL, GW_TAG_LOCKED_LIST, GW_TAG_BLOCKING);
 	list = gw_add_array(&g->answer, NULL, GW_TAG_CONTACT_LIST);
 	folder = gw_add_array(&g->answer, list, GW_TAG_FOLDER);
 	gw_add_str(&g->answer, folder, GW_TAG_OBJECT_ID, "1");
@@ -283,10 +305,37 @@ static void fill_movecontact(struct fake_groupwise *g)
 	gw_add_text(&g->answer, item, GW_TAG_DN, gw_text(moved, GW_TAG_DN));
 }
 
+static void fill_createblock(struct fake_groupwise *g)
+{
+	const struct gw_field *deny = gw_find(&g->request.root, GW_TAG_DENY_ITEM);
+
+	gw_add_text(&g->answer, NULL, deny ? GW_TAG_DENY_LIST : GW_TAG_ALLOW_LIST,
+		deny ? deny->text : gw_text(&g->request.root, GW_TAG_ALLOW_ITEM));
+}
+
+/* Two people called erin, and bob. */
+static void fill_getresults(struct fake_groupwise *g)
+{
+	struct gw_field *results;
+
+	if (g->still_searching) {
+		g->still_searching--;
+		gw_add_str(&g->answer, NULL, GW_TAG_STATUS, "1");
+		gw_add_array(&g->answer, NULL, GW_TAG_RESULTS);
+		return;
+	}
+	gw_add_str(&g->answer, NULL, GW_TAG_STATUS, g->search_status ? g->search_status : "2");
+	results = gw_add_array(&g->answer, NULL, GW_TAG_RESULTS);
+	add_details(g, gw_add_array(&g->answer, results, GW_TAG_CONTACT), "erin", "4");
+	add_details(g, gw_add_array(&g->answer, results, GW_TAG_CONTACT), "erin,OU=sales", "2");
+	add_details(g, gw_add_array(&g->answer, results, GW_TAG_CONTACT), "bob", "2");
+}
+
 static const struct { const char *command; void (*fill)(struct fake_groupwise *g); } scripted[] = {
 	{ "sendinvite", NULL }, { "leaveconf", NULL }, { "rejectconf", NULL }, { "joinconf", fill_joinconf },
 	{ "createfolder", fill_createfolder }, { "createcontact", fill_createcontact }, { "deletecontact", fill_deletecontact },
 	{ "movecontact", fill_movecontact }, { "updateitem", NULL },
+	{ "createblock", fill_createblock }, { "updateblocks", NULL }, { "createsearch", NULL }, { "getresults", fill_getresults },
 };
 
 /* TAG/method:type=value with arrays in brackets; method 0 and type 10 are not written, nor is the transaction id. */

@@ -30,6 +30,10 @@ struct fake_groupwise {
 	char script[2048];               /* all of them, one per line: the command and its fields, see show in fake_groupwise.c */
 	bool bare;                       /* list changes are answered without their differences */
 	bool without_details;            /* the login answer names contacts and tells nothing of them */
+	bool denies, locked, no_query;   /* what the login answer says of privacy and search */
+	const char *denied[4], *allowed[4];
+	unsigned still_searching;        /* answers to getresults without results */
+	const char *search_status;       /* of the following ones; NULL: "2" */
 	unsigned next_object;            /* ids of new folders and contacts: 10 on */
 	bool mute;                       /* takes requests and answers none */
 	unsigned last_conference_had;    /* names in the last createconf */
