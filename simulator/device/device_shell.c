@@ -22,6 +22,7 @@ struct device_shell {
 	struct loop_task pump;
 	int fd;
 	struct buf input;
+	bool skips;                /* the rest of a line that was too long */
 	bool ended, stay;
 };
 
@@ -135,12 +136,16 @@ static void pump(void *arg)
 	while (s->input.len && (end = memchr(s->input.data, '\n', s->input.len))) {
 		size_t len = (size_t)(end - s->input.data);
 
-		if (!try_line(s, bytes_of(s->input.data, len)))
+		if (s->skips)
+			s->skips = false;
+		else if (!try_line(s, bytes_of(s->input.data, len)))
 			return;
 		buf_consume(&s->input, len + 1);
 	}
 	if (s->input.len > LINE_MAX_BYTES) {
-		device_print_error(&s->user.printer, s->devices[0], "the line is too long and is left out");
+		if (!s->skips)
+			device_print_error(&s->user.printer, s->devices[0], "the line is too long and is left out");
+		s->skips = true;
 		buf_clear(&s->input);
 	}
 	if (s->ended && !s->stay && everybody_settled(s))

@@ -382,6 +382,12 @@ class Program(Case):
         self.assertIn("did you mean send?", texts[0])
         self.assertEqual(texts[1:], ["login takes a user and a password", "coverage takes on or off"])
 
+    def test_a_line_that_is_too_long_is_left_out_whole(self):
+        status, out, _ = self.run_device("--key-file", self.key_file(), "--json", stdin="send bob " + "x" * 200000 + "\ncontacts\nlogin\n")
+        self.assertEqual(status, 0)
+        self.assertEqual([json.loads(line)["text"] for line in out.splitlines() if '"error"' in line],
+                         ["the line is too long and is left out", "login takes a user and a password"])
+
     def test_lines_that_say_too_little_are_refused_in_words(self):
         rows = (("open", "open takes the users to invite"), ("say", "say takes the number of a room first; rooms lists them"),
                 ("say bob hi", "say takes the number of a room first; rooms lists them"), ("say 1", "say takes a room and what to say"),
