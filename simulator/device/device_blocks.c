@@ -22,6 +22,18 @@ static bool set(bool *what, bool to)
 	return changes;
 }
 
+static bool change(struct device_blocks *blocks, struct device_block *entry, bool blocked)
+{
+	bool changes = set(&entry->blocked, blocked);
+
+	/* Who was on one list and is now as all others are is on no list any more, and goes with them when that changes. */
+	if (changes && blocked == blocks->others_blocked) {
+		free(entry->user);
+		*entry = blocks->list[--blocks->count];
+	}
+	return changes;
+}
+
 bool device_blocks_take(struct device_blocks *blocks, const struct im_block *event)
 {
 	bool blocked = event->blocked != 0;
@@ -34,7 +46,7 @@ bool device_blocks_take(struct device_blocks *blocks, const struct im_block *eve
 	entry = entry_of(blocks, user);
 	if (entry || blocks->count == DEVICE_BLOCKS_MAX) {
 		free(user);
-		return entry && set(&entry->blocked, blocked);
+		return entry && change(blocks, entry, blocked);
 	}
 	blocks->list = memory_resize(blocks->list, (blocks->count + 1) * sizeof blocks->list[0]);
 	blocks->list[blocks->count++] = (struct device_block){ user, blocked };

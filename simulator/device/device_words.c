@@ -103,11 +103,15 @@ static void ack(const struct device_printer *p, const struct device_event *e, st
 		if (p->verbose)
 			buf_printf(out, "message %u was taken", e->sequence);
 	} else {
+		/* A message that was taken and could not be delivered after all: its text says to whom. */
+		bool was_taken = e->message == IM_MESSAGE && e->user.len == 0;
+
 		say_room(e, out);
-		buf_text(out, e->message == IM_MESSAGE && e->user.len == 0 ? "not sent" : refusal(e->message));
-		device_say(out, e->user);
+		buf_text(out, refusal(e->message));
+		device_say(out, was_taken ? e->text : e->user);
 		buf_printf(out, ": %s", e->reason);
-		device_say_also(out, e->text);
+		if (!was_taken)
+			device_say_also(out, e->text);
 	}
 }
 

@@ -1,4 +1,4 @@
-"""The contact list of a simulated BlackBerry, changed by the device and from elsewhere, through the whole pipeline of real processes."""
+"""The contact list of a simulated BlackBerry, whom it blocks and whom it finds, through the whole pipeline of real processes."""
 import os
 import sys
 import unittest
@@ -72,6 +72,75 @@ class Contacts(Case):
         for what in ("rename", "move", "rename", "move"):
             alice.wait({"event": "contact", "what": what, "user": "carol"})
         self.assertEqual(self.listed(alice)["carol"][:2], ("C 2", "Friends"))
+
+
+class Privacy(Case):
+    def block(self, device, line, user, blocked):
+        device.say(line)
+        device.wait({"event": "block", "user": user, "blocked": blocked})
+        self.assertEqual(device.wait({"event": "ack", "type": "BLOCK", "to": user})["code"], 0)
+
+    def refused(self, sender, to, text):
+        sender.say(f"send {to} {text}")
+        sender.wait({"event": "ack", "code": 410, "text": to})
+
+    def test_who_is_blocked_sees_nothing_and_says_nothing_until_he_is_not_any_more(self):
+        alice, bob = self.login("alice"), self.login("bob")
+        self.chat(bob, alice, "alice", "before")
+        self.block(alice, "block bob", "bob", True)
+        bob.wait({"event": "presence", "user": "alice", "presence": "offline"})
+        self.refused(bob, "alice", "blocked")
+        alice.say("contacts")
+        listed = {c["user"]: c["blocked"] for c in alice.wait({"event": "contact-list"})["contacts"]}
+        self.assertEqual((listed["bob"], listed["carol"]), (True, False))
+        self.block(alice, "unblock bob", "bob", False)
+        bob.wait({"event": "presence", "user": "alice", "presence": "available"})
+        self.chat(bob, alice, "alice", "after")
+        self.assertNotIn("blocked", [e.get("text") for e in alice.events])
+
+    def test_blocks_outlive_the_session(self):
+        alice = self.login("alice")
+        self.block(alice, "block carol", "carol", True)
+        alice.say("logout")
+        alice.wait({"event": "logged-out"})
+        alice.say(f"login alice {bramble.password('alice')}")
+        alice.wait({"event": "block", "user": "carol", "blocked": True})
+        self.block(alice, "unblock carol", "carol", False)
+        alice.say("blocks")
+        self.assertEqual(alice.wait({"event": "block-list"})["blocks"], [])
+
+    def test_only_those_allowed_reach_who_blocks_all_others(self):
+        alice, bob, carol = self.login("alice"), self.login("bob"), self.login("carol")
+        self.block(alice, "block all", "", True)
+        self.block(alice, "unblock bob", "bob", False)
+        self.chat(bob, alice, "alice", "may I come in?")
+        self.refused(carol, "alice", "and I?")
+        self.block(alice, "block bob", "bob", True)
+        self.block(alice, "unblock all", "", False)
+        self.chat(carol, alice, "alice", "now I may")
+
+
+class Search(Case):
+    def find(self, device, line):
+        """Everybody whom the search finds."""
+        device.say(line)
+        search = device.wait({"event": "sent", "type": "SEARCH"})["sequence"]
+        found, more = [], True
+        while more:
+            part = device.wait({"event": "search-result", "search": search})
+            self.assertNotIn("reason", part)
+            found += [(c["user"], c["name"]) for c in part["contacts"]]
+            more = part["more"]
+        self.assertEqual(device.wait({"event": "ack", "type": "SEARCH"})["code"], 0)
+        return sorted(found)
+
+    def test_people_are_found_by_name_and_user(self):
+        alice = self.login("alice")
+        self.assertEqual(self.find(alice, "search surname Baker"), [("bob", "Bob Baker")])
+        self.assertEqual(self.find(alice, "search given-name Carol"), [("carol", "Carol Carter")])
+        self.assertEqual(self.find(alice, "search user dave"), [("dave", "Dave Draper")])
+        self.assertIn(("bob", "Bob Baker"), self.find(alice, "search name Bob"))
+        self.assertEqual(self.find(alice, "search surname Nobody & <none>"), [])
 
 
 if __name__ == "__main__":

@@ -138,6 +138,24 @@ static void who_is_blocked_is_what_the_service_says(void **state)
 	assert_false(device_blocks_has(device_blocks(b->device), "bob"));
 }
 
+static void who_is_on_no_list_any_more_is_as_all_others_are(void **state)
+{
+	static const struct { const char *user; bool blocked; } steps[] = {
+		{ "carol", false },      /* on the list of those allowed, as it comes after a login */
+		{ "bob", true }, { "bob", false }, { "", true },
+	};
+	struct device_blocks blocks = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+		assert_true(device_blocks_take(&blocks, &(struct im_block){ .user = bytes_str(steps[i].user), .blocked = steps[i].blocked }));
+	assert_true(device_blocks_has(&blocks, "bob"));
+	assert_false(device_blocks_has(&blocks, "carol"));
+	assert_false(device_blocks_take(&blocks, &(struct im_block){ .user = bytes_str("Carol"), .blocked = 0 }));
+	assert_int_equal(blocks.count, 1);
+	device_blocks_clear(&blocks);
+}
+
 /* --- searching --------------------------------------------------------------------------------------------------------- */
 
 static void search(struct handset *b)
@@ -253,6 +271,7 @@ int main(void)
 		cmocka_unit_test(no_more_contacts_are_kept_than_a_device_can),
 		TEST(a_change_is_asked_for_and_made_when_the_service_says_so),
 		TEST(who_is_blocked_is_what_the_service_says),
+		cmocka_unit_test(who_is_on_no_list_any_more_is_as_all_others_are),
 		TEST(a_search_ends_with_the_last_part_of_its_result),
 		TEST(a_refused_search_is_over),
 		TEST(a_search_without_a_result_is_over_after_a_minute),

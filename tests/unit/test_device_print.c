@@ -60,6 +60,8 @@ static const struct {
 	  "\"elapsed_us\":0}\n" },
 	{ "a message was refused", { .type = DEVICE_EVENT_ACK, .message = IM_MESSAGE, .user = TEXT("bob"), .code = 410, .reason = "offline", .text = TEXT("53252") },
 	  "not sent to bob: offline (53252)\n", NULL, NULL },
+	{ "a message that was taken was not delivered", { .type = DEVICE_EVENT_ACK, .message = IM_MESSAGE, .code = 410, .reason = "offline",
+	  .text = TEXT("bob") }, "not sent to bob: offline\n", NULL, NULL },
 	{ "a status was refused", { .type = DEVICE_EVENT_ACK, .message = IM_PRESENCE_SET, .code = 502, .reason = "the IM server refused" },
 	  "refused: the IM server refused\n", NULL, NULL },
 	{ "somebody says something", { .type = DEVICE_EVENT_MESSAGE, .what = "message", .user = TEXT("bob"), .name = TEXT("Bob"), .text = TEXT("hello") },
