@@ -1,45 +1,16 @@
-#include "collab/groupwise_rooms.h"
+#include "collab/groupwise_rooms_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include <utlist.h>
 
-#include "base/log.h"
 #include "base/memory.h"
 #include "collab/groupwise_talk.h"
 #include "protocol/groupwise/codes.h"
 #include "protocol/groupwise/names.h"
 #include "protocol/groupwise/rtf.h"
 #include "protocol/groupwise/tags.h"
-
-#define NO_ROOM "no such room"
-
-enum room_state {
-	ROOM_MAKING,                 /* createconf is on its way */
-	ROOM_INVITED,                /* the user has not answered */
-	ROOM_ADOPTED,                /* the same, but the server has him in it already */
-	ROOM_JOINING,
-	ROOM_IN,
-};
-
-struct room {
-	struct room *prev, *next;
-	uint32_t serial;             /* never used again, unlike handles */
-	uint32_t handle;
-	enum room_state state;
-	char id[GW_CONFERENCE_LEN + 1];
-	struct person *members[ROOM_MEMBERS_MAX];
-	size_t member_count;
-	uint32_t last_ref;           /* the last message that the server took */
-};
-
-struct rooms {
-	struct messenger *m;
-	struct room *list;
-	size_t count;
-	uint32_t next_serial, next_handle;
-};
 
 struct rooms *rooms_new(struct messenger *m)
 {
@@ -50,7 +21,7 @@ struct rooms *rooms_new(struct messenger *m)
 	return r;
 }
 
-static void drop_room(struct rooms *r, struct room *room)
+void rooms_drop(struct rooms *r, struct room *room)
 {
 	DL_DELETE(r->list, room);
 	r->count--;
@@ -62,14 +33,14 @@ void rooms_free(struct rooms **rooms)
 	if (!*rooms)
 		return;
 	while ((*rooms)->list)
-		drop_room(*rooms, (*rooms)->list);
+		rooms_drop(*rooms, (*rooms)->list);
 	free(*rooms);
 	*rooms = NULL;
 }
 
 /* --- the list ------------------------------------------------------------------------------------------------------------ */
 
-static struct room *by_handle(const struct rooms *r, uint32_t handle)
+struct room *rooms_by_handle(const struct rooms *r, uint32_t handle)
 {
 	struct room *room;
 
@@ -80,7 +51,7 @@ static struct room *by_handle(const struct rooms *r, uint32_t handle)
 	return room;
 }
 
-static struct room *by_serial(const struct rooms *r, uint32_t serial)
+struct room *rooms_by_serial(const struct rooms *r, uint32_t serial)
 {
 	struct room *room;
 
@@ -91,7 +62,7 @@ static struct room *by_serial(const struct rooms *r, uint32_t serial)
 	return room;
 }
 
-static struct room *by_conference(const struct rooms *r, struct bytes id)
+struct room *rooms_by_conference(const struct rooms *r, struct bytes id)
 {
 	struct room *room;
 
@@ -102,7 +73,7 @@ static struct room *by_conference(const struct rooms *r, struct bytes id)
 	return room;
 }
 
-static struct room *add_room(struct rooms *r, uint32_t handle, enum room_state state)
+struct room *rooms_add(struct rooms *r, uint32_t handle, enum room_state state)
 {
 	struct room *room = memory_new(sizeof *room);
 
@@ -114,19 +85,7 @@ static struct room *add_room(struct rooms *r, uint32_t handle, enum room_state s
 	return room;
 }
 
-static uint32_t take_handle(struct rooms *r)
-{
-	uint32_t handle;
-
-	do {
-		handle = r->next_handle++;
-		if (r->next_handle <= IM_ROOM_DEVICE_MAX)
-			r->next_handle = IM_ROOM_DEVICE_MAX + 1;
-	} while (by_handle(r, handle));
-	return handle;
-}
-
-static void add_member(struct room *room, struct person *person)
+void room_add_member(struct room *room, struct person *person)
 {
 	for (size_t i = 0; i < room->member_count; i++) {
 		if (room->members[i] == person)
@@ -148,7 +107,7 @@ static void remove_member(struct room *room, const struct person *person)
 
 /* --- telling the device --------------------------------------------------------------------------------------------------- */
 
-static void tell(struct rooms *r, const struct room *room, enum im_room_happening event, const struct person *person, struct bytes text)
+void rooms_tell(struct rooms *r, const struct room *room, enum im_room_happening event, const struct person *person, struct bytes text)
 {
 	struct im_room_event message = { .room = room->handle, .event = event, .text = gw_utf8_cut(text, IM_STATUS_TEXT_MAX) };
 
@@ -157,7 +116,7 @@ static void tell(struct rooms *r, const struct room *room, enum im_room_happenin
 	r->m->events.room_event(r->m->ctx, &message);
 }
 
-static void refuse(struct rooms *r, uint32_t ref, const char *why)
+void rooms_refuse(struct rooms *r, uint32_t ref, const char *why)
 {
 	r->m->events.done(r->m->ctx, ref, IM_BACKEND_REFUSED, why);
 }
@@ -174,7 +133,7 @@ struct inviting {
 static void end_inviting(struct inviting *i, const struct refusal *refusal)
 {
 	struct rooms *r = i->rooms;
-	const struct room *room = by_serial(r, i->serial);
+	const struct room *room = rooms_by_serial(r, i->serial);
 
 	if (refusal && i->ref) {
 		r->m->events.done(r->m->ctx, i->ref, refusal->code, refusal->text);
@@ -205,7 +164,7 @@ static void invitee_found(void *arg, struct person *person, const struct refusal
 {
 	struct inviting *i = arg;
 	struct messenger *m = i->rooms->m;
-	const struct room *room = by_serial(i->rooms, i->serial);
+	const struct room *room = rooms_by_serial(i->rooms, i->serial);
 
 	if (!person || !room || room->state != ROOM_IN) {
 		end_inviting(i, person ? &(struct refusal){ .code = IM_BACKEND_REFUSED, .text = NO_ROOM } : refusal);
@@ -234,10 +193,10 @@ static void invite_one(struct rooms *r, const struct room *room, uint32_t ref, s
 
 void rooms_invite(struct rooms *r, uint32_t ref, const struct im_room_invite *invite)
 {
-	const struct room *room = by_handle(r, invite->room);
+	const struct room *room = rooms_by_handle(r, invite->room);
 
 	if (!room || room->state != ROOM_IN)
-		refuse(r, ref, NO_ROOM);
+		rooms_refuse(r, ref, NO_ROOM);
 	else
 		invite_one(r, room, ref, invite->user, invite->text);
 }
@@ -261,13 +220,13 @@ static void free_opening(struct opening *o)
 static void room_made(struct opening *o, struct bytes id)
 {
 	struct rooms *r = o->rooms;
-	struct room *room = by_serial(r, o->serial);
+	struct room *room = rooms_by_serial(r, o->serial);
 	char conference[GW_CONFERENCE_LEN + 1];
 
 	if (!bytes_copy_str(id, conference, sizeof conference) || !conference[0]) {
 		if (room)
-			drop_room(r, room);
-		refuse(r, o->ref, "it answered createconf without a usable conference");
+			rooms_drop(r, room);
+		rooms_refuse(r, o->ref, "it answered createconf without a usable conference");
 		return;
 	}
 	r->m->events.done(r->m->ctx, o->ref, IM_OK, "");
@@ -287,7 +246,7 @@ static void open_answered(void *ctx, void *arg, const struct gw_answer *answer, 
 {
 	struct opening *o = arg;
 	struct rooms *r = o->rooms;
-	struct room *room = by_serial(r, o->serial);
+	struct room *room = rooms_by_serial(r, o->serial);
 
 	(void)ctx;
 	if (answer && groupwise_accepted(answer)) {
@@ -296,7 +255,7 @@ static void open_answered(void *ctx, void *arg, const struct gw_answer *answer, 
 		struct refusal refusal = groupwise_refusal(answer, REFUSAL_OF_CHANGE);
 
 		if (room)
-			drop_room(r, room);
+			rooms_drop(r, room);
 		r->m->events.done(r->m->ctx, o->ref, refusal.code, refusal.text);
 	}
 	free_opening(o);
@@ -307,15 +266,15 @@ void rooms_open(struct rooms *r, uint32_t ref, const struct im_room_open *open)
 	struct opening *o;
 	struct room *room;
 
-	if (open->room == 0 || open->room > IM_ROOM_DEVICE_MAX || by_handle(r, open->room)) {
-		refuse(r, ref, "the room's handle cannot be used");
+	if (open->room == 0 || open->room > IM_ROOM_DEVICE_MAX || rooms_by_handle(r, open->room)) {
+		rooms_refuse(r, ref, "the room's handle cannot be used");
 		return;
 	}
 	if (r->count >= ROOMS_MAX) {
-		refuse(r, ref, "too many rooms");
+		rooms_refuse(r, ref, "too many rooms");
 		return;
 	}
-	room = add_room(r, open->room, ROOM_MAKING);
+	room = rooms_add(r, open->room, ROOM_MAKING);
 	o = memory_new(sizeof *o);
 	o->rooms = r;
 	o->serial = room->serial;
@@ -325,175 +284,10 @@ void rooms_open(struct rooms *r, uint32_t ref, const struct im_room_open *open)
 	messenger_in_conference(r->m, GW_CONFERENCE_BLANK);
 	gw_add_dn(&r->m->fields, NULL, GW_TAG_DN, bytes_str(r->m->own_dn));
 	if (!groupwise_link_request(r->m->link, "createconf", NULL, &r->m->fields, open_answered, o)) {
-		drop_room(r, room);
+		rooms_drop(r, room);
 		free_opening(o);
-		refuse(r, ref, MESSENGER_FULL);
+		rooms_refuse(r, ref, MESSENGER_FULL);
 	}
-}
-
-/* --- joining and leaving -------------------------------------------------------------------------------------------------- */
-
-void rooms_invited(struct rooms *r, struct bytes conference, const struct person *by, struct bytes text)
-{
-	struct room *room = by_conference(r, conference);
-	struct buf words = { 0 };
-
-	if (!room && (r->count >= ROOMS_MAX || !conference.len || conference.len > GW_CONFERENCE_LEN)) {
-		log_warning("invitation declined from=%s rooms=%zu", log_str(by->user), r->count);
-		gw_tree_clear(&r->m->fields);
-		gw_add_text(&r->m->fields, gw_add_array(&r->m->fields, NULL, GW_TAG_CONVERSATION), GW_TAG_OBJECT_ID, conference);
-		messenger_tell(r->m, "rejectconf");
-		return;
-	}
-	if (room && room->state != ROOM_INVITED)
-		return;
-	if (!room) {
-		room = add_room(r, take_handle(r), ROOM_INVITED);
-		bytes_copy_str(conference, room->id, sizeof room->id);
-	}
-	gw_utf8_repair(text, &words);
-	tell(r, room, IM_ROOM_INVITED, by, buf_bytes(&words));
-	buf_free(&words);
-}
-
-bool rooms_adopt(struct rooms *r, struct bytes conference, struct person *partner)
-{
-	struct room *room;
-
-	if (r->count >= ROOMS_MAX || conference.len > GW_CONFERENCE_LEN)
-		return false;
-	room = add_room(r, take_handle(r), ROOM_ADOPTED);
-	bytes_copy_str(conference, room->id, sizeof room->id);
-	add_member(room, partner);
-	tell(r, room, IM_ROOM_INVITED, partner, (struct bytes){ 0 });
-	return true;
-}
-
-/* Who is there, and who is still expected, after a join. */
-struct joined {
-	struct rooms *rooms;
-	uint32_t serial;
-	size_t count, here;              /* the first so many are there */
-	char *dns[ROOM_MEMBERS_MAX];
-};
-
-static void tell_present(void *arg, bool over)
-{
-	struct joined *j = arg;
-	struct rooms *r = j->rooms;
-
-	for (size_t i = 0; i < j->count; i++) {
-		struct person *person = over ? NULL : people_by_dn(&r->m->people, bytes_str(j->dns[i]));
-		struct room *room = by_serial(r, j->serial);
-
-		if (person && room && i < j->here)
-			add_member(room, person);
-		if (person && room)
-			tell(r, room, i < j->here ? IM_ROOM_PRESENT : IM_ROOM_OTHER_INVITED, person, (struct bytes){ 0 });
-		free(j->dns[i]);
-	}
-	free(j);
-}
-
-static void note_dns(struct joined *j, const struct gw_field *list, const char *own_dn)
-{
-	for (const struct gw_field *f = gw_find(list, GW_TAG_DN); f && j->count < ROOM_MEMBERS_MAX; f = gw_find_next(f)) {
-		if (f->text.len && !gw_dn_same(f->text, bytes_str(own_dn)))
-			j->dns[j->count++] = bytes_dup(f->text);
-	}
-}
-
-struct answering {
-	struct rooms *rooms;
-	uint32_t serial, ref;
-};
-
-static void join_answered(void *ctx, void *arg, const struct gw_answer *answer, const struct gw_field *fields)
-{
-	struct answering a = *(struct answering *)arg;
-	struct rooms *r = a.rooms;
-	struct room *room = by_serial(r, a.serial);
-	struct bytes dns[ROOM_MEMBERS_MAX];
-	struct refusal refusal;
-	struct joined *j;
-
-	(void)ctx;
-	free(arg);
-	if (!answer)
-		return;
-	refusal = groupwise_refusal(answer, REFUSAL_OF_CHANGE);
-	r->m->events.done(r->m->ctx, a.ref, refusal.code, refusal.text);
-	if (!room)
-		return;
-	if (refusal.code != IM_OK) {
-		drop_room(r, room);
-		return;
-	}
-	room->state = ROOM_IN;
-	j = memory_new(sizeof *j);
-	j->rooms = r;
-	j->serial = a.serial;
-	note_dns(j, gw_find(fields, GW_TAG_CONTACT_LIST), r->m->own_dn);
-	j->here = j->count;
-	note_dns(j, gw_find(fields, GW_TAG_RESULTS), r->m->own_dn);
-	for (size_t i = 0; i < j->count; i++)
-		dns[i] = bytes_str(j->dns[i]);
-	messenger_know(r->m, dns, j->count, tell_present, j);
-}
-
-static void accept_adopted(struct rooms *r, uint32_t ref, struct room *room)
-{
-	room->state = ROOM_IN;
-	r->m->events.done(r->m->ctx, ref, IM_OK, "");
-	for (size_t i = 0; i < room->member_count; i++)
-		tell(r, room, IM_ROOM_PRESENT, room->members[i], (struct bytes){ 0 });
-}
-
-void rooms_answer(struct rooms *r, uint32_t ref, uint32_t handle, bool accept)
-{
-	struct room *room = by_handle(r, handle);
-	struct answering *a;
-
-	if (!room || (room->state != ROOM_INVITED && room->state != ROOM_ADOPTED)) {
-		refuse(r, ref, "no invitation waits for an answer");
-		return;
-	}
-	if (!accept) {
-		messenger_in_conference(r->m, room->id);
-		messenger_request(r->m, room->state == ROOM_INVITED ? "rejectconf" : "leaveconf", ref, REFUSAL_OF_CHANGE);
-		drop_room(r, room);
-		return;
-	}
-	if (room->state == ROOM_ADOPTED) {
-		accept_adopted(r, ref, room);
-		return;
-	}
-	a = memory_new(sizeof *a);
-	*a = (struct answering){ .rooms = r, .serial = room->serial, .ref = ref };
-	messenger_in_conference(r->m, room->id);
-	if (groupwise_link_request(r->m->link, "joinconf", NULL, &r->m->fields, join_answered, a)) {
-		room->state = ROOM_JOINING;
-		return;
-	}
-	free(a);
-	refuse(r, ref, MESSENGER_FULL);
-}
-
-void rooms_leave(struct rooms *r, uint32_t ref, uint32_t handle)
-{
-	struct room *room = by_handle(r, handle);
-
-	if (!room) {
-		refuse(r, ref, NO_ROOM);
-		return;
-	}
-	if (room->state == ROOM_MAKING) {
-		r->m->events.done(r->m->ctx, ref, IM_OK, "");       /* left as soon as it is made */
-	} else {
-		messenger_in_conference(r->m, room->id);
-		messenger_request(r->m, room->state == ROOM_INVITED ? "rejectconf" : "leaveconf", ref, REFUSAL_OF_CHANGE);
-	}
-	drop_room(r, room);
 }
 
 /* --- talking in it -------------------------------------------------------------------------------------------------------- */
@@ -507,7 +301,7 @@ struct room_said {
 static void say_answered(void *ctx, void *arg, const struct gw_answer *answer, const struct gw_field *fields)
 {
 	struct room_said said = *(struct room_said *)arg;
-	struct room *room = by_serial(said.rooms, said.serial);
+	struct room *room = rooms_by_serial(said.rooms, said.serial);
 	struct refusal refusal;
 
 	(void)ctx;
@@ -521,8 +315,8 @@ static void say_answered(void *ctx, void *arg, const struct gw_answer *answer, c
 	if (room && refusal.code == IM_OK) {
 		room->last_ref = said.ref;
 	} else if (room && answer->code == GW_NO_CONFERENCE) {
-		tell(said.rooms, room, IM_ROOM_CLOSED, NULL, (struct bytes){ 0 });
-		drop_room(said.rooms, room);
+		rooms_tell(said.rooms, room, IM_ROOM_CLOSED, NULL, (struct bytes){ 0 });
+		rooms_drop(said.rooms, room);
 	}
 	outcome_part(&said.outcome, refusal.code, refusal.text);
 }
@@ -543,13 +337,13 @@ static void say_part(struct rooms *r, const struct room *room, uint32_t ref, str
 
 void rooms_say(struct rooms *r, uint32_t ref, uint32_t handle, struct bytes text)
 {
-	const struct room *room = by_handle(r, handle);
+	const struct room *room = rooms_by_handle(r, handle);
 	struct bytes rest = text;
 	struct outcome *outcome;
 	unsigned count = 0;
 
 	if (!room || room->state != ROOM_IN) {
-		refuse(r, ref, NO_ROOM);
+		rooms_refuse(r, ref, NO_ROOM);
 		return;
 	}
 	do {
@@ -567,7 +361,7 @@ void rooms_say(struct rooms *r, uint32_t ref, uint32_t handle, struct bytes text
 
 void rooms_typing(struct rooms *r, uint32_t handle, bool on)
 {
-	const struct room *room = by_handle(r, handle);
+	const struct room *room = rooms_by_handle(r, handle);
 
 	if (room && room->state == ROOM_IN)
 		messenger_tell_typing(r->m, room->id, on);
@@ -605,7 +399,7 @@ static void about_person(struct rooms *r, struct room *room, const struct gw_eve
 		heard(r, room, event, person);
 		return;
 	case GW_EVENT_JOINED:
-		add_member(room, person);
+		room_add_member(room, person);
 		break;
 	case GW_EVENT_LEFT:
 		remove_member(room, person);
@@ -624,21 +418,21 @@ static void about_person(struct rooms *r, struct room *room, const struct gw_eve
 		break;
 	}
 	if (!undecided)
-		tell(r, room, event->type == GW_EVENT_JOINED ? IM_ROOM_JOINED : event->type == GW_EVENT_LEFT ? IM_ROOM_LEFT :
+		rooms_tell(r, room, event->type == GW_EVENT_JOINED ? IM_ROOM_JOINED : event->type == GW_EVENT_LEFT ? IM_ROOM_LEFT :
 			event->type == GW_EVENT_REJECTED ? IM_ROOM_DECLINED : IM_ROOM_OTHER_INVITED, person, (struct bytes){ 0 });
 }
 
 bool rooms_event(struct rooms *r, const struct gw_event *event, struct person *person)
 {
 	bool has_conference = gw_event_carries(event->type) & GW_EVENT_HAS_CONFERENCE;
-	struct room *room = has_conference ? by_conference(r, event->conference) : NULL;
+	struct room *room = has_conference ? rooms_by_conference(r, event->conference) : NULL;
 
 	/* An automatic reply is to the one who spoke, wherever he did. */
 	if (!room || event->type == GW_EVENT_INVITATION || event->type == GW_EVENT_AUTO_REPLY)
 		return false;
 	if (event->type == GW_EVENT_CONFERENCE_CLOSED) {
-		tell(r, room, IM_ROOM_CLOSED, NULL, (struct bytes){ 0 });
-		drop_room(r, room);
+		rooms_tell(r, room, IM_ROOM_CLOSED, NULL, (struct bytes){ 0 });
+		rooms_drop(r, room);
 	} else if (person) {
 		about_person(r, room, event, person);
 	}

@@ -83,6 +83,8 @@ void session_start(struct session *session);
 
 /* Sends one message to the device with the session's next sequence number; it is kept until it was delivered. */
 void session_tell(struct session *session, const struct wire_msg *msg, const void *in);
+/* Only worth something at this moment: not kept for a device that is away. */
+void session_tell_now(struct session *session, const struct wire_msg *msg, const void *in);
 /* Answers the device's message of that sequence number. */
 void session_acknowledge(struct session *session, uint32_t sequence, uint32_t code, const char *text);
 
