@@ -44,7 +44,7 @@ struct dispatcher_link *dispatcher_link_new(struct loop *loop, const char *addre
 	link->instance = memory_str(instance);
 	link->tls = tls;
 	link->keep_alive = loop_timer_new_real(loop, keep_alive, link);
-	link->redial = redial_new(loop, dial, link);
+	link->redial = redial_new(loop, REDIAL_WINDOW_MS, dial, link);
 	redial_start(link->redial);
 	return link;
 }

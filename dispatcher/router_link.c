@@ -364,7 +364,7 @@ struct router_link *router_link_new(struct loop *loop, unsigned router, const ch
 	link->callbacks = *callbacks;
 	link->ctx = ctx;
 	link->ping = loop_timer_new(loop, ping_due, link);
-	link->redial = redial_new(loop, dial, link);
+	link->redial = redial_new(loop, REDIAL_SRP_WINDOW_MS, dial, link);
 	redial_start(link->redial);
 	return link;
 }

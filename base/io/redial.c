@@ -8,9 +8,6 @@ enum {
 	FIRST_DELAY_MS = 1000,
 	LAST_DELAY_MS = 60 * 1000,
 	WINDOW_DIALS = 4,
-	/* The other side sees the connects a little nearer to each other than they were dialled when the first of them took
-	 * longer than the last: a second more than its minute. */
-	WINDOW_MS = 61 * 1000,
 };
 
 struct redial {
@@ -18,6 +15,7 @@ struct redial {
 	loop_fn *dial;
 	void *arg;
 	struct loop_timer *timer;
+	uint32_t window_ms;
 	uint64_t next_delay_ms;              /* after the next loss; 0: at once */
 	uint64_t dialled_ms[WINDOW_DIALS];   /* the last dials, a ring */
 	uint64_t dials;
@@ -31,11 +29,12 @@ static void dial_now(void *arg)
 	redial->dial(redial->arg);
 }
 
-struct redial *redial_new(struct loop *loop, loop_fn *dial, void *arg)
+struct redial *redial_new(struct loop *loop, uint32_t window_ms, loop_fn *dial, void *arg)
 {
 	struct redial *redial = memory_new(sizeof(*redial));
 
 	redial->loop = loop;
+	redial->window_ms = window_ms;
 	redial->dial = dial;
 	redial->arg = arg;
 	redial->timer = loop_timer_new(loop, dial_now, redial);
@@ -46,7 +45,7 @@ struct redial *redial_new(struct loop *loop, loop_fn *dial, void *arg)
 static uint64_t allowed_ms(const struct redial *redial)
 {
 	uint64_t now_ms = loop_now_ms(redial->loop);
-	uint64_t free_ms = redial->dials < WINDOW_DIALS ? 0 : redial->dialled_ms[redial->dials % WINDOW_DIALS] + WINDOW_MS;
+	uint64_t free_ms = redial->dials < WINDOW_DIALS ? 0 : redial->dialled_ms[redial->dials % WINDOW_DIALS] + redial->window_ms;
 
 	return free_ms > now_ms ? free_ms : now_ms;
 }

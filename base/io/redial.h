@@ -3,11 +3,17 @@
 
 #include "base/io/connection.h"
 
-/* Says when to dial again: at once after the first loss, then 1 s doubling to 60 s, and never a fifth connect within 60 s,
- * because the other side deactivates an SRP identifier for that. On the loop's clock.
- * Source: document (KB05278: later builds delay the reconnect); the numbers are ours. */
+/* Says when to dial again: at once after the first loss, then 1 s doubling to 60 s, and never a fifth connect within the window.
+ * On the loop's clock. Source: document (KB05278: later builds delay the reconnect); the numbers are ours. */
 struct redial;
-struct redial *redial_new(struct loop *loop, loop_fn *dial, void *arg);
+enum {
+	/* The router deactivates an SRP identifier for five within a minute; a second more, because it may see the connects a little
+	 * nearer to each other than they were dialled. */
+	REDIAL_SRP_WINDOW_MS = 61000,
+	/* Nobody counts: only a peer that accepts and hangs up at once is held off. The doubling alone never comes to it. */
+	REDIAL_WINDOW_MS = 6000,
+};
+struct redial *redial_new(struct loop *loop, uint32_t window_ms, loop_fn *dial, void *arg);
 void redial_start(struct redial *redial);     /* dials at once */
 void redial_lost(struct redial *redial);      /* the connection is gone or could not be made: dials again when due */
 void redial_good(struct redial *redial);      /* it works now: the next loss starts from the beginning */

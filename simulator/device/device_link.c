@@ -407,7 +407,7 @@ void device_link_coverage(struct device_link *l, bool on)
 	l->coverage = on;
 	redial_free(&l->redial);
 	if (on) {
-		l->redial = redial_new(l->loop, dial, l);
+		l->redial = redial_new(l->loop, REDIAL_WINDOW_MS, dial, l);
 		redial_start(l->redial);
 	} else if (l->connection) {
 		lost(l, false, "out of coverage");

@@ -29,7 +29,7 @@ static int begin(void **state)
 
 	f->loop = loop_new();
 	loop_clock_manual(f->loop, 1000000);
-	f->redial = redial_new(f->loop, dial, f);
+	f->redial = redial_new(f->loop, REDIAL_SRP_WINDOW_MS, dial, f);
 	*state = f;
 	return 0;
 }
@@ -89,6 +89,25 @@ static void never_a_fifth_connect_within_a_minute(void **state)
 		assert_true(f->dialled_ms[i + 4] - f->dialled_ms[i] > 60000);
 }
 
+static void where_nobody_counts_only_the_doubling_delays(void **state)
+{
+	struct fixture *f = *state;
+	static const uint64_t waits_ms[] = { 0, 1000, 2000, 4000, 8000, 16000 };
+
+	redial_free(&f->redial);
+	f->redial = redial_new(f->loop, REDIAL_WINDOW_MS, dial, f);
+	redial_start(f->redial);
+	for (size_t i = 0; i < sizeof waits_ms / sizeof *waits_ms; i++)
+		assert_int_equal(lost_and_dialled_after_ms(f), waits_ms[i]);
+	/* The worst peer is still held off. */
+	for (unsigned i = 0; i < 40; i++) {
+		redial_good(f->redial);
+		lost_and_dialled_after_ms(f);
+	}
+	for (unsigned i = 0; i + 4 < f->dials; i++)
+		assert_true(f->dialled_ms[i + 4] - f->dialled_ms[i] >= REDIAL_WINDOW_MS);
+}
+
 static void starting_again_keeps_the_window(void **state)
 {
 	struct fixture *f = *state;
@@ -114,7 +133,7 @@ static void the_dial_call_may_free_it(void **state)
 	struct fixture *f = *state;
 
 	redial_free(&f->redial);
-	f->redial = redial_new(f->loop, dial_and_free, f);
+	f->redial = redial_new(f->loop, REDIAL_SRP_WINDOW_MS, dial_and_free, f);
 	redial_lost(f->redial);
 	loop_round(f->loop, 0);
 	assert_int_equal(f->dials, 1);
@@ -126,6 +145,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(at_once_then_one_second_doubling_to_a_minute, begin, end),
 		cmocka_unit_test_setup_teardown(never_a_fifth_connect_within_a_minute, begin, end),
+		cmocka_unit_test_setup_teardown(where_nobody_counts_only_the_doubling_delays, begin, end),
 		cmocka_unit_test_setup_teardown(starting_again_keeps_the_window, begin, end),
 		cmocka_unit_test_setup_teardown(the_dial_call_may_free_it, begin, end),
 	};
