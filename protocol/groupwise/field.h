@@ -44,7 +44,7 @@ enum gw_method {
  * (libpurple: tag 64, string 32767, both with their NUL; no bound on the number of fields was met); depth and count: ours. */
 #define GW_TAG_MAX 63           /* bytes without the NUL */
 #define GW_TEXT_MAX 32766       /* bytes without the NUL */
-#define GW_DEPTH_MAX 8          /* arrays inside arrays */
+#define GW_DEPTH_MAX 16         /* arrays inside arrays: six are known, and unknown fields may hold more */
 #define GW_FIELDS_MAX 65536     /* fields of one message */
 
 struct gw_field {

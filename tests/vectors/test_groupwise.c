@@ -251,9 +251,10 @@ static const struct { const char *name, *raw, *shown, *refused; } request_rows[]
 	{ "a number that is none", POST "&tag=a&cmd=0&val=-1&type=8" END, NULL, "value -1" },
 	{ "a number past 32 bits", POST "&tag=a&cmd=0&val=4294967296&type=8" END, NULL, "4294967296" },
 	{ "an empty tag", POST "&tag=&cmd=0&val=1&type=8" END, NULL, "tag of 0 bytes" },
-	{ "arrays nine deep", POST
+	{ "arrays seventeen deep", POST
 	  "&tag=a&val=1&type=9&tag=a&val=1&type=9&tag=a&val=1&type=9&tag=a&val=1&type=9&tag=a&val=1&type=9&tag=a&val=1&type=9"
-	  "&tag=a&val=1&type=9&tag=a&val=1&type=9&tag=a&val=1&type=9" END, NULL, "deeper than 8" },
+	  "&tag=a&val=1&type=9&tag=a&val=1&type=9&tag=a&val=1&type=9&tag=a&val=1&type=9&tag=a&val=1&type=9&tag=a&val=1&type=9"
+	  "&tag=a&val=1&type=9&tag=a&val=1&type=9&tag=a&val=1&type=9&tag=a&val=1&type=9&tag=a&val=1&type=9" END, NULL, "deeper than 16" },
 	{ "no command", "POST / HTTP/1.0\r\n\r\n" END, NULL, "no command" },
 	{ "a command with a slash", "POST /a/b HTTP/1.0\r\n\r\n" END, NULL, "0x2f" },
 };
@@ -385,6 +386,8 @@ static void codes_are_understood_as_text_and_as_number(void **state)
 	buf_free(&raw);
 }
 
+#define NEST "0900010000000001000000"     /* an array of one child, nameless */
+
 static void bounds_of_answers_hold(void **state)
 {
 	static const struct { const char *name, *hex, *refused; } rows[] = {
@@ -393,9 +396,8 @@ static void bounds_of_answers_hold(void **state)
 		{ "an end inside an array", "0900" "02000000" "6100" "01000000" "00000000000000000000", "type 0" },
 		{ "a vast tag", "0a00" "ffffffff", "tag of 4294967295" },
 		{ "a vast text", "0a00" "02000000" "6100" "ffffffff", "text of 4294967295" },
-		{ "nine arrays deep", "0900010000000001000000" "0900010000000001000000" "0900010000000001000000"
-		  "0900010000000001000000" "0900010000000001000000" "0900010000000001000000" "0900010000000001000000"
-		  "0900010000000001000000" "0900010000000001000000", "deeper than 8" },
+		{ "seventeen arrays deep", NEST NEST NEST NEST NEST NEST NEST NEST NEST NEST NEST NEST NEST NEST NEST NEST NEST,
+		  "deeper than 16" },
 	};
 	struct gw_tree tree = { 0 };
 	struct gw_answer answer;
