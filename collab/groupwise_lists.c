@@ -104,19 +104,27 @@ static void read_contact(struct lists *l, const struct gw_field *item, const cha
 	people_set(&c->name, gw_text(item, GW_TAG_DISPLAY_NAME), IM_NAME_MAX);
 }
 
-/* The whole list, or a list of differences: what goes and what comes, in order. */
-void lists_read(struct lists *l, const struct gw_field *contact_list)
+static void read_items(struct lists *l, const struct gw_field *contact_list, bool going)
 {
 	for (const struct gw_field *item = contact_list ? contact_list->first : NULL; item; item = item->next) {
 		char id[ID_MAX + 1];
 
 		if (!gw_is_array(item) || !bytes_copy_str(gw_text(item, GW_TAG_OBJECT_ID), id, sizeof id) || !id[0])
 			continue;
+		if ((item->method == GW_DELETE) != going)
+			continue;
 		if (bytes_is(item->tag, GW_TAG_FOLDER))
 			read_folder(l, item, id);
 		else if (bytes_is(item->tag, GW_TAG_CONTACT))
 			read_contact(l, item, id);
 	}
+}
+
+/* The whole list, or a list of differences. What moves goes and comes under one id, in whatever order the server names it. */
+void lists_read(struct lists *l, const struct gw_field *contact_list)
+{
+	read_items(l, contact_list, true);
+	read_items(l, contact_list, false);
 }
 
 struct lists *lists_new(struct messenger *m)

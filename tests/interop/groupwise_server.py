@@ -100,6 +100,47 @@ class Puppet(Session):
     def set_status(self, status, words="", auto_reply=""):
         self.server.call(self.server.set_status, self, status, words, auto_reply)
 
+    def open_room(self):
+        return self.server.call(self.server.conference, self.user.name)
+
+    def room_of(self, kind, user):
+        """The conference that the newest event of a kind from a user was about."""
+        def newest():
+            found = [e for e in self.events if e[0] == kind and e[1] == self.server.users[user].dn]
+            return found and self.server.conferences.get(found[-1][2][:SAME])
+        return wait(newest, f"event {kind} of {user} for {self.user.name}")
+
+    def invite(self, room, name, words=""):
+        def act():
+            room.invited.append(name)
+            self.server.session(name).deliver(INVITED, self.user.dn, room.guid, words)
+            self.server.tell(room, self.server.users[name], OTHER_INVITED, room.guid, but=self.user.name)
+        self.server.call(act)
+
+    def join(self, room):
+        def act():
+            room.invited.remove(self.user.name)
+            self.server.tell(room, self.user, JOINED, room.guid, 0)
+            room.here.append(self.user.name)
+        self.server.call(act)
+
+    def reject(self, room):
+        def act():
+            room.invited.remove(self.user.name)
+            self.server.tell(room, self.user, REJECTED, room.guid)
+        self.server.call(act)
+
+    def leave(self, room):
+        self.server.call(self.server.let_out, room, self.user)
+
+    def speak(self, room, words, flags=0):
+        def act():
+            for name in room.here:
+                if name != self.user.name:
+                    other = self.server.session(name)
+                    other.deliver(MESSAGE, self.user.dn, room.guid, flags, words if isinstance(other, Puppet) else envelope(words))
+        self.server.call(act)
+
     def heard(self):
         """The plain words of the messages that came."""
         return [e[-1] for e in self.events if e[0] == MESSAGE]
@@ -135,6 +176,8 @@ class Odd:
     details: bool = True            # contacts carry their details
     folders_last: bool = False
     keep_alive: object = 10         # minutes; None leaves it out
+    oneself: bool = False           # those who join find themselves among the participants
+    neighbours: bool = False        # changes of the contact list name other items, whose places moved
     extra_login: list = dataclasses.field(default_factory=list)
 
 
@@ -501,9 +544,9 @@ class Server:
         if not conference.here and not conference.invited:
             self.conferences.pop(conference.guid[:SAME], None)
 
-    def tell(self, conference, source, kind, *body):
+    def tell(self, conference, source, kind, *body, but=None):
         for name in conference.here:
-            if name != source.name and self.session(name):
+            if name not in (source.name, but) and self.session(name):
                 self.session(name).deliver(kind, source.dn, *body)
 
     def where(self, session, request):
@@ -606,8 +649,11 @@ class Server:
         return [text("NM_A_SZ_STATUS", 2), array("NM_A_FA_RESULTS", [
             array("NM_A_FA_CONTACT", self.details(u, session.user)) for u in found])]
 
-    @staticmethod
-    def differences(items, new=None):
+    def differences(self, session, items, new=None):
+        if self.odd.neighbours:
+            user = session.user
+            others = [c for c in user.contacts if c["id"] != new][:2]
+            items = [*(self.contact(user, c, DELETE) for c in others), *items, *(self.contact(user, c, ADD) for c in others)]
         return [array("NM_A_FA_RESULTS", [array("NM_A_FA_CONTACT_LIST", items)] + (
             [text("NM_A_SZ_OBJECT_ID", new)] if new is not None else []))]
 
@@ -616,7 +662,7 @@ class Server:
         if name in session.user.folders.values():
             raise Refused(0xD126)
         made = session.user.add_folder(name)
-        return self.differences([self.folder(made, name, ADD)], made)
+        return self.differences(session, [self.folder(made, name, ADD)], made)
 
     def do_createcontact(self, session, request):
         user = self.must_find(request.value("NM_A_SZ_USERID") or request.value("NM_A_SZ_DN"))
@@ -628,7 +674,7 @@ class Server:
         if any(c["user"] is user and c["parent"] == parent for c in session.user.contacts):
             raise Refused(0xD127)
         made = session.user.add_contact(user, parent, name)
-        return self.differences([self.contact(session.user, made, ADD)], made["id"])
+        return self.differences(session, [self.contact(session.user, made, ADD)], made["id"])
 
     def do_deletecontact(self, session, request):
         user, number = session.user, int(request.value("NM_A_SZ_OBJECT_ID"))
@@ -637,7 +683,7 @@ class Server:
             raise Refused(0xD124)
         user.contacts = [c for c in user.contacts if c not in gone]
         folder = [self.folder(number, user.folders.pop(number), DELETE)] if number in user.folders else []
-        return self.differences([self.contact(user, c, DELETE) for c in gone] + folder)
+        return self.differences(session, [self.contact(user, c, DELETE) for c in gone] + folder)
 
     def do_movecontact(self, session, request):
         was = request.value("NM_A_FA_CONTACT_LIST", "NM_A_FA_CONTACT")
@@ -647,7 +693,7 @@ class Server:
             raise Refused(0xD124)
         before = self.contact(session.user, contact, DELETE)
         contact["parent"] = to
-        return self.differences([before, self.contact(session.user, contact, ADD)], contact["id"])
+        return self.differences(session, [before, self.contact(session.user, contact, ADD)], contact["id"])
 
     def do_updateitem(self, session, request):
         before, after = request.value("NM_A_FA_CONTACT_LIST")
@@ -746,6 +792,8 @@ class Server:
     def do_joinconf(self, session, request):
         conference = self.invited_to(session, request)
         here = [Field("NM_A_SZ_DN", DN, self.users[n].dn) for n in conference.here]
+        if self.odd.oneself:
+            here.insert(0, Field("NM_A_SZ_DN", DN, session.user.dn))
         invited = [Field("NM_A_SZ_DN", DN, self.users[n].dn) for n in conference.invited]
         session.caused.append((self.tell, conference, session.user, JOINED, conference.guid, 0))
         conference.here.append(session.user.name)
