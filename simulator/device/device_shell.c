@@ -127,6 +127,11 @@ static bool everybody_settled(const struct device_shell *s)
 	return true;
 }
 
+static void leave_out(const struct device_shell *s)
+{
+	device_print_error(&s->user.printer, s->devices[0], "the line is too long and is left out");
+}
+
 /* Carries out what has come as whole lines, up to one that has to wait. */
 static void pump(void *arg)
 {
@@ -138,13 +143,15 @@ static void pump(void *arg)
 
 		if (s->skips)
 			s->skips = false;
+		else if (len > LINE_MAX_BYTES)      /* all of it was there at once */
+			leave_out(s);
 		else if (!try_line(s, bytes_of(s->input.data, len)))
 			return;
 		buf_consume(&s->input, len + 1);
 	}
 	if (s->input.len > LINE_MAX_BYTES) {
 		if (!s->skips)
-			device_print_error(&s->user.printer, s->devices[0], "the line is too long and is left out");
+			leave_out(s);
 		s->skips = true;
 		buf_clear(&s->input);
 	}
