@@ -167,6 +167,65 @@ class Sessions(Messenger):
         silent.close()
 
 
+class Reader(Messenger):
+    """What clients send that is not as it should be, up to what others see of it."""
+
+    def setstatus(self, raw, text):
+        raw.transaction += 1
+        raw.send(b"POST /setstatus HTTP/1.0\r\nAccept-Language: en\r\n\r\n&tag=NM_A_SZ_STATUS&cmd=0&val=4&type=10"
+                 b"&type=10&tag=NM_A_SZ_STATUS_TEXT&val=" + text + b"&cmd=0&type=10"
+                 + f"&tag={page.TRANSACTION}&cmd=0&val={raw.transaction}&type=10\r\n".encode())
+        return raw.answer()[0]
+
+    def test_broken_texts_arrive_mended(self):
+        alice, bob = self.raw("alice"), self.raw("bob")
+        self.assertEqual(bob.ask("ping"), (0, []))
+        bob.events.clear()
+        for text, wanted in ((b"%C3%A9+%c3%a9", "\u00e9 \u00e9"), (b"1%zz2", "1%zz2"), (b"12%e", "12"), (b"12%", "12"),
+                             (b"12%e2%82", "12"), (b"%c3x", "\ufffdx"), (b"12%e2\0", "12"), (b"1\x002", "12"), (b"1%002", "12"),
+                             (b"%00", ""), (b"", "")):
+            with self.subTest(text=text):
+                self.assertEqual(self.setstatus(alice, text), 0)
+                self.assertEqual(bob.event(103), ("event", 103, dn("alice"), AWAY, wanted))
+
+    def test_a_long_text_of_many_bytes_is_cut_between_characters(self):
+        alice, bob = self.raw("alice"), self.raw("bob")
+        self.assertEqual(self.setstatus(alice, b"%e6%bc%a2" * 1000), 0)
+        while (seen := bob.event(103))[3] != AWAY:
+            pass
+        self.assertEqual(set(seen[4]), {"\u6f22"})
+
+    def test_requests_in_tiny_records_and_several_in_one(self):
+        raw = self.raw("alice")
+        for byte in page.request("ping", raw.transaction + 1):
+            raw.send(bytes([byte]))
+        raw.transaction += 1
+        self.assertEqual(raw.answer(), (0, []))
+        raw.send(b"".join(page.request("ping", raw.transaction + n) for n in range(1, 21)))
+        for _ in range(20):
+            raw.transaction += 1
+            self.assertEqual(raw.answer(), (0, []))
+
+    def test_a_get_is_a_request_without_fields(self):
+        raw = self.raw("alice")
+        raw.transaction = 0
+        for command, code in (("ping", 0), ("nonsense", 0xD10A), ("getdetails", 0xD10D), ("setstatus", 0xD130)):
+            raw.send(f"GET /{command} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+            self.assertEqual(raw.answer(), (code, []))
+
+    def test_every_command_without_its_fields_is_refused_with_a_code(self):
+        raw = self.raw("alice")
+        wanted = {"setstatus": 0xD130, "getstatus": 0xD10D, "getdetails": 0xD10D, "createsearch": 0xD130, "getresults": 0xD124,
+                  "createfolder": 0xD130, "createcontact": 0xD10D, "deletecontact": 0xD130, "movecontact": 0xD130,
+                  "createblock": 0xD130, "sendmessage": 0xD130, "sendtyping": 0xD130, "sendinvite": 0xD12B, "joinconf": 0xD12B,
+                  "rejectconf": 0xD12B, "leaveconf": 0xD12B, "joinchat": 0xD159, "chatsearch": 0xD159,
+                  "getchatsearchresults": 0xD159, "chatproperties": 0xD159}
+        for command, code in wanted.items():
+            with self.subTest(command=command):
+                self.assertEqual(raw.ask(command), (code, []))
+        self.assertEqual(raw.ask("ping"), (0, []))
+
+
 class Clock(Messenger):
     options = ("--clock", "manual", "--keepalive", "3")
 
@@ -779,6 +838,21 @@ class Start(unittest.TestCase):
                 got, text = self.run_sim(*options)
                 self.assertEqual(got, status, text)
                 self.assertIn(sentence, text)
+
+    def test_a_world_of_ten_thousand_loads_in_under_a_second(self):
+        # Coarse on purpose, and in processor time: it takes 0.2 s. With sanitizers five times as long.
+        users = "".join(f"<user id='u{i}' password='p' name='Given{i} Sur{i}' department='D{i % 40}'><folder name='Team'>"
+                        + "".join(f"<contact user='u{(i + k) % 10000}'/>" for k in range(1, 11))
+                        + ("</folder><contact user='u0'/></user>" if i else "</folder></user>") for i in range(10000))
+        limit = 5 if "address" in str(messenger.OUT) else 1
+        with messenger.Server("--log-level", "info", world=f"<world>{users}</world>") as server:
+            with open(f"/proc/{server.child.pid}/stat", encoding="ascii") as stat:
+                spent = sum(map(int, stat.read().rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+            self.assertEqual(len(server.ask("census")["users"]), 10000)
+            with messenger.Raw(server.port) as raw:
+                self.assertEqual(raw.login("u9999", "p")[0], 0)
+                self.assertEqual(raw.ask("getstatus", ("NM_A_SZ_DN", STRING, "cn=U5000,ou=people,o=corp"))[0], 0)
+        self.assertLess(spent, limit)
 
     def test_a_taken_port_is_said(self):
         with messenger.Server() as server:

@@ -204,13 +204,13 @@ static unsigned check_file(const char *name, recode_fn *recode, split_fn *split)
 static void requests_of_the_page(void **state)
 {
 	(void)state;
-	assert_int_equal(check_file("gw_request", recode_request, gw_request_split), 9);
+	assert_int_equal(check_file("gw_request", recode_request, gw_request_split), 35);
 }
 
 static void answers_of_the_page(void **state)
 {
 	(void)state;
-	assert_int_equal(check_file("gw_answer", recode_answer, gw_stream_split), 6);
+	assert_int_equal(check_file("gw_answer", recode_answer, gw_stream_split), 18);
 }
 
 static void events_of_the_page(void **state)

@@ -29,6 +29,34 @@ def messages():
     yield 0, 3, (CREATED,), None
     yield 0, 4294967295, (CHANGES,), None
     yield 0, 7, TYPES, None
+    for transaction, (code, *fields) in enumerate(others(), 8):
+        yield code, transaction, fields, None
+
+
+def others():
+    """What else the page has in answers: lists of privacy, custom statuses, a room, results of searches, refusals."""
+    bob, carol = "CN=bob,O=acme", "CN=carol,O=acme"
+    yield (0, ("nnmFileTransfer", STRING, "0"), ("nnmBlocking", STRING, "1"), ("nnmBlockingAllowList", STRING, bob),
+           ("nnmBlockingDenyList", MULTI, [("nnmBlockingDenyList", DN, bob), ("nnmBlockingDenyList", DN, carol)]),
+           ("nnmLockedAttrList", STRING, "nnmBlocking"), ("NM_A_FA_CLIENT_SETTINGS", ARRAY, [("Novell.AskToSave", STRING, "1")]),
+           ("NM_A_FA_CUSTOM_STATUSES", ARRAY, [("NM_A_FA_STATUS", ARRAY, [
+               ("NM_A_SZ_TYPE", STRING, "4"), ("NM_A_SZ_DISPLAY_NAME", STRING, "Z\u00fcm Essen"),
+               ("NM_A_SZ_MESSAGE_BODY", STRING, "back at two")])]),
+           ("NM_A_UD_BUILD", UDWORD, 7), ("NM_A_FA_AU_SETTINGS", ARRAY, [("nnmClientDownload", STRING, "0")]))
+    yield 0, ("NM_A_SZ_STATUS", STRING, "4")
+    yield 0, ("nnmBlockingDenyList", STRING, bob)
+    yield (0, ("NM_A_FA_CONTACT_LIST", ARRAY, [("NM_A_SZ_DN", STRING, bob)]), ("NM_A_FA_RESULTS", ARRAY, []))
+    yield (0, ("NM_A_SZ_STATUS", STRING, "2"), ("NM_A_FA_RESULTS", ARRAY, [
+        ("NM_A_FA_CONTACT", ARRAY, [("CN", STRING, "bob"), ("NM_A_SZ_DN", STRING, bob), ("NM_A_SZ_STATUS", STRING, "1")])]))
+    yield (0, ("NM_A_FA_RESULTS", ARRAY, [("NM_A_FA_CONTACT_LIST", ARRAY, [("NM_A_FA_FOLDER", ARRAY, [
+        ("NM_A_SZ_OBJECT_ID", STRING, "9"), ("NM_A_SZ_PARENT_ID", STRING, "0"), ("NM_A_SZ_TYPE", STRING, "1"),
+        ("NM_A_SZ_SEQUENCE_NUMBER", STRING, "2"), ("NM_A_SZ_DISPLAY_NAME", STRING, "Others")], 5)]),
+        ("NM_A_SZ_OBJECT_ID", STRING, "9")]))
+    yield 0, ("NM_A_UD_OBJECT_ID", UDWORD, 3)
+    yield (0, ("NM_A_UW_STATUS", 6, 2), ("NM_A_FA_RESULTS", ARRAY, [("NM_A_FA_CHAT", ARRAY, [
+        ("nnmDisplayName", STRING, "Town hall"), ("nnmChatOwnerDN", STRING, bob), ("NM_A_UD_PARTICIPANTS", UDWORD, 12)])]))
+    for code in (0xD101, 0xD10A, 0xD130, 0xD159):
+        yield (code,)
 
 
 def with_full_header(raw):

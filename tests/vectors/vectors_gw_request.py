@@ -59,6 +59,44 @@ def messages():
     yield "createsearch", 9, (("NM_A_SZ_OBJECT_ID", STRING, "1227"), ("Given Name", STRING, "al", 17),
                               ("Surname", STRING, "d", 19), ("Title", STRING, "x", 20), ("OU", STRING, "y", 4),
                               ("nnmMulti", MULTI, [("a", BOOL, 1), ("a", 1, 4294967295)])), None, None
+    for transaction, (command, *fields) in enumerate(others(), 10):
+        yield command, transaction, fields, None, None
+
+
+def others():
+    """Every other command of the page, as the page's tables have it."""
+    bob = "CN=bob,O=acme"
+    yield ("logout",)
+    yield "getstatus", ("NM_A_SZ_DN", STRING, bob)
+    yield "getdetails", ("NM_A_SZ_USERID", STRING, "bob"), ("NM_A_SZ_USERID", STRING, "carol.acme")
+    yield "getdetails", ("NM_A_SZ_DN", DN, "bob.acme")
+    yield "getresults", ("NM_A_SZ_OBJECT_ID", STRING, "1227")
+    yield ("createfolder", ("NM_A_SZ_PARENT_ID", STRING, "0"), ("NM_A_SZ_DISPLAY_NAME", STRING, "Fr\u00e4unde"),
+           ("NM_A_SZ_SEQUENCE_NUMBER", STRING, "-1"))
+    yield "createcontact", ("NM_A_SZ_PARENT_ID", STRING, "1"), ("NM_A_SZ_USERID", STRING, bob)
+    yield ("createcontact", ("NM_A_SZ_PARENT_ID", STRING, "1"), ("NM_A_SZ_DN", STRING, bob),
+           ("NM_A_SZ_DISPLAY_NAME", STRING, "Bob"))
+    yield "deletecontact", ("NM_A_SZ_PARENT_ID", STRING, "1"), ("NM_A_SZ_OBJECT_ID", STRING, "7")
+    yield "deletecontact", ("NM_A_SZ_OBJECT_ID", STRING, "1")
+    was, now = ([("NM_A_SZ_OBJECT_ID", STRING, "7"), ("NM_A_SZ_DISPLAY_NAME", STRING, name)] for name in ("Bob", "Bobby"))
+    yield "updateitem", ("NM_A_FA_CONTACT_LIST", ARRAY, [("NM_A_FA_CONTACT", ARRAY, was, 2), ("NM_A_FA_CONTACT", ARRAY, now, 5)])
+    yield "updateitem", ("NM_A_FA_CONTACT_LIST", ARRAY, [("NM_A_FA_FOLDER", ARRAY, was, 2), ("NM_A_FA_FOLDER", ARRAY, now, 5)])
+    yield "createblock", ("NM_A_SZ_BLOCKING_DENY_ITEM", STRING, bob.lower(), 5)
+    yield "createblock", ("NM_A_SZ_BLOCKING_ALLOW_ITEM", STRING, "bob", 5)
+    yield "updateblocks", ("nnmBlocking", STRING, "0", 6)
+    yield "updateblocks", ("nnmBlockingAllowList", STRING, bob, 2)
+    yield ("sendinvite", conversation(GUID), ("NM_A_SZ_DN", DN, bob), ("NM_A_SZ_DN", DN, "CN=carol,O=acme"),
+           ("NM_A_SZ_MESSAGE_BODY", STRING, "join us"))
+    yield "joinconf", conversation(GUID)
+    yield "rejectconf", conversation(GUID)
+    yield "leaveconf", conversation(GUID)
+    yield "joinchat", conversation("Town hall")
+    yield "chatsearch", ("NM_A_B_ONLY_MODIFIED", BOOL, 1)
+    yield "getchatsearchresults", ("NM_A_UD_OBJECT_ID", UDWORD, 3), ("NM_A_UD_QUERY_COUNT", UDWORD, 10)
+    yield ("chatcounts",)
+    yield "chatproperties", ("nnmDisplayName", STRING, "Town hall")
+    yield ("login", ("NM_A_SZ_USERID", STRING, "jdoe"), ("NM_A_SZ_CREDENTIALS", STRING, "p"), ("NM_A_UD_BUILD", UDWORD, 5),
+           ("NM_A_B_NO_CONTACTS", BOOL, 1), ("NM_A_B_NO_CUSTOMS", BOOL, 1), ("NM_A_B_NO_PRIVACY", BOOL, 0))
 
 
 def vectors():
