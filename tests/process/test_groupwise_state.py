@@ -37,6 +37,8 @@ class Server(messenger.Server):
         for client in self.clients:
             client.is_closed()
             client.close()
+        if self.clients:
+            self.child.wait(deadline_s)
         return super().stop(deadline_s)
 
 
