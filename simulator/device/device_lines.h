@@ -18,7 +18,7 @@ struct bytes device_next_word(struct device_words_left *words);
 
 struct device_line {
 	const char *name, *arguments, *help;
-	bool waits;              /* for the outcome of a login under way */
+	bool waits;              /* for the outcome of a login or logout under way */
 	bool waits_for_rooms;    /* also for what becomes of rooms that are made or joined */
 	bool once;               /* not for each device */
 	int (*run)(struct device_user *user, struct device *d, struct device_words_left words, struct error *err);

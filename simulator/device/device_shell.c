@@ -63,8 +63,10 @@ static int understand(struct device_shell *s, struct bytes text, struct order *o
 /* Without a link no answer can come: what depends on one goes out after it, when the link is back. */
 static bool device_must_wait(const struct device *d, const struct device_line *line)
 {
-	return device_state(d) == DEVICE_LOGGING_IN ||
-		(line->waits_for_rooms && device_is_linked(d) && device_rooms_pending(device_rooms(d)));
+	if (device_state(d) == DEVICE_LOGGING_IN)
+		return true;
+	return device_is_linked(d) && (device_state(d) == DEVICE_LOGGING_OUT ||
+		(line->waits_for_rooms && device_rooms_pending(device_rooms(d))));
 }
 
 static bool must_wait(const struct device_shell *s, const struct order *order)

@@ -5,8 +5,8 @@
 #include "simulator/device/device_print.h"
 
 /* Lines that a person types or a script writes: `login alice secret`, `send bob hello`. A line is for every device of the process,
- * or with `@PIN` before it for one. What a line does: device_lines.c. While a login is under way, a line that needs its outcome waits,
- * and so do those after it; `coverage` and `silent` never wait. */
+ * or with `@PIN` before it for one. What a line does: device_lines.c. While a login or logout is under way, a line that needs its
+ * outcome waits, and so do those after it; `coverage` and `silent` never wait. */
 struct device_shell;
 
 struct device_shell *device_shell_new(struct loop *loop, struct device **devices, size_t count,
