@@ -31,6 +31,7 @@ class User:
         self.name, self.given, self.surname, self.unit = name, given, surname, unit
         self.password = name + "-secret"
         self.dn = f"CN={name},OU={unit},O=example"
+        self.title = "Painter" if name == "zoe" else "Engineer"
         self.mark = True            # its records carry NM_A_SZ_AUTH_ATTRIBUTE
         self.folders, self.contacts = {}, []
         self.deny, self.allow, self.blocking = [], [], "0"
@@ -178,6 +179,7 @@ class Odd:
     keep_alive: object = 10         # minutes; None leaves it out
     oneself: bool = False           # those who join find themselves among the participants
     neighbours: bool = False        # changes of the contact list name other items, whose places moved
+    search: list = dataclasses.field(default_factory=list)          # states told before a search is done
     extra_login: list = dataclasses.field(default_factory=list)
 
 
@@ -562,7 +564,7 @@ class Server:
         mark = [text("NM_A_SZ_AUTH_ATTRIBUTE", user.name)] if user.mark else []
         return [*mark, text("CN", user.name), text("Surname", user.surname), text("Full Name", user.full_name),
                 text("Given Name", user.given), text("nnmArchive", "0"),
-                array("NM_A_FA_INFO_DISPLAY_ARRAY", [text("telephoneNumber", "+1 555 0100"), Field("OU", MULTI, [
+                array("NM_A_FA_INFO_DISPLAY_ARRAY", [text("telephoneNumber", "+1 555 0100"), text("Title", user.title), Field("OU", MULTI, [
                     text("OU", user.unit), text("OU", "second")])]),
                 text("NM_A_SZ_DN", user.dn), text("NM_A_SZ_STATUS", status), text("NM_A_SZ_MESSAGE_BODY", words)]
 
@@ -635,7 +637,7 @@ class Server:
 
     def do_createsearch(self, session, request):
         handle, *terms = request.fields
-        attributes = {"Given Name": "given", "Surname": "surname", "NM_A_SZ_USERID": "name", "OU": "unit"}
+        attributes = {"Given Name": "given", "Surname": "surname", "NM_A_SZ_USERID": "name", "OU": "unit", "Title": "title"}
         def fits(user, term):
             has, wanted = getattr(user, attributes.get(term.tag, ""), "").lower(), term.value.lower()
             return wanted in has if term.method == CONTAINS else has.startswith(wanted) if term.method == BEGINS else has == wanted
@@ -646,6 +648,8 @@ class Server:
         found = self.searches.get(request.value("NM_A_SZ_OBJECT_ID"))
         if found is None:
             raise Refused(0xD124)
+        if self.odd.search:
+            return [text("NM_A_SZ_STATUS", self.odd.search.pop(0)), array("NM_A_FA_RESULTS", [])]
         return [text("NM_A_SZ_STATUS", 2), array("NM_A_FA_RESULTS", [
             array("NM_A_FA_CONTACT", self.details(u, session.user)) for u in found])]
 

@@ -99,3 +99,9 @@ class Case(unittest.TestCase):
 
     def gone(self, device, reason):
         self.assertEqual(device.wait({"event": "forced-logout"})["reason"], reason)
+
+    def advance(self, seconds):
+        """Moves the clocks of a lab whose clocks stand (--clock manual)."""
+        now = self.lab.ask("collab", "clock.show")["now_ms"]
+        for name in ("router", "dispatcher", "collab"):
+            self.lab.ask(name, "clock.advance", to_ms=now + int(seconds * 1000))
