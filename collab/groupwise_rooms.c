@@ -293,6 +293,8 @@ void rooms_open(struct rooms *r, uint32_t ref, const struct im_room_open *open)
 /* --- talking in it -------------------------------------------------------------------------------------------------------- */
 
 struct room_said {
+	struct room_said *prev, *next;
+	const struct person *missed;     /* the server said so before it answered */
 	struct rooms *rooms;
 	struct outcome *outcome;
 	uint32_t serial, ref;
@@ -306,6 +308,8 @@ static void say_answered(void *ctx, void *arg, const struct gw_answer *answer, c
 
 	(void)ctx;
 	(void)fields;
+	if (room)
+		DL_DELETE(room->sent, (struct room_said *)arg);
 	free(arg);
 	if (!answer) {
 		outcome_drop(&said.outcome);
@@ -314,14 +318,34 @@ static void say_answered(void *ctx, void *arg, const struct gw_answer *answer, c
 	refusal = groupwise_refusal(answer, REFUSAL_OF_DELIVERY);
 	if (room && refusal.code == IM_OK) {
 		room->last_ref = said.ref;
+		room->last_missed = said.missed;
 	} else if (room && answer->code == GW_NO_CONFERENCE) {
 		rooms_tell(said.rooms, room, IM_ROOM_CLOSED, NULL, (struct bytes){ 0 });
 		rooms_drop(said.rooms, room);
 	}
-	outcome_part(&said.outcome, refusal.code, refusal.text);
+	if (refusal.code == IM_OK && said.missed)
+		outcome_part(&said.outcome, IM_NOT_DELIVERED, said.missed->user);
+	else
+		outcome_part(&said.outcome, refusal.code, refusal.text);
 }
 
-static void say_part(struct rooms *r, const struct room *room, uint32_t ref, struct outcome *outcome, struct bytes text)
+/* It may overtake the answer. Nothing in it says which message it means: the last that was answered, unless that one's fate with
+ * this person is known. */
+static void missed(struct rooms *r, struct room *room, const struct person *person)
+{
+	struct room_said *said = room->sent;
+
+	if (said && (!room->last_ref || room->last_missed == person)) {
+		while (said->missed == person && said->next)
+			said = said->next;
+		said->missed = person;
+	} else if (room->last_ref) {
+		room->last_missed = person;
+		r->m->events.done(r->m->ctx, room->last_ref, IM_NOT_DELIVERED, person->user);
+	}
+}
+
+static void say_part(struct rooms *r, struct room *room, uint32_t ref, struct outcome *outcome, struct bytes text)
 {
 	struct room_said *said = memory_new(sizeof *said);
 
@@ -329,7 +353,9 @@ static void say_part(struct rooms *r, const struct room *room, uint32_t ref, str
 	talk_write_message(r->m->talk, room->id, text);
 	for (size_t i = 0; i < room->member_count; i++)
 		gw_add_dn(&r->m->fields, NULL, GW_TAG_DN, bytes_str(room->members[i]->dn));
-	if (!groupwise_link_request(r->m->link, "sendmessage", NULL, &r->m->fields, say_answered, said)) {
+	if (groupwise_link_request(r->m->link, "sendmessage", NULL, &r->m->fields, say_answered, said)) {
+		DL_APPEND(room->sent, said);
+	} else {
 		free(said);
 		outcome_part(&outcome, IM_BACKEND_REFUSED, MESSENGER_FULL);
 	}
@@ -337,7 +363,7 @@ static void say_part(struct rooms *r, const struct room *room, uint32_t ref, str
 
 void rooms_say(struct rooms *r, uint32_t ref, uint32_t handle, struct bytes text)
 {
-	const struct room *room = rooms_by_handle(r, handle);
+	struct room *room = rooms_by_handle(r, handle);
 	struct bytes rest = text;
 	struct outcome *outcome;
 	unsigned count = 0;
@@ -411,8 +437,7 @@ static void about_person(struct rooms *r, struct room *room, const struct gw_eve
 				.on = event->type == GW_EVENT_TYPING });
 		return;
 	case GW_EVENT_UNDELIVERABLE:
-		if (room->last_ref)
-			r->m->events.done(r->m->ctx, room->last_ref, IM_NOT_DELIVERED, person->user);
+		missed(r, room, person);
 		return;
 	default:
 		break;

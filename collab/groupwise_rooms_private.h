@@ -24,7 +24,9 @@ struct room {
 	char id[GW_CONFERENCE_LEN + 1];
 	struct person *members[ROOM_MEMBERS_MAX];
 	size_t member_count;
+	struct room_said *sent;      /* without an answer yet */
 	uint32_t last_ref;           /* the last message that the server took */
+	const struct person *last_missed;   /* who did not get it: the device was told */
 };
 
 struct rooms {

@@ -314,6 +314,26 @@ static void who_missed_a_message_in_a_room_is_told(void **state)
 	assert_true(bytes_is(ack.text, "carol"));
 }
 
+static void a_missed_message_may_be_told_before_it_is_answered(void **state)
+{
+	struct collab_bench *b = *state;
+	struct im_ack ack;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = open_room(b);
+	happens(b, GW_EVENT_JOINED, "carol", OURS, "");
+	expect_event(b, IM_ROOM_JOINED, "carol");
+	b->groupwise.nobody_home_first = true;
+	for (uint32_t i = 2; i <= 3; i++) {
+		up(b, &im_room_message_msg, i, &(struct im_room_message){ .session = alice, .room = 5, .text = bytes_str("all here?") });
+		bench_expect(b, ALICE, &im_ack_msg, NULL, &ack);
+		assert_int_equal(ack.sequence, i);
+		assert_int_equal(ack.code, IM_NOT_DELIVERED);
+		assert_true(bytes_is(ack.text, "carol"));
+	}
+}
+
 /* --- a conversation that grows -------------------------------------------------------------------------------------------- */
 
 static void a_conversation_that_a_third_joins_becomes_a_room_when_the_user_agrees(void **state)
@@ -383,6 +403,7 @@ int main(void)
 		T(what_is_said_in_a_room_is_told_apart_by_its_conference),
 		T(a_room_that_the_server_forgot_is_closed),
 		T(who_missed_a_message_in_a_room_is_told),
+		T(a_missed_message_may_be_told_before_it_is_answered),
 		T(a_conversation_that_a_third_joins_becomes_a_room_when_the_user_agrees),
 		T(a_conversation_that_grew_is_left_when_the_user_declines),
 	};

@@ -28,6 +28,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	gw_rtf_read(buf_bytes(&out), &text, &err);
 	if (!bytes_equal(buf_bytes(&text), buf_bytes(&again)))
 		bug("read again as something else");
+	/* As much as fits, in whole characters, and no less. */
+	for (struct bytes rest = buf_bytes(&text), part; rest.len; rest = bytes_slice(rest, part.len, rest.len)) {
+		part = gw_rtf_fit(rest, 100);
+		buf_clear(&out);
+		gw_rtf_write(part, &out);
+		if (!part.len || out.len > 100 || !gw_utf8_is_valid(part) || (part.len < rest.len && out.len < 88))
+			bug("a part of %zu bytes has a body of %zu", part.len, out.len);
+	}
 	buf_free(&out);
 	buf_free(&text);
 	buf_free(&again);

@@ -202,11 +202,12 @@ static void do_sendmessage(struct fake_client *client, const struct gw_request *
 	if (gw_text(message, GW_TAG_MESSAGE_BODY).len > g->largest_body)
 		g->largest_body = gw_text(message, GW_TAG_MESSAGE_BODY).len;
 	g->messages += code == GW_OK;
-	answer(client, code, request->transaction, false);
-	if (!g->nobody_home)
-		return;
 	gone = (struct gw_event){ .type = GW_EVENT_UNDELIVERABLE, .source = bytes_str(dn), .conference = bytes_str(g->last_conference) };
-	fake_groupwise_event(g, client->user, &gone);
+	if (g->nobody_home_first)
+		fake_groupwise_event(g, client->user, &gone);
+	answer(client, code, request->transaction, false);
+	if (g->nobody_home)
+		fake_groupwise_event(g, client->user, &gone);
 }
 
 static void do_sendtyping(struct fake_client *client, const struct gw_request *request)

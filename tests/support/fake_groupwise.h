@@ -39,6 +39,7 @@ struct fake_groupwise {
 	unsigned last_conference_had;    /* names in the last createconf */
 	unsigned typing;                 /* sendtyping requests */
 	char last_typing[64];            /* "112 [conference]" */
+	bool nobody_home_first;          /* the same, but before the answer */
 	bool nobody_home;                /* each message is followed by "undeliverable" */
 	char last_to[64], last_text[256], last_status[8], last_conference[64];
 	struct buf all_text;             /* of all messages, one after the other */
