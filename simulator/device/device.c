@@ -253,13 +253,6 @@ static void link_failed(void *ctx, uint32_t message_id, uint32_t code, const cha
 	struct device_letter *letter = device_outbox_by_id(&d->outbox, message_id);
 
 	d->counts.returned++;
-	if (code == GME_RESUME_AT) {
-		if (is_login)
-			send_login(d, NULL);
-		else if (letter)
-			device_send_letter(d, letter);
-		return;
-	}
 	device_tell(d, (struct device_event){
 		.type = DEVICE_EVENT_RETURNED, .transaction = message_id, .code = code, .text = bytes_str(text),
 	});
@@ -267,6 +260,20 @@ static void link_failed(void *ctx, uint32_t message_id, uint32_t code, const cha
 		device_happen(d, ON_REFUSED, &(struct device_event){ .text = bytes_str("Failed"), .reason = text });
 	else if (letter && code == GME_NO_SERVICE)
 		device_try_soon(d, letter);
+}
+
+/* All of them at once: each will be refused, and what is said meanwhile must not overtake them. */
+static void link_used_up(void *ctx, uint32_t last_id)
+{
+	struct device *d = ctx;
+
+	d->counts.returned++;
+	if (d->state == DEVICE_LOGGING_IN && d->login_id && d->login_id <= last_id)
+		send_login(d, NULL);
+	for (struct device_letter *letter = d->outbox.first; letter; letter = letter->next) {
+		if (letter->message_id && letter->message_id <= last_id)
+			device_send_letter(d, letter);
+	}
 }
 
 static void link_opened(void *ctx, struct bytes clear, uint32_t message_id, const struct channel_sizes *sizes)
@@ -289,7 +296,7 @@ struct device *device_new(struct loop *loop, const struct device_settings *setti
 {
 	static const struct device_link_callbacks link_callbacks = {
 		.up = link_up, .down = link_down, .refused = link_refused, .opened = link_opened, .taken = link_taken,
-		.failed = link_failed, .drained = link_drained,
+		.failed = link_failed, .used_up = link_used_up, .drained = link_drained,
 	};
 	struct device *d = memory_new(sizeof *d);
 

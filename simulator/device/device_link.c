@@ -177,7 +177,7 @@ static void take_message(struct device_link *l, const struct gme *gme)
 }
 
 /* The other end's receiver has used up ids that we do not know of: go on above them. The words are a number. */
-static bool resume(struct device_link *l, struct bytes text)
+static bool resume(struct device_link *l, struct bytes text, uint32_t *last_id)
 {
 	struct channel_key *key = channel_peer_key(&l->settings.identity->peer, CHANNEL_KEY_CURRENT);
 	char digits[16];
@@ -187,19 +187,22 @@ static bool resume(struct device_link *l, struct bytes text)
 	if (!key || !bytes_copy_str(text, digits, sizeof digits) || digits[0] < '0' || digits[0] > '9')
 		return false;
 	at = strtoul(digits, &end, 10);
-	return !*end && at <= UINT32_MAX && replay_counter_resume(&key->send, (uint32_t)at);
+	*last_id = (uint32_t)at;
+	return !*end && at <= UINT32_MAX && replay_counter_resume(&key->send, *last_id);
 }
 
 static void take_error(struct device_link *l, const struct gme *gme)
 {
 	const char *text = gme_error_text(gme->error_code);
+	uint32_t last_id;
 
 	log_info("message returned device=%s id=%u error=%s", l->name, gme->message_id, log_str(text));
-	if (gme->error_code == GME_RESUME_AT && !resume(l, gme->error_text)) {
+	if (gme->error_code != GME_RESUME_AT)
+		l->callbacks.failed(l->ctx, gme->message_id, gme->error_code, text);
+	else if (resume(l, gme->error_text, &last_id))
+		l->callbacks.used_up(l->ctx, last_id);
+	else
 		log_warning("resume refused device=%s at=%s", l->name, log_value(gme->error_text));
-		return;
-	}
-	l->callbacks.failed(l->ctx, gme->message_id, gme->error_code, text);
 }
 
 static void take_data(struct device_link *l, const struct srp_data *data)

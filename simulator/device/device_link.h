@@ -16,8 +16,10 @@ struct device_link_callbacks {
 	/* A whole message was opened; clear lives until this returns. */
 	void (*opened)(void *ctx, struct bytes clear, uint32_t message_id, const struct channel_sizes *sizes);
 	void (*taken)(void *ctx, uint32_t message_id);    /* the service's receipt */
-	/* The message was not taken: an enum gme_error_code. After GME_RESUME_AT the counter has moved: seal it again. */
+	/* The message was not taken: an enum gme_error_code. */
 	void (*failed)(void *ctx, uint32_t message_id, uint32_t code, const char *text);
+	/* Ids up to this one are used up at the other end, and the counter stands above it: what was sealed under them is refused. */
+	void (*used_up)(void *ctx, uint32_t last_id);
 	void (*drained)(void *ctx);                  /* sending is possible again after it was not */
 };
 

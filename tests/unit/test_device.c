@@ -363,6 +363,26 @@ static void what_is_said_while_the_service_is_not_there_keeps_its_order(void **s
 	handset_await(b, &b->heard, "#3 MESSAGE");
 }
 
+static void all_that_was_sealed_under_used_up_ids_goes_again_before_anything_newer(void **state)
+{
+	struct handset *b = *state;
+
+	handset_log_in(b);
+	handset_type_message(b, "one");
+	handset_type_message(b, "two");
+	handset_type_message(b, "three");
+	handset_await(b, &b->heard, "#3 MESSAGE");
+	handset_return_error(b, b->heard_id - 2, GME_RESUME_AT, "1000");
+	handset_await(b, &b->heard, "#1 MESSAGE");
+	handset_type_message(b, "four");
+	handset_await(b, &b->heard, "#2 MESSAGE");
+	handset_await(b, &b->heard, "#3 MESSAGE");
+	handset_await(b, &b->heard, "#4 MESSAGE");
+	assert_int_equal(b->heard_id, 1004);
+	handset_return_error(b, 3, GME_RESUME_AT, "1000");
+	handset_never(b, &b->heard, "MESSAGE");
+}
+
 static void what_waits_for_the_service_goes_when_the_service_speaks(void **state)
 {
 	struct im_presence_event busy = { .session = HANDSET_SESSION, .user = bytes_str("bob"), .presence = IM_BUSY };
@@ -566,6 +586,7 @@ int main(void)
 		TEST(an_error_receipt_does_not_end_a_session),
 		TEST(while_the_service_is_not_there_a_message_is_tried_after_longer_and_longer_times),
 		TEST(what_is_said_while_the_service_is_not_there_keeps_its_order),
+		TEST(all_that_was_sealed_under_used_up_ids_goes_again_before_anything_newer),
 		TEST(what_waits_for_the_service_goes_when_the_service_speaks),
 		TEST(numbers_do_not_run_away_from_a_message_that_waits),
 		TEST(contacts_in_several_parts_are_one_list_and_follow_presence),
