@@ -4,9 +4,10 @@
  *   purple_client FOLDER       FOLDER takes libpurple's files
  *
  *   connect USER PASSWORD HOST PORT | send WHO TEXT | typing WHO 0|1 | status ID [TEXT] | buddies | add WHO GROUP | block WHO
- *   unblock WHO | close WHO | disconnect | quit
+ *   unblock WHO | close WHO | info WHO | room WHO | invite WHO | say TEXT | leave | answer yes|no | disconnect | quit
  *
- * In TEXT, \n is a line end. */
+ * room starts one with WHO; invite, say and leave speak of the last room; answer is what invitations are answered from then on
+ * [yes]. In TEXT, \n is a line end. */
 #include <purple.h>
 #include <glib.h>
 #include <signal.h>
@@ -18,6 +19,8 @@
 
 static PurpleAccount *account;
 static GMainLoop *loop;
+static gboolean joins = TRUE;
+static PurpleConversation *room;
 
 /* --- output ---------------------------------------------------------------------------------------------------------------- */
 
@@ -109,7 +112,7 @@ static PurpleEventLoopUiOps loop_ops = {
 
 /* --- questions and notices ------------------------------------------------------------------------------------------------------ */
 
-/* A self-signed certificate is asked about once; it is accepted. */
+/* A self-signed certificate is asked about once; it is accepted. An invitation is answered as we were told. */
 static void *request_action(const char *title, const char *primary, const char *secondary, int default_action, PurpleAccount *a,
 	const char *who, PurpleConversation *conv, void *data, size_t count, va_list actions)
 {
@@ -118,7 +121,7 @@ static void *request_action(const char *title, const char *primary, const char *
 		const char *label = va_arg(actions, const char *);
 		PurpleRequestActionCb fn = va_arg(actions, PurpleRequestActionCb);
 
-		if (strstr(label, "ccept")) {
+		if (strstr(label, "ccept") || strcmp(label, joins ? "Yes" : "No") == 0) {
 			tell("question", "text", primary, "answer", label, NULL);
 			fn(data, (int)i);
 			return NULL;
@@ -137,7 +140,18 @@ static void *notify_message(PurpleNotifyMsgType type, const char *title, const c
 	return NULL;
 }
 
-static PurpleNotifyUiOps notify_ops = { .notify_message = notify_message };
+static void *notify_userinfo(PurpleConnection *gc, const char *who, PurpleNotifyUserInfo *info)
+{
+	char *markup = purple_notify_user_info_get_text_with_newline(info, "\n"), *text = plain(markup);
+
+	(void)gc;
+	tell("info", "who", who, "text", text, NULL);
+	g_free(text);
+	g_free(markup);
+	return NULL;
+}
+
+static PurpleNotifyUiOps notify_ops = { .notify_message = notify_message, .notify_userinfo = notify_userinfo };
 
 static void report_disconnect(PurpleConnection *gc, PurpleConnectionError reason, const char *text)
 {
@@ -214,6 +228,45 @@ static void on_buddy(PurpleBuddy *buddy, gpointer unused)
 	on_status(buddy, NULL, purple_presence_get_active_status(purple_buddy_get_presence(buddy)), NULL);
 }
 
+static void on_room(PurpleConversation *conv, gpointer unused)
+{
+	(void)unused;
+	room = conv;
+	tell("room", NULL);
+}
+
+static void on_room_gone(PurpleConversation *conv, gpointer unused)
+{
+	(void)unused;
+	if (room == conv)
+		room = NULL;
+}
+
+static void on_room_text(PurpleAccount *a, char *sender, char *message, PurpleConversation *conv, PurpleMessageFlags flags,
+	gpointer unused)
+{
+	char *text = plain(message);
+
+	(void)a, (void)conv, (void)unused;
+	/* What we say ourselves is echoed by the plugin. */
+	if (!(flags & PURPLE_MESSAGE_SEND))
+		tell("room-text", "from", sender, "text", text, NULL);
+	g_free(text);
+}
+
+static void on_room_joined(PurpleConversation *conv, const char *who, PurpleConvChatBuddyFlags flags, gboolean new_arrival,
+	gpointer unused)
+{
+	(void)conv, (void)flags, (void)unused;
+	tell("room-joined", "who", who, "new", new_arrival ? "1" : "0", NULL);
+}
+
+static void on_room_left(PurpleConversation *conv, const char *who, const char *reason, gpointer unused)
+{
+	(void)conv, (void)reason, (void)unused;
+	tell("room-left", "who", who, NULL);
+}
+
 static void listen_to_signals(void)
 {
 	static int handle;
@@ -224,6 +277,11 @@ static void listen_to_signals(void)
 	purple_signal_connect(conversations, "received-im-msg", &handle, PURPLE_CALLBACK(on_im), NULL);
 	purple_signal_connect(conversations, "buddy-typing", &handle, PURPLE_CALLBACK(on_typing), (gpointer) "1");
 	purple_signal_connect(conversations, "buddy-typing-stopped", &handle, PURPLE_CALLBACK(on_typing), (gpointer) "0");
+	purple_signal_connect(conversations, "chat-joined", &handle, PURPLE_CALLBACK(on_room), NULL);
+	purple_signal_connect(conversations, "deleting-conversation", &handle, PURPLE_CALLBACK(on_room_gone), NULL);
+	purple_signal_connect(conversations, "received-chat-msg", &handle, PURPLE_CALLBACK(on_room_text), NULL);
+	purple_signal_connect(conversations, "chat-buddy-joined", &handle, PURPLE_CALLBACK(on_room_joined), NULL);
+	purple_signal_connect(conversations, "chat-buddy-left", &handle, PURPLE_CALLBACK(on_room_left), NULL);
 	purple_signal_connect(purple_blist_get_handle(), "buddy-status-changed", &handle, PURPLE_CALLBACK(on_status), NULL);
 	purple_signal_connect(purple_blist_get_handle(), "buddy-signed-on", &handle, PURPLE_CALLBACK(on_buddy), NULL);
 	purple_signal_connect(purple_blist_get_handle(), "buddy-signed-off", &handle, PURPLE_CALLBACK(on_buddy), NULL);
@@ -242,19 +300,55 @@ static void do_connect(const char *user, const char *password, const char *host,
 	purple_savedstatus_activate(purple_savedstatus_new(NULL, PURPLE_STATUS_AVAILABLE));
 }
 
+/* What a person typed, as the markup that libpurple's windows make of it. The caller frees it. */
+static char *typed(const char *text)
+{
+	char *copy = g_strcompress(text), *escaped = g_markup_escape_text(copy, -1);
+	char **lines = g_strsplit(escaped, "\n", -1), *markup = g_strjoinv("<br>", lines);
+
+	g_strfreev(lines);
+	g_free(escaped);
+	g_free(copy);
+	return markup;
+}
+
 static void do_send(const char *who, const char *text)
 {
 	PurpleConversation *conv = purple_find_conversation_with_account(PURPLE_CONV_TYPE_IM, who, account);
-	char *copy = g_strcompress(text), *escaped = g_markup_escape_text(copy, -1);
-	char **lines = g_strsplit(escaped, "\n", -1), *markup = g_strjoinv("<br>", lines);
+	char *markup = typed(text);
 
 	if (!conv)
 		conv = purple_conversation_new(PURPLE_CONV_TYPE_IM, account, who);
 	purple_conv_im_send(PURPLE_CONV_IM(conv), markup);
 	g_free(markup);
-	g_strfreev(lines);
-	g_free(escaped);
-	g_free(copy);
+}
+
+static void do_say(const char *text)
+{
+	char *markup = typed(text);
+
+	purple_conv_chat_send(PURPLE_CONV_CHAT(room), markup);
+	g_free(markup);
+}
+
+/* As a person does it: by the plugin's entry in the contact's menu. */
+static void do_room(const char *who)
+{
+	PurpleBuddy *buddy = purple_find_buddy(account, who);
+	PurplePluginProtocolInfo *info = PURPLE_PLUGIN_PROTOCOL_INFO(purple_connection_get_prpl(purple_account_get_connection(account)));
+	GList *menu = buddy ? info->blist_node_menu((PurpleBlistNode *)buddy) : NULL;
+
+	for (GList *at = menu; at; at = at->next) {
+		PurpleMenuAction *action = at->data;
+
+		if (action && strstr(action->label, "Chat")) {
+			((void (*)(PurpleBlistNode *, gpointer))action->callback)((PurpleBlistNode *)buddy, action->data);
+			g_list_free(menu);
+			return;
+		}
+	}
+	g_list_free(menu);
+	tell("usage", "line", "no chat with this one", NULL);
 }
 
 static void do_close(const char *who)
@@ -325,6 +419,18 @@ static void run(char *line)
 		purple_privacy_allow(account, w[1], FALSE, FALSE);
 	else if (n == 2 && strcmp(w[0], "close") == 0)
 		do_close(w[1]);
+	else if (n == 2 && strcmp(w[0], "info") == 0 && gc)
+		serv_get_info(gc, w[1]);
+	else if (n == 2 && strcmp(w[0], "room") == 0 && gc)
+		do_room(w[1]);
+	else if (n == 2 && strcmp(w[0], "answer") == 0)
+		joins = strcmp(w[1], "yes") == 0;
+	else if (n == 2 && strcmp(w[0], "invite") == 0 && gc && room)
+		serv_chat_invite(gc, purple_conv_chat_get_id(PURPLE_CONV_CHAT(room)), "come in", w[1]);
+	else if (n >= 2 && strcmp(w[0], "say") == 0 && room)
+		do_say(line + strlen("say "));
+	else if (n == 1 && strcmp(w[0], "leave") == 0 && room)
+		purple_conversation_destroy(room);
 	else if (n == 1 && strcmp(w[0], "disconnect") == 0)
 		purple_account_set_enabled(account, UI, FALSE);
 	else

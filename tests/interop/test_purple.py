@@ -162,6 +162,125 @@ class StockClient(unittest.TestCase):
         alice.say(f"unblock {dotted('bob')}")
         bob.wait({"event": "presence", "who": dotted("alice"), "status": "available"})
 
+    def room_of_three(self):
+        """alice has invited bob, then carol; the id of the room carol would have joined is the server's."""
+        alice, bob, carol = self.client("alice"), self.client("bob"), self.client("carol")
+        for who in ("bob", "carol"):
+            alice.wait({"event": "presence", "who": dotted(who), "status": "available"})
+        alice.say(f"room {dotted('bob')}")
+        alice.wait({"event": "room"})
+        bob.wait({"event": "room"})
+        return alice, bob, carol
+
+    def test_a_room_is_opened_joined_spoken_in_and_left(self):
+        alice, bob, carol = self.room_of_three()
+        alice.say(f"invite {dotted('carol')}")
+        carol.wait({"event": "room"})
+        for other in (alice, bob):
+            self.assertIn("carol", other.wait({"event": "room-joined", "new": "1", "who": dotted("carol")})["who"])
+        alice.say("say " + TYPED.replace("\\", "\\\\"))
+        # In a room the plugin shows people as the contact list calls them.
+        for other, called in ((bob, "The Boss"), (carol, "Alice Adams")):
+            self.assertEqual(other.wait({"event": "room-text", "from": called})["text"], TYPED)
+        carol.say("say and from me")
+        for other in (alice, bob):
+            self.assertEqual(other.wait({"event": "room-text", "from": "Carol Clark"})["text"], "and from me")
+        bob.say("leave")
+        for other in (alice, carol):
+            other.wait({"event": "room-left", "who": dotted("bob")})
+        alice.say("say only you")
+        self.assertEqual(carol.wait({"event": "room-text"})["text"], "only you")
+        carol.say("disconnect")
+        alice.wait({"event": "room-left", "who": dotted("carol")})
+
+    def test_a_declined_invitation_brings_nobody_in(self):
+        alice, bob, carol = self.room_of_three()
+        carol.say("answer no")
+        alice.say(f"invite {dotted('carol')}")
+        carol.wait({"event": "question", "answer": "No"})
+        bob.say("say still two")
+        self.assertEqual(alice.wait({"event": "room-text"})["text"], "still two")
+        self.assertFalse([e for e in carol.events if e["event"].startswith("room")])
+
+    def test_a_room_of_mixed_parties(self):
+        # A client of another make invites, speaks in the room and leaves; nothing of it may harm the stock one.
+        bob = self.client("bob")
+        with messenger.Raw(self.server.port) as raw:
+            self.assertEqual(raw.login("carol")[0], 0)
+            raw.status(2)
+            guid = raw.conference("carol")
+            there = messenger.conversation(guid)
+            self.assertEqual(raw.ask("sendinvite", there, ("NM_A_SZ_DN", messenger.page.DN, messenger.dn("bob")),
+                                     ("NM_A_SZ_MESSAGE_BODY", messenger.page.STRING, "h\u00e9, join & <us>"))[0], 0)
+            bob.wait({"event": "room"})
+            self.assertEqual(raw.event(106)[2], messenger.dn("bob"))
+            self.assertEqual(raw.message_to(guid[:28] + "00AB-1234]", text="other tail {x}")[0], 0)
+            self.assertEqual(bob.wait({"event": "room-text", "from": "Carol Clark"})["text"], "other tail {x}")
+            bob.say("say I see")
+            self.assertIn("I see", raw.event(108)[5])
+            self.assertEqual(raw.ask("leaveconf", there), (0, []))
+            bob.wait({"event": "room-left", "who": dotted("carol")})
+
+    def test_a_burst_arrives_whole_and_in_order(self):
+        alice, bob = self.client("alice"), self.client("bob")
+        texts = [f"{n}: " + "x" * (n * 7 % 400) + " \u00e9" for n in range(200)]
+        # Until its first conference is there the plugin makes one for each message: order begins with the second.
+        alice.send(dotted("bob"), "first")
+        bob.wait({"event": "im", "text": "first"})
+        for text in texts:
+            alice.send(dotted("bob"), text)
+        self.assertEqual([bob.wait({"event": "im"})["text"] for _ in texts], texts)
+
+    def test_long_texts_of_several_lines(self):
+        alice, bob = self.client("alice"), self.client("bob")
+        lines = "\n".join(f"line {n} {{\u20ac}}" for n in range(100))
+        for text in (lines, "\n\nempty lines\n\nbetween", "\u6f22" * 450, "\U0001f600" * 300, "tab\there"):
+            with self.subTest(text=text[:20]):
+                alice.send(dotted("bob"), text)
+                self.assertEqual(bob.wait({"event": "im"})["markup"].replace("<br>", "\n").replace("&quot;", '"'), text)
+
+    def test_what_it_cuts_itself_arrives_up_to_there(self):
+        alice, bob = self.client("alice"), self.client("bob")
+        alice.send(dotted("bob"), "\u6f22" * 650)      # 9 bytes each when escaped; it takes 4091
+        self.assertEqual(bob.wait({"event": "im"})["text"], "\u6f22" * 454)
+
+    def test_details_are_shown(self):
+        world = messenger.WORLD.replace('name="Dave Diaz"', 'name="Dave Diaz" title="Head of \u00e9" phone="555 1" department="R&amp;D"')
+        self.server = messenger.Server(world=world)
+        self.addCleanup(self.server.stop)
+        alice = self.client("alice")
+        alice.say(f"info {dotted('bob')}")
+        text = alice.wait({"event": "info"})["text"]
+        for part in ("bob@corp.test", "Bob Br\u00fcckner"):
+            self.assertIn(part, text)
+        alice.say("info dave")
+        text = alice.wait({"event": "info"})["text"]
+        for part in ("Dave Diaz", "Head of \u00e9", "555 1", "R&D"):
+            self.assertIn(part, text)
+
+    def test_every_status_and_idle_reach_the_others(self):
+        alice, bob = self.client("alice"), self.client("bob")
+        alice.wait({"event": "presence", "who": dotted("bob"), "status": "available"})
+        with messenger.Raw(self.server.port) as carol:
+            carol.login("carol")
+            for number, name in ((3, "busy"), (4, "away"), (5, "idle"), (2, "available"), (1, "offline"), (2, "available")):
+                carol.status(number, f"now {name}")
+                text = "" if name == "offline" else f"now {name}"
+                if name != "idle":
+                    self.assertIn(alice.wait({"event": "presence", "who": dotted("carol"), "status": name})["text"], (text, ""))
+
+    def test_bad_luck_with_answers_does_not_crash_it(self):
+        for word in ("drop,on=setstatus", "refuse=D139,on=sendmessage", "split=1,on=all", "delay=400,on=all", "refuse=D12B,on=createconf",
+                     "refuse=D10D,on=getdetails", "half-close,on=ping", "close,on=sendmessage"):
+            with self.subTest(word=word):
+                alice, bob = self.client("alice"), self.client("bob")
+                self.server.ask("fault", word=word)
+                alice.send(dotted("bob"), "hello")
+                bob.send(dotted("alice"), "hello back")
+                alice.say("status away out")
+                self.server.ask("fault.clear")
+                alice.stop(), bob.stop()
+
     def test_a_lost_connection_is_told_and_others_hear_of_it(self):
         alice, bob = self.client("alice"), self.client("bob")
         alice.wait({"event": "presence", "who": dotted("bob"), "status": "available"})
