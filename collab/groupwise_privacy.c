@@ -130,7 +130,7 @@ size_t privacy_blocks(const struct privacy *p, size_t from, struct im_block *out
 
 /* --- changes -------------------------------------------------------------------------------------------------------------- */
 
-enum step { SET_DEFAULT = 1, DENY = 2, ALLOW = 4, DENY_NO_MORE = 8, ALLOW_NO_MORE = 16 };
+enum step { NO_STEP, SET_DEFAULT = 1, DENY = 2, ALLOW = 4, DENY_NO_MORE = 8, ALLOW_NO_MORE = 16 };
 
 struct blocking {
 	struct blocking *prev, *next;
@@ -230,24 +230,47 @@ static void take_step(struct blocking *b, enum step step, const char *command, c
 		finish(b, IM_BACKEND_REFUSED, MESSENGER_FULL);
 }
 
-/* Takes the next step that is missing, or finishes. Blocked means: denied where the default allows, and on no list of those allowed. */
-static void go_on(struct blocking *b)
+/* Blocked means: denied where the default allows, and on no list of those allowed. */
+static enum step missing_step(const struct blocking *b)
 {
 	const struct privacy *p = b->privacy;
 	struct bytes dn = bytes_str(b->person ? b->person->dn : "");
 
-	if (!b->person && p->denies != b->blocked)
-		take_step(b, SET_DEFAULT, "updateblocks", GW_TAG_BLOCKING, GW_UPDATE, b->blocked ? "1" : "0");
-	else if (!b->person)
+	if (!b->person)
+		return p->denies == b->blocked ? NO_STEP : SET_DEFAULT;
+	if (find(p, dn, !b->blocked))
+		return b->blocked ? ALLOW_NO_MORE : DENY_NO_MORE;
+	if (p->denies != b->blocked && !find(p, dn, b->blocked))
+		return b->blocked ? DENY : ALLOW;
+	return NO_STEP;
+}
+
+/* Takes the next step that is missing, or finishes. */
+static void go_on(struct blocking *b)
+{
+	enum step step = missing_step(b);
+	const char *dn = b->person ? b->person->dn : "";
+
+	/* No step is taken twice, whatever became of it in our copy. */
+	switch (b->taken & step ? NO_STEP : step) {
+	case SET_DEFAULT:
+		take_step(b, step, "updateblocks", GW_TAG_BLOCKING, GW_UPDATE, b->blocked ? "1" : "0");
+		return;
+	case DENY:
+		take_step(b, step, "createblock", GW_TAG_DENY_ITEM, GW_ADD, dn);
+		return;
+	case ALLOW:
+		take_step(b, step, "createblock", GW_TAG_ALLOW_ITEM, GW_ADD, dn);
+		return;
+	case DENY_NO_MORE:
+		take_step(b, step, "updateblocks", GW_TAG_DENY_LIST, GW_DELETE, dn);
+		return;
+	case ALLOW_NO_MORE:
+		take_step(b, step, "updateblocks", GW_TAG_ALLOW_LIST, GW_DELETE, dn);
+		return;
+	default:
 		finish(b, IM_OK, "");
-	else if (find(p, dn, !b->blocked) && !(b->taken & (DENY_NO_MORE | ALLOW_NO_MORE)))
-		take_step(b, b->blocked ? ALLOW_NO_MORE : DENY_NO_MORE, "updateblocks", b->blocked ? GW_TAG_ALLOW_LIST : GW_TAG_DENY_LIST,
-			GW_DELETE, b->person->dn);
-	else if (p->denies != b->blocked && !find(p, dn, b->blocked) && !(b->taken & (DENY | ALLOW)))
-		take_step(b, b->blocked ? DENY : ALLOW, "createblock", b->blocked ? GW_TAG_DENY_ITEM : GW_TAG_ALLOW_ITEM, GW_ADD,
-			b->person->dn);
-	else
-		finish(b, IM_OK, "");
+	}
 }
 
 static void person_found(void *arg, struct person *person, const struct refusal *refusal)

@@ -122,6 +122,36 @@ static void what_was_delivered_is_not_sent_again(void **state)
 	assert_int_equal(courier_waiting(p->courier, PIN), 1);
 }
 
+static void what_is_worth_nothing_later_goes_at_once_or_never(void **state)
+{
+	struct post *p = *state;
+
+	post(p, "a", COURIER_NOW);
+	courier_link(p->courier, true);
+	post(p, "b", COURIER_NOW);
+	courier_seen(p->courier, PIN);
+	expect_sent(p, "");
+	post(p, "c", COURIER_NOW);
+	post(p, "d", 0);
+	expect_sent(p, "cd");
+
+	/* Come back: only the one that is kept is sent again. */
+	answer(p, 'c', SRP_UNAVAILABLE);
+	answer(p, 'd', SRP_UNAVAILABLE);
+	assert_int_equal(courier_waiting(p->courier, PIN), 1);
+	courier_seen(p->courier, PIN);
+	expect_sent(p, "cdd");
+
+	/* It does not overtake what waits. */
+	p->full = true;
+	post(p, "e", 0);
+	p->full = false;
+	post(p, "f", COURIER_NOW);
+	expect_sent(p, "cdd");
+	courier_drained(p->courier);
+	expect_sent(p, "cdde");
+}
+
 static void what_came_back_is_sent_first_when_the_device_is_back(void **state)
 {
 	struct post *p = *state;
@@ -295,6 +325,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(nothing_is_sent_without_link_or_coverage),
 		T(what_was_delivered_is_not_sent_again),
+		T(what_is_worth_nothing_later_goes_at_once_or_never),
 		T(what_came_back_is_sent_first_when_the_device_is_back),
 		T(at_most_so_many_are_under_way),
 		T(a_full_way_holds_back_until_it_is_drained),
