@@ -138,8 +138,9 @@ static void plan_resend(struct device *d)
 		if (letter->due_ms < first)
 			first = letter->due_ms;
 	}
+	/* What is due while all is held goes with the rest. */
 	if (d->outbox.first)
-		loop_timer_set_at(d->resend_timer, first);
+		loop_timer_set_at(d->resend_timer, first > d->outbox.held_until_ms ? first : d->outbox.held_until_ms);
 }
 
 /* In order, so that a conversation is not shuffled. */

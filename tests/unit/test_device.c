@@ -383,6 +383,25 @@ static void all_that_was_sealed_under_used_up_ids_goes_again_before_anything_new
 	handset_never(b, &b->heard, "MESSAGE");
 }
 
+static void what_is_due_while_the_service_is_not_there_waits_with_the_rest(void **state)
+{
+	struct handset *b = *state;
+
+	handset_log_in(b);
+	handset_type_message(b, "lost on the way");
+	handset_await(b, &b->heard, "#1 MESSAGE");
+	handset_pass_ms(b, 29500);
+	handset_type_message(b, "x");
+	handset_await(b, &b->heard, "#2 MESSAGE");
+	handset_return_error(b, b->heard_id, GME_NO_SERVICE, "");
+	handset_await(b, &b->told, "returned 4");
+	handset_pass_ms(b, 999);
+	handset_never(b, &b->heard, "MESSAGE");
+	handset_pass_ms(b, 1);
+	handset_await(b, &b->heard, "#1 MESSAGE");
+	handset_await(b, &b->heard, "#2 MESSAGE");
+}
+
 static void what_waits_for_the_service_goes_when_the_service_speaks(void **state)
 {
 	struct im_presence_event busy = { .session = HANDSET_SESSION, .user = bytes_str("bob"), .presence = IM_BUSY };
@@ -587,6 +606,7 @@ int main(void)
 		TEST(while_the_service_is_not_there_a_message_is_tried_after_longer_and_longer_times),
 		TEST(what_is_said_while_the_service_is_not_there_keeps_its_order),
 		TEST(all_that_was_sealed_under_used_up_ids_goes_again_before_anything_newer),
+		TEST(what_is_due_while_the_service_is_not_there_waits_with_the_rest),
 		TEST(what_waits_for_the_service_goes_when_the_service_speaks),
 		TEST(numbers_do_not_run_away_from_a_message_that_waits),
 		TEST(contacts_in_several_parts_are_one_list_and_follow_presence),
