@@ -236,6 +236,16 @@ static void let_go(struct talk *t, struct held *held, struct person *person)
 	free_held(t, held);
 }
 
+/* The record that is about the one who was asked for: what he said must not be taken for somebody else's. */
+static const struct gw_field *details_of(const struct gw_field *fields, const char *dn)
+{
+	const struct gw_field *f = gw_find(fields, GW_TAG_RESULTS);
+
+	while (f && gw_text(f, GW_TAG_DN).len && !gw_dn_same(gw_text(f, GW_TAG_DN), bytes_str(dn)))
+		f = gw_find_next(f);
+	return f;
+}
+
 static void stranger_known(void *ctx, void *arg, const struct gw_answer *answer, const struct gw_field *fields)
 {
 	struct asked *asked = arg;
@@ -246,7 +256,7 @@ static void stranger_known(void *ctx, void *arg, const struct gw_answer *answer,
 	(void)ctx;
 	if (answer) {
 		/* Without details the DN is all that is known; what was said must not be lost for that. */
-		person = people_add(&t->m->people, gw_find(fields, GW_TAG_RESULTS), bytes_str(asked->dn));
+		person = people_add(&t->m->people, details_of(fields, asked->dn), bytes_str(asked->dn));
 		DL_FOREACH_SAFE(t->held, held, next) {
 			if (!gw_dn_same(bytes_str(held->dn), bytes_str(asked->dn)))
 				continue;

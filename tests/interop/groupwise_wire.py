@@ -62,7 +62,7 @@ class Field:
 
 
 def text(tag, value, method=0):
-    return Field(tag, STRING, str(value), method)
+    return Field(tag, STRING, value if isinstance(value, bytes) else str(value), method)
 
 
 def array(tag, children, method=0):
@@ -79,7 +79,7 @@ def value_of(fields, tag, default=None):
 
 
 def zstring(value):
-    raw = value.encode() + b"\0"
+    raw = (value if isinstance(value, bytes) else value.encode()) + b"\0"
     return struct.pack("<I", len(raw)) + raw
 
 

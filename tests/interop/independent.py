@@ -5,6 +5,7 @@ import unittest
 import bramble
 import groupwise_server as gw
 
+SPECIAL = "gr\u00fc\u00df dich \u20ac \u6f22 \U0001f600 & <b>bold</b> \\ {} 100% a+b=c; 'end' ~"
 ODDITIES = {
     "as usual": {},
     "in single bytes": {"pieces": "bytes"},
