@@ -64,7 +64,7 @@ static void read_folder(struct lists *l, const struct gw_field *item, const char
 
 	if (item->method == GW_DELETE) {
 		if (f)
-			drop_folder(l, f);
+			f->gone = true;
 		return;
 	}
 	if (!f) {
@@ -72,6 +72,7 @@ static void read_folder(struct lists *l, const struct gw_field *item, const char
 		f->id = memory_str(id);
 		DL_APPEND(l->folders, f);
 	}
+	f->gone = false;
 	people_set(&f->name, gw_text(item, GW_TAG_DISPLAY_NAME), IM_NAME_MAX);
 }
 
@@ -83,7 +84,7 @@ static void read_contact(struct lists *l, const struct gw_field *item, const cha
 
 	if (item->method == GW_DELETE) {
 		if (c)
-			lists_drop_contact(l, c);
+			c->gone = true;
 		return;
 	}
 	person = people_add(&l->m->people, gw_find(item, GW_TAG_USER_DETAILS), dn);
@@ -98,6 +99,7 @@ static void read_contact(struct lists *l, const struct gw_field *item, const cha
 		c->id = memory_str(id);
 		DL_APPEND(l->contacts, c);
 	}
+	c->gone = false;
 	c->person = person;
 	people_set(&c->parent, parent.len ? parent : bytes_str("0"), ID_MAX);
 	people_set(&c->sequence, gw_text(item, GW_TAG_SEQUENCE), ID_MAX);
@@ -120,11 +122,23 @@ static void read_items(struct lists *l, const struct gw_field *contact_list, boo
 	}
 }
 
-/* The whole list, or a list of differences. What moves goes and comes under one id, in whatever order the server names it. */
+/* The whole list, or a list of differences. What moves goes and comes under one id, in whatever order the server names it, and a
+ * folder that only has another place among the others keeps what is in it. */
 void lists_read(struct lists *l, const struct gw_field *contact_list)
 {
+	struct contact *c, *next_contact;
+	struct folder *f, *next_folder;
+
 	read_items(l, contact_list, true);
 	read_items(l, contact_list, false);
+	DL_FOREACH_SAFE(l->contacts, c, next_contact) {
+		if (c->gone)
+			lists_drop_contact(l, c);
+	}
+	DL_FOREACH_SAFE(l->folders, f, next_folder) {
+		if (f->gone)
+			drop_folder(l, f);
+	}
 }
 
 struct lists *lists_new(struct messenger *m)

@@ -10,12 +10,14 @@ enum { ID_MAX = 64 };                /* bytes of an object id; ours */
 struct folder {
 	struct folder *prev, *next;
 	char *id, *name;
+	bool gone;                   /* within one list of differences: it may come again */
 };
 
 struct contact {
 	struct contact *prev, *next;
 	char *id, *parent, *sequence, *name;
 	struct person *person;
+	bool gone;
 };
 
 struct lists {

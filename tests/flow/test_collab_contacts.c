@@ -202,6 +202,21 @@ static void answers_without_their_differences_do_no_harm(void **state)
 	assert_int_equal(change(b, alice, 4, IM_CONTACT_ADD, "erin", "", ""), IM_BACKEND_REFUSED);
 }
 
+static void what_only_has_another_place_in_the_list_stays(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	b->groupwise.resequences = true;
+	assert_int_equal(change(b, alice, 1, IM_CONTACT_ADD, "erin", "", "Choir"), IM_OK);
+	expect_change(b, IM_CONTACT_ADD, "erin", "erin Example", "Choir");
+	assert_int_equal(change(b, alice, 2, IM_CONTACT_RENAME, "carol", "Carola", ""), IM_OK);
+	expect_change(b, IM_CONTACT_RENAME, "carol", "Carola", "Team");
+	assert_int_equal(fake_dispatcher_delivered(&b->dispatcher, ALICE, IM_CONTACT_EVENT), 2);
+}
+
 static void changes_are_made_one_after_the_other(void **state)
 {
 	struct collab_bench *b = *state;
@@ -249,6 +264,7 @@ int main(void)
 		T(a_refusal_is_told_in_the_servers_words),
 		T(what_cannot_be_done_is_not_asked_for),
 		T(answers_without_their_differences_do_no_harm),
+		T(what_only_has_another_place_in_the_list_stays),
 		T(changes_are_made_one_after_the_other),
 		T(details_that_the_login_answer_leaves_out_are_asked_for),
 	};

@@ -267,6 +267,11 @@ static void fill_createfolder(struct fake_groupwise *g)
 	struct gw_field *results, *list = begin_differences(g, &results);
 	char id[16];
 
+	for (int method = GW_DELETE; g->resequences && method <= GW_ADD; method += GW_ADD - GW_DELETE) {
+		add_difference(g, list, GW_TAG_FOLDER, (enum gw_method)method, bytes_str("1"), bytes_str("0"), bytes_str("Team"));
+		gw_add_str(&g->answer, add_difference(g, list, GW_TAG_CONTACT, (enum gw_method)method, bytes_str("2"), bytes_str("1"),
+			bytes_str("bob")), GW_TAG_DN, "CN=bob,O=test");
+	}
 	next_id(g, id);
 	add_difference(g, list, GW_TAG_FOLDER, GW_ADD, bytes_str(id), bytes_str("0"), gw_text(&g->request.root, GW_TAG_DISPLAY_NAME));
 	gw_add_str(&g->answer, results, GW_TAG_OBJECT_ID, id);
