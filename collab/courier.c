@@ -332,15 +332,23 @@ bool courier_available(const struct courier *c, uint32_t pin)
 	return r && r->available;
 }
 
-/* The oldest go, until there is room; false: what is to be kept takes all of it. */
-static bool drop_oldest(struct courier *c, struct recipient *r, size_t bytes, bool kept_too)
+/* What may go from a full queue, in the order in which it is tried. */
+enum dispensable { SOFT_ONES, ALL_BUT_KEPT, ANYTHING };
+
+static bool may_go(const struct parcel *p, enum dispensable which)
+{
+	return which == ANYTHING || (which == SOFT_ONES ? (p->flags & COURIER_SOFT) != 0 : !(p->flags & COURIER_KEEP));
+}
+
+/* The oldest of them go, until there is room. */
+static bool drop_oldest(struct courier *c, struct recipient *r, size_t bytes, enum dispensable which)
 {
 	struct parcel *p, *next;
 
 	DL_FOREACH_SAFE(r->queue, p, next) {
 		if (r->waiting < COURIER_QUEUE && r->bytes + bytes <= COURIER_BYTES)
 			return true;
-		if ((p->flags & COURIER_KEEP) && !kept_too)
+		if (!may_go(p, which))
 			continue;
 		c->counts.dropped++;
 		log_warning("courier dropped pin=%s session=%u waiting=%zu reason=queue-full", pin_text(r->pin), p->session, r->waiting);
@@ -352,8 +360,8 @@ static bool drop_oldest(struct courier *c, struct recipient *r, size_t bytes, bo
 /* A device that logs in again and again and takes no answer must not fill the memory with them. */
 static void make_room(struct courier *c, struct recipient *r, size_t bytes)
 {
-	if (!drop_oldest(c, r, bytes, false))
-		drop_oldest(c, r, bytes, true);
+	if (!drop_oldest(c, r, bytes, SOFT_ONES) && !drop_oldest(c, r, bytes, ALL_BUT_KEPT))
+		drop_oldest(c, r, bytes, ANYTHING);
 }
 
 /* Would a message go to the device within this call? */

@@ -13,7 +13,7 @@
 struct courier;
 
 enum {
-	COURIER_QUEUE = 100,       /* messages held back per PIN; beyond that the oldest is dropped, and counted */
+	COURIER_QUEUE = 100,       /* messages held back per PIN; beyond that the oldest is dropped, soft ones first, and counted */
 	COURIER_IN_FLIGHT = 16,    /* handed to the dispatcher and not answered, per PIN: well inside the dispatcher's queue */
 	COURIER_BYTES = 1048576,   /* held back per PIN */
 	COURIER_ABSENT = 10000,    /* PINs that are out of coverage and have something waiting; beyond: the longest absent */
@@ -48,6 +48,7 @@ bool courier_available(const struct courier *c, uint32_t pin);
 enum {
 	COURIER_KEEP = 1,          /* dropped from a full queue only when all of it is such */
 	COURIER_LAST_WORD = 2,     /* outlives its session: courier_forget leaves it */
+	COURIER_SOFT = 8,          /* news that later news replaces (presence): the first to go from a full queue */
 	COURIER_NOW = 4,           /* worth nothing later: dropped, not counted, unless it can go at once; never sent again */
 };
 /* Queues one message (copied) about a session (0: none). */

@@ -263,7 +263,8 @@ void session_tell(struct session *s, const struct wire_msg *msg, const void *in)
 		buf_append(&s->early, early);
 		return;
 	}
-	courier_send(s->collab->courier, s->pin, s->id, 0, collab_encode(s->collab, msg, s->next_sequence++, in));
+	courier_send(s->collab->courier, s->pin, s->id, msg == &im_presence_event_msg ? COURIER_SOFT : 0,
+		collab_encode(s->collab, msg, s->next_sequence++, in));
 }
 
 void session_tell_now(struct session *s, const struct wire_msg *msg, const void *in)

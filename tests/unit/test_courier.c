@@ -219,6 +219,24 @@ static void a_full_queue_drops_the_oldest_that_may_be_dropped(void **state)
 	assert_int_equal(p->sent[1], 'y');
 }
 
+static void presence_goes_from_a_full_queue_before_any_message(void **state)
+{
+	struct post *p = *state;
+	struct courier_counts counts;
+
+	post(p, "m", 0);
+	for (int i = 1; i < COURIER_QUEUE; i++)
+		post(p, "p", COURIER_SOFT);
+	for (int i = 0; i < 10; i++)
+		post(p, "n", 0);
+	courier_count(p->courier, &counts);
+	assert_int_equal(counts.dropped, 10);
+	courier_link(p->courier, true);
+	courier_seen(p->courier, PIN);
+	assert_int_equal(p->sent[0], 'm');
+	assert_int_equal(p->sent[1], 'p');
+}
+
 static void large_messages_count_by_their_bytes(void **state)
 {
 	struct post *p = *state;
@@ -330,6 +348,7 @@ int main(void)
 		T(at_most_so_many_are_under_way),
 		T(a_full_way_holds_back_until_it_is_drained),
 		T(a_full_queue_drops_the_oldest_that_may_be_dropped),
+		T(presence_goes_from_a_full_queue_before_any_message),
 		T(large_messages_count_by_their_bytes),
 		T(a_session_that_ended_is_forgotten_but_for_its_last_word),
 		T(what_was_under_way_for_a_forgotten_session_is_not_sent_again),
