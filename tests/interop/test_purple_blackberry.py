@@ -185,6 +185,28 @@ class BlackBerry(unittest.TestCase):
         for n in range(30):
             self.assertEqual(phone.wait({"event": "message"})["text"], f"down {n}")
 
+    def test_long_texts_of_several_lines_reach_the_phone(self):
+        pidgin = self.stock_client("bob")
+        phone = self.blackberry("alice")
+        pidgin.wait({"event": "presence", "who": dotted("alice"), "status": "available"})
+        lines = "\n".join(f"line {n} {{\u20ac}}" for n in range(100))
+        for text in (lines, "empty lines\n\nbetween", "\u6f22" * 450, "\U0001f600" * 300, "tab\there"):
+            with self.subTest(text=text[:20]):
+                pidgin.send(dotted("alice"), text)
+                self.assertEqual(phone.wait({"event": "message"})["text"], text)
+
+    def test_every_status_goes_both_ways_and_details_are_shown(self):
+        pidgin = self.stock_client("bob")
+        phone = self.blackberry("alice")
+        pidgin.wait({"event": "presence", "who": dotted("alice"), "status": "available"})
+        for status in ("away", "busy", "available"):
+            phone.say(f"status {status}")
+            pidgin.wait({"event": "presence", "who": dotted("alice"), "status": status})
+            pidgin.say(f"status {status}")
+            phone.wait({"event": "presence", "user": "bob", "presence": status})
+        pidgin.say(f"info {dotted('alice')}")
+        self.assertIn("Alice Archer", pidgin.wait({"event": "info"})["text"])
+
     def test_who_is_away_answers_the_phone_once(self):
         pidgin = self.stock_client("bob")
         phone = self.blackberry("alice")
