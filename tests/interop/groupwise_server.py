@@ -20,6 +20,14 @@ from groupwise_wire import *      # noqa: F403, the tests see both as one
 DEADLINE_S = 20
 
 
+def drop(writer):
+    """Ends a connection at once. Python 3.11.2, which is Debian's, raises when it has ended already."""
+    try:
+        writer.transport.abort()
+    except AttributeError:
+        pass
+
+
 class Refused(Exception):
     """Answered with a result code."""
 
@@ -432,7 +440,7 @@ class Server:
         async def end():
             self.listener.close()
             for wire in self.wires:
-                wire.writer.transport.abort()
+                drop(wire.writer)
             others = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
             for task in others:
                 task.cancel()
