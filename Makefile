@@ -110,7 +110,6 @@ EVERYTHING = $(foreach u,admin collab dispatcher router simulator db protocol ba
 link_all = $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 	$(shell pkg-config --libs $(LIBRARIES)) -lpthread
 
-$(OUT)/tests/unit/% $(OUT)/tests/vectors/% $(OUT)/tests/flow/%: LINK_EXTRA = -lcmocka
 $(TESTS): $(OUT)/tests/%: $(OUT)/tests/%.o $(TEST_HELPERS) $(EVERYTHING)
 	@mkdir -p $(@D)
 	$(link_all) -lcmocka

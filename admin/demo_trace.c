@@ -18,7 +18,6 @@ struct demo_trace {
 	json_int_t after[PROCESSES];
 	json_t *entries[PROCESSES];
 	json_int_t start_us;
-	char arithmetic[256];
 };
 
 static json_t *ask_trail(const struct demo_trace *trace, int process, struct error *err)
@@ -58,11 +57,6 @@ void demo_trace_free(struct demo_trace **trace)
 		json_decref((*trace)->entries[i]);
 	free(*trace);
 	*trace = NULL;
-}
-
-const char *demo_trace_arithmetic(const struct demo_trace *trace)
-{
-	return trace->arithmetic;
 }
 
 /* --- entries ------------------------------------------------------------------------------------------------------------ */
@@ -152,12 +146,12 @@ static void print_evictions(const struct demo_trace *trace)
 	}
 }
 
-static void print_decision(struct demo_trace *trace, const json_t *admit)
+static void print_decision(const struct demo_trace *trace, const json_t *admit)
 {
-	char permitted[8], outcome[32];
+	char arithmetic[256], permitted[8], outcome[32];
 
-	word(admit, "arithmetic", trace->arithmetic, sizeof trace->arithmetic);
-	line(trace, 4, "the limits in the Configuration Database", member(admit, "at_us"), "%s", trace->arithmetic);
+	line(trace, 4, "the limits in the Configuration Database", member(admit, "at_us"), "%s",
+		word(admit, "arithmetic", arithmetic, sizeof arithmetic));
 	print_evictions(trace);
 	if (strcmp(word(admit, "outcome", outcome, sizeof outcome), "admitted") == 0 || strcmp(outcome, "not-permitted") == 0)
 		line(trace, 0, "permission to use the client", 0, "%s", word(admit, "permitted", permitted, sizeof permitted));

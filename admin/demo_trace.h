@@ -18,7 +18,5 @@ void demo_trace_free(struct demo_trace **trace);
  * when a step that must have happened left no entry. */
 int demo_trace_print(struct demo_trace *trace, const json_t *sent, const json_t *answer, struct error *err);
 
-/* The decision's arithmetic as the Collaboration Service noted it ("max=2 live=2 ..."), after demo_trace_print; "" if none. */
-const char *demo_trace_arithmetic(const struct demo_trace *trace);
 
 #endif

@@ -142,12 +142,6 @@ void buf_u32(struct buf *buf, uint32_t value)
 	store_u32(buf_extend(buf, 4), value);
 }
 
-void buf_u64(struct buf *buf, uint64_t value)
-{
-	buf_u32(buf, (uint32_t)(value >> 32));
-	buf_u32(buf, (uint32_t)value);
-}
-
 void buf_u16le(struct buf *buf, uint16_t value)
 {
 	uint8_t *at = buf_extend(buf, 2);

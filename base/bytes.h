@@ -60,7 +60,6 @@ uint8_t *buf_extend(struct buf *buf, size_t len);
 void buf_u8(struct buf *buf, uint8_t value);
 void buf_u16(struct buf *buf, uint16_t value);
 void buf_u32(struct buf *buf, uint32_t value);
-void buf_u64(struct buf *buf, uint64_t value);
 void buf_u16le(struct buf *buf, uint16_t value);
 void buf_u32le(struct buf *buf, uint32_t value);
 

@@ -19,7 +19,7 @@ enum exit_status {
 	EXIT_INTERNAL = 70,
 };
 
-/* Names the program in each line; lines go to standard error until log_to_file. */
+/* Names the program in each line; lines go to standard error. */
 void log_open(const char *program);
 void log_set_level(enum log_level level);
 enum log_level log_level_now(void);

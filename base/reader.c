@@ -73,11 +73,6 @@ uint32_t reader_u32(struct reader *r)
 	return (uint32_t)read_big(r, 4);
 }
 
-uint64_t reader_u64(struct reader *r)
-{
-	return read_big(r, 8);
-}
-
 uint16_t reader_u16le(struct reader *r)
 {
 	return (uint16_t)read_little(r, 2);

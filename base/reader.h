@@ -19,7 +19,6 @@ bool reader_done(const struct reader *r);   /* ok, and nothing is left */
 uint8_t reader_u8(struct reader *r);
 uint16_t reader_u16(struct reader *r);
 uint32_t reader_u32(struct reader *r);
-uint64_t reader_u64(struct reader *r);
 uint16_t reader_u16le(struct reader *r);
 uint32_t reader_u32le(struct reader *r);
 struct bytes reader_bytes(struct reader *r, size_t len);

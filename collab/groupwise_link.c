@@ -175,11 +175,6 @@ bool groupwise_link_request(struct groupwise_link *link, const char *command, co
 	return true;
 }
 
-void groupwise_link_finish(struct groupwise_link *link, uint32_t linger_ms)
-{
-	connection_finish(link->connection, linger_ms);
-}
-
 const struct connection *groupwise_link_connection(const struct groupwise_link *link)
 {
 	return link->connection;

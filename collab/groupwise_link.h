@@ -33,8 +33,6 @@ void groupwise_link_free(struct groupwise_link **link);
 bool groupwise_link_request(struct groupwise_link *link, const char *command, const char *host, const struct gw_tree *fields,
 	groupwise_done *done, void *arg);
 
-/* Closes after what is queued was sent, at most linger_ms later; then closed is called. */
-void groupwise_link_finish(struct groupwise_link *link, uint32_t linger_ms);
 const struct connection *groupwise_link_connection(const struct groupwise_link *link);
 
 #endif

@@ -111,13 +111,6 @@ static bool try_line(struct device_shell *s, struct bytes line)
 	return true;
 }
 
-void device_shell_line(struct device_shell *s, struct bytes line)
-{
-	buf_append(&s->input, line);
-	buf_u8(&s->input, '\n');
-	loop_defer(s->user.loop, &s->pump);
-}
-
 /* --- reading ----------------------------------------------------------------------------------------------------------- */
 
 static bool everybody_settled(const struct device_shell *s)

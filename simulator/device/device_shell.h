@@ -16,8 +16,6 @@ void device_shell_free(struct device_shell **shell);
 /* Reads lines from the descriptor. When they end: stops the loop as soon as no device waits for an answer, or goes on (stay). */
 void device_shell_read(struct device_shell *shell, int fd, bool stay);
 
-/* One line, as if it had been read. */
-void device_shell_line(struct device_shell *shell, struct bytes line);
 
 /* To be called after each event of a device: lines that waited for it go on. */
 void device_shell_event(struct device_shell *shell);
