@@ -179,8 +179,8 @@ bench: deps test-deps   ## messages and logins per CPU-second through the pipeli
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(BENCHES)
 	@for b in $(BENCHES); do $$b --bin $(BIN) || exit 1; done
 
-docs: $(OUT)/tests/unit/test_pages   ## write the tables of docs/protocol from the code
-	@BRAMBLE_WRITE_PAGES=1 $<
+docs: $(OUT)/tests/unit/test_pages $(OUT)/tests/unit/test_scenario   ## write the tables of docs and the schema of scenarios from the code
+	@for t in $^; do BRAMBLE_WRITE_PAGES=1 $$t > /dev/null || { BRAMBLE_WRITE_PAGES=1 $$t; exit 1; }; done
 
 clean:             ## remove everything that was built
 	rm -rf build

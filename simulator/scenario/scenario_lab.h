@@ -1,0 +1,30 @@
+#ifndef BRAMBLE_SIMULATOR_SCENARIO_LAB_H
+#define BRAMBLE_SIMULATOR_SCENARIO_LAB_H
+
+#include <jansson.h>
+
+#include "simulator/scenario/scenario_cast.h"
+
+/* The lab that a scenario runs on: one of its own, a child of this process that ends with it, on free ports in a folder under TMPDIR; or
+ * one that runs already. Everything goes through the tool `bramble`, which stands beside this program, and the control sockets. */
+struct scenario_lab;
+
+/* NULL with a sentence and the exit status that fits. */
+struct scenario_lab *scenario_lab_start(const struct scenario *scenario, const struct scenario_cast *cast, int *status, struct error *err);
+struct scenario_lab *scenario_lab_open(const char *dir, int *status, struct error *err);
+
+/* Ends a lab of its own; keep: its folder with the logs stays. false with a sentence: a process of it did not end well. */
+bool scenario_lab_end(struct scenario_lab **lab, bool keep, struct error *err);
+
+const char *scenario_lab_dir(const struct scenario_lab *lab);
+const char *scenario_lab_router(const struct scenario_lab *lab);      /* HOST:PORT */
+bool scenario_lab_is_own(const struct scenario_lab *lab);
+
+/* `bramble WORDS... --dir DIR`, WORDS NULL-terminated; what it printed goes to out (NULL: nowhere). Its exit status; not 0: with a sentence. */
+int scenario_lab_tool(const struct scenario_lab *lab, const char *const *words, struct buf *out, struct error *err);
+
+/* Asks a process over its control socket; params is taken over. NULL with a sentence and the exit status. */
+json_t *scenario_lab_ask(const struct scenario_lab *lab, const char *process, const char *verb, json_t *params, int *status,
+	struct error *err);
+
+#endif
