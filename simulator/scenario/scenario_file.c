@@ -147,6 +147,7 @@ static void say_accepted(const struct scenario_attribute *a, struct buf *out)
 		buf_text(out, "section.key");
 		break;
 	case SCENARIO_CHOICE:
+		buf_text(out, "one of ");
 		list_words(a->choices, out);
 		break;
 	}
@@ -226,8 +227,8 @@ static int read_attribute(struct reading *r, const xmlNode *xml, const xmlAttr *
 			struct buf accepted = { 0 };
 
 			say_accepted(a, &accepted);
-			rc = wrong(r, xmlGetLineNo(xml), "%s=\"%.60s\" of <%s> is not accepted: %s", a->name,
-				log_str(node->values[i].text), e->name, buf_cstr(&accepted));
+			rc = wrong(r, xmlGetLineNo(xml), "%s of <%s> cannot be %.60s: it is %s", a->name, e->name,
+				log_str(node->values[i].text), buf_cstr(&accepted));
 			buf_free(&accepted);
 		}
 		return rc;
