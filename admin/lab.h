@@ -14,11 +14,13 @@
  * Made when missing, kept when there. Four users, each on the others' contact lists; the password is the name + "-secret". */
 struct lab;
 
+/* Its texts live as long as the lab. */
 struct lab_options {
 	const char *dir;                    /* NULL: "lab" */
 	unsigned port_offset;               /* added to 3101, 3200 and 8300; a folder that is there keeps its own unless has_offset */
 	bool has_offset;
 	bool manual_clock;
+	unsigned users;                     /* so many more than the four, when the folder is made: user0001 with PIN 22000001, ... */
 	const char *const *overrides;       /* "section.key=value", NULL-terminated; may be NULL */
 };
 
@@ -28,7 +30,7 @@ struct lab_user { const char *name, *password, *full_name; uint32_t pin; };
 extern const struct lab_user lab_users[];      /* ends with a NULL name */
 
 /* Starts everything and waits until the pipeline is linked. NULL with a sentence and the exit status that fits; whatever was
- * started is ended again. SIGTERM, SIGINT and SIGHUP are blocked in this thread from here to lab_stop, because lab_wait reads them:
+ * started is ended again. SIGTERM, SIGINT and SIGHUP are blocked in this thread from here to lab_stop, because lab_live reads them:
  * other children must set their own mask. */
 struct lab *lab_start(const struct lab_options *options, int *status, struct error *err);
 
@@ -39,9 +41,9 @@ const char *lab_dir(const struct lab *lab);                 /* absolute */
 const struct lab_ports *lab_ports(const struct lab *lab);
 const char *lab_socket(const struct lab *lab, const char *name);   /* control socket of "router", ...; NULL: no such process */
 
-/* Waits until a process of the lab ends by itself (true, with the sentence why) or until a signal out of SIGTERM, SIGINT and
- * SIGHUP comes (false); timeout_ms < 0: as long as it takes, else false when it is over. */
-bool lab_wait(struct lab *lab, int timeout_ms, struct error *why);
+/* Lives until SIGTERM, SIGINT or SIGHUP comes (EXIT_DONE) or a process of the lab ends that was not told to (EXIT_REFUSED, and the log
+ * says why). Meanwhile it serves run/lab.sock, by which processes are killed, stopped, continued and started again. */
+int lab_live(struct lab *lab);
 
 /* A free offset for all ports, beginning with `from`; -1: none below 20000. */
 int lab_free_offset(unsigned from);
@@ -56,5 +58,7 @@ pid_t lab_running(const char *dir);
 #define LAB_PORT_GROUPWISE 8300
 #define LAB_SRP_ID "T00000001"
 #define LAB_SERVER "lab"
+#define LAB_USERS_MAX 20000
+#define LAB_USERS_PIN 0x22000001u          /* of user0001 */
 
 #endif

@@ -14,6 +14,7 @@
 #include "admin/lab.h"
 #include "admin/lab_log.h"
 #include "admin/lab_process.h"
+#include "admin/lab_steer.h"
 #include "admin/place.h"
 #include "admin/table.h"
 #include "base/io/control_client.h"
@@ -56,16 +57,10 @@ static void tell(const struct lab *lab, bool detached, struct buf *out)
 		lab_dir(lab), sim, lab_dir(lab));
 }
 
-/* Until a signal comes or a child ends by itself. */
 static int live(struct lab **lab)
 {
-	struct error why = { "" };
-	int status = EXIT_DONE;
+	int status = lab_live(*lab);
 
-	if (lab_wait(*lab, -1, &why)) {
-		log_error("the lab ends: %s", why.text);
-		status = EXIT_REFUSED;
-	}
 	lab_stop(lab);
 	return status;
 }
@@ -160,13 +155,14 @@ static int up_detached(const struct lab_options *options)
 
 static int up(int argc, char **argv)
 {
-	const char *offset = NULL, *clock = NULL;
+	const char *offset = NULL, *clock = NULL, *users = NULL;
 	const char **overrides = NULL;
 	bool detach = false;
 	const struct command_option options[] = {
 		{ .name = "port-offset", .value = "N", .text = &offset, .help = "added to the ports 3101, 3200 and 8300" },
 		{ .name = "detach", .set = &detach, .help = "return when it is ready; `bramble lab down` ends it" },
-		{ .name = "clock", .value = "manual", .text = &clock, .help = "clocks that stand until the control verb clock.advance" },
+		{ .name = "clock", .value = "manual", .text = &clock, .help = "clocks that stand until `bramble clock advance` moves them" },
+		{ .name = "users", .value = "N", .text = &users, .help = "so many users more, when the folder is made: user0001, PIN 22000001, ..." },
 		{ .name = "option", .value = "S.KEY=VALUE", .list = &overrides, .help = "a setting, stronger than the file; may be repeated; also -o" },
 		{ .name = NULL },
 	};
@@ -193,6 +189,11 @@ static int up(int argc, char **argv)
 	if (clock && strcmp(clock, "manual") != 0)
 		return command_fail(EXIT_USAGE, "--clock is manual, not %s", log_str(clock));
 	lab.manual_clock = clock != NULL;
+	if (users) {
+		lab.users = (unsigned)strtoul(users, NULL, 10);
+		if (strspn(users, "0123456789") != strlen(users) || !*users || strlen(users) > 5 || lab.users > LAB_USERS_MAX)
+			return command_fail(EXIT_USAGE, "--users is a number from 0 to %d, not %s", LAB_USERS_MAX, log_str(users));
+	}
 	status = detach ? up_detached(&lab) : up_here(&lab);
 	free(overrides);
 	return status;
@@ -312,6 +313,11 @@ int lab_command(int argc, char **argv)
 		{ "down", "end it", down, false },
 		{ "status", "ask each process", status_of, false },
 		{ "logs", "what the processes wrote", lab_logs, false },
+		{ "kill", "end one process; the lab goes on without it", lab_kill, false },
+		{ "start", "start a process that was ended", lab_restart, false },
+		{ "restart", "end a process in good order and start it again", lab_restart, false },
+		{ "stop", "stop a process where it is (SIGSTOP)", lab_hold, false },
+		{ "continue", "let a stopped process go on", lab_hold, false },
 		{ NULL, NULL, NULL, false },
 	};
 

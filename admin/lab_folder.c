@@ -27,6 +27,7 @@ static const char environment_name[] = "groupwise";
 
 struct folder {
 	const char *dir;
+	unsigned users;                     /* beside the four */
 	struct loop *loop;
 	struct db *db;
 	enum db_status status;
@@ -85,7 +86,31 @@ static void settings_text(const struct lab_ports *ports, struct buf *out)
 		ports->router, ports->router, ports->dispatcher, ports->dispatcher, environment_name, ports->groupwise);
 }
 
-static void world_text(struct buf *out)
+/* The i-th of those that were asked for, from 1. name has room for 16 bytes. */
+static struct lab_user more_user(unsigned i, char *name, char *password, char *full_name, size_t size)
+{
+	snprintf(name, size, "user%04u", i);
+	snprintf(password, size, "user%04u-secret", i);
+	snprintf(full_name, size, "User %04u", i);
+	return (struct lab_user){ name, password, full_name, LAB_USERS_PIN + i - 1 };
+}
+
+static void more_people(unsigned users, struct buf *out)
+{
+	for (unsigned i = 1; i <= users; i++) {
+		buf_printf(out, "\t<user id=\"user%04u\" password=\"user%04u-secret\" name=\"User %04u\">\n\t\t<folder name=\"Friends\">\n",
+			i, i, i);
+		/* The two beside one, and alice: lists that stay short however many there are. */
+		buf_text(out, "\t\t\t<contact user=\"alice\"/>\n");
+		if (i > 1)
+			buf_printf(out, "\t\t\t<contact user=\"user%04u\"/>\n", i - 1);
+		if (i < users)
+			buf_printf(out, "\t\t\t<contact user=\"user%04u\"/>\n", i + 1);
+		buf_text(out, "\t\t</folder>\n\t</user>\n");
+	}
+}
+
+static void world_text(unsigned users, struct buf *out)
 {
 	buf_text(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 		"<!-- The people of the simulated IM servers. A seed: what changes at run time is not written back. -->\n"
@@ -99,6 +124,7 @@ static void world_text(struct buf *out)
 		}
 		buf_text(out, "\t\t</folder>\n\t</user>\n");
 	}
+	more_people(users, out);
 	buf_text(out, "</world>\n");
 }
 
@@ -130,7 +156,7 @@ static int make_files(struct folder *f, const struct lab_ports *ports, struct er
 	int rc = 0;
 
 	settings_text(ports, &settings);
-	world_text(&world);
+	world_text(f->users, &world);
 	buf_text(&identities, "# The Router's: SRP identifier and authentication key.\n" LAB_SRP_ID " ");
 	buf_hex(&identities, bytes_of(f->srp_key, sizeof f->srp_key));
 	buf_text(&identities, "\n");
@@ -224,17 +250,27 @@ static int make_device(struct folder *f, const struct lab_user *who, struct erro
 	return rc;
 }
 
+static int make_person(struct folder *f, const struct lab_user *who, struct error *err)
+{
+	char mail[64];
+	struct db_user user = { .server = LAB_SERVER, .name = who->name, .mail = mail, .permitted = true };
+
+	snprintf(mail, sizeof mail, "%s@corp.test", who->name);
+	db_user_add(f->db, &user, on_done, f);
+	return wait_done(f, who->name, err) != 0 ? -1 : make_device(f, who, err);
+}
+
 static int make_people(struct folder *f, struct error *err)
 {
 	for (const struct lab_user *who = lab_users; who->name; who++) {
-		char mail[64];
-		struct db_user user = { .server = LAB_SERVER, .name = who->name, .mail = mail, .permitted = true };
-
-		snprintf(mail, sizeof mail, "%s@corp.test", who->name);
-		db_user_add(f->db, &user, on_done, f);
-		if (wait_done(f, who->name, err) != 0)
+		if (make_person(f, who, err) != 0)
 			return -1;
-		if (make_device(f, who, err) != 0)
+	}
+	for (unsigned i = 1; i <= f->users; i++) {
+		char name[32], password[32], full_name[32];
+		struct lab_user who = more_user(i, name, password, full_name, sizeof name);
+
+		if (make_person(f, &who, err) != 0)
 			return -1;
 	}
 	return 0;
@@ -258,9 +294,21 @@ static void close_database(struct folder *f)
 	explicit_bzero(f->srp_key, sizeof f->srp_key);
 }
 
-int lab_folder_make(const char *dir, const struct lab_ports *fresh_ports, int *status, struct error *err)
+/* The key file of the last user that is asked for tells whether a folder has so many. */
+static int check_users(const char *dir, unsigned users, struct error *err)
 {
-	struct folder f = { .dir = dir };
+	char *last = memory_printf("%s/devices/%s.json", dir, pin_text(LAB_USERS_PIN + users - 1));
+	int rc = 0;
+
+	if (users && !is_there(last))
+		rc = error_set(err, "--users %u is for a new lab, and the one in %s has fewer: choose another --dir, or delete that one", users, dir);
+	free(last);
+	return rc;
+}
+
+int lab_folder_make(const char *dir, const struct lab_ports *fresh_ports, unsigned users, int *status, struct error *err)
+{
+	struct folder f = { .dir = dir, .users = users };
 	char *settings = memory_printf("%s/bramble.ini", dir);
 	char *database = memory_printf("%s/bramble.db", dir);
 	char *key = memory_printf("%s/install.key", dir);
@@ -272,7 +320,7 @@ int lab_folder_make(const char *dir, const struct lab_ports *fresh_ports, int *s
 		goto out;
 	/* The settings are written last: where they are, all of it is. */
 	if (is_there(settings)) {
-		rc = 0;
+		rc = check_users(dir, users, err);
 		goto out;
 	}
 	if (open_database(&f, database, key, status, err) != 0)

@@ -5,8 +5,8 @@
 #include "admin/place.h"
 
 /* Makes what is missing in a lab's folder: settings, keys, database with users and devices, world, certificate.
- * A folder that was made before is left as it is. */
-int lab_folder_make(const char *dir, const struct lab_ports *fresh_ports, int *status, struct error *err);
+ * A folder that was made before is left as it is; if it has fewer than so many users more, that is refused. */
+int lab_folder_make(const char *dir, const struct lab_ports *fresh_ports, unsigned users, int *status, struct error *err);
 
 /* Sets where sessions are opened: the port of the environment in the database, unless its host is somewhere else. */
 int lab_folder_point(const struct place *place, unsigned port, int *status, struct error *err);

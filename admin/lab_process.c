@@ -233,6 +233,8 @@ void lab_processes_end(struct lab_process *processes, size_t count, unsigned gra
 		if (lab_process_ended(process))
 			continue;
 		kill(process->pid, SIGTERM);
+		/* One that was stopped hears it only when it goes on. */
+		kill(process->pid, SIGCONT);
 		if (wait_gone(process, until_us)) {
 			say_bad_end(process);
 			continue;

@@ -6,13 +6,14 @@
 #include "base/log.h"
 
 static const struct command commands[] = {
-	{ "lab", "the whole pipeline on this machine: up, down, status, logs", lab_command, false },
+	{ "lab", "the whole pipeline on this machine: up, down, status, logs, kill, restart", lab_command, false },
 	{ "demo", "the documented login flows on real processes, step by step", demo_command, false },
 	{ "user", "who there is, and who may use the collaboration client", user_command, false },
 	{ "device", "devices with their PINs and transport keys", device_command, false },
 	{ "environment", "the IM servers that sessions are opened on", environment_command, false },
 	{ "limits", "maximum sessions, timeouts and capacity of an IM environment", limits_command, false },
 	{ "session", "IM sessions: list, watch, log out", session_command, false },
+	{ "clock", "the lab's clock: show, advance, freeze, run", clock_command, false },
 	{ "srp", "SRP identities: add, list, enable again", srp_command, false },
 	{ "config", "the settings of the daemons: check, show", config_command, false },
 	{ "decode", "any of our formats, field by field", decode_command, false },

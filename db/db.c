@@ -24,6 +24,7 @@ struct db {
 	struct db_stats stats;
 	struct {
 		struct loop_timer *timer;
+		struct loop_hook hook;       /* who moves a clock wants to be sure that nothing was overlooked */
 		uint32_t interval_ms;
 		loop_fn *fn;
 		void *arg;
@@ -355,8 +356,8 @@ void db_close(struct db **db_at)
 	if (!db)
 		return;
 	*db_at = NULL;
+	db_watch(db, 0, NULL, NULL);
 	loop_timer_free(&db->watch.timer);
-	db->watch.fn = NULL;
 	db_wait(db);
 	worker_free(&db->worker);
 	loop_drop(db->loop, &db->start);
@@ -422,12 +423,16 @@ static void watch_look(void *arg)
 
 void db_watch(struct db *db, uint32_t interval_ms, loop_fn *fn, void *arg)
 {
+	loop_off_look(db->loop, &db->watch.hook);
 	db->watch.interval_ms = interval_ms;
 	db->watch.fn = fn;
 	db->watch.arg = arg;
 	if (!db->watch.timer)
 		db->watch.timer = loop_timer_new_real(db->loop, watch_look, db);
 	loop_timer_cancel(db->watch.timer);
-	if (fn)
-		watch_look(db);
+	if (!fn)
+		return;
+	db->watch.hook = (struct loop_hook){ .fn = watch_look, .arg = db };
+	loop_on_look(db->loop, &db->watch.hook);
+	watch_look(db);
 }

@@ -85,10 +85,56 @@ void connection_leave(struct connection *c)
 	free(c);
 }
 
+/* --- what passes --- */
+
+/* One end's name for a direction is the other's too, so what one sent and the other received cancels out. */
+static uint64_t weight_of(const char *from, const char *to)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);
+	const char *const names[] = { from, ">", to };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		for (const char *at = names[i]; *at; at++)
+			hash = (hash ^ (uint8_t)*at) * UINT64_C(1099511628211);
+	}
+	return hash | 1;
+}
+
+static void weigh(struct connection *c)
+{
+	c->weight_out = weight_of(connection_local(c), connection_peer(c));
+	c->weight_in = weight_of(connection_peer(c), connection_local(c));
+	loop_work_add(c->loop, 1, 0);
+}
+
+void connection_count_in(struct connection *c, size_t len)
+{
+	c->bytes_in += len;
+	if (c->weight_in)
+		loop_work_add(c->loop, 1, 0 - c->weight_in * len);
+}
+
+static void count_out(struct connection *c, size_t len)
+{
+	c->bytes_out += len;
+	if (c->weight_out)
+		loop_work_add(c->loop, 1, c->weight_out * len);
+}
+
+/* What passed on a link that is closed is settled with it. */
+static void unweigh(struct connection *c)
+{
+	if (!c->weight_out)
+		return;
+	loop_work_add(c->loop, 1, c->weight_in * c->bytes_in - c->weight_out * c->bytes_out);
+	c->weight_in = c->weight_out = 0;
+}
+
 /* Gives back all that an ended connection does not need. */
 static void release(struct connection *c)
 {
 	c->phase = CONNECTION_OVER;
+	unweigh(c);
 	loop_drop(c->loop, &c->task);
 	loop_timer_free(&c->timer);
 	loop_watch_free(&c->watch);
@@ -224,7 +270,7 @@ static void say_goodbye(struct connection *c)
 
 static void sent(struct connection *c, size_t len)
 {
-	c->bytes_out += len;
+	count_out(c, len);
 	c->out_at += len;
 	if (c->out_at < c->out.len)
 		return;
@@ -348,6 +394,8 @@ void connection_open(struct connection *c, int fd, struct tls_session *tls)
 
 	if (getsockname(fd, (struct sockaddr *)&local, &len) == 0)
 		c->local = resolve_text((struct sockaddr *)&local, len);
+	if (c->local && local.ss_family != AF_UNIX)
+		weigh(c);
 	/* Rounds gather what belongs together; the kernel need not wait for more. Fails, harmlessly, on Unix sockets. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));

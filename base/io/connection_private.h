@@ -65,7 +65,12 @@ struct connection {
 	char *local;
 	uint64_t bytes_in;
 	uint64_t bytes_out;
+	uint64_t weight_in;              /* of a byte in loop_work's balance, by direction; 0: a Unix socket, which does not count */
+	uint64_t weight_out;
 };
+
+/* So many bytes came or went: into the connection's counts and the loop's. */
+void connection_count_in(struct connection *c, size_t len);
 
 struct connection *connection_new(struct loop *loop, const struct connection_limits *limits);
 

@@ -105,7 +105,7 @@ static size_t receive(struct connection *c, uint8_t *into)
 	ssize_t len = recv(c->fd, into, READ_SIZE, 0);
 
 	if (len > 0) {
-		c->bytes_in += (size_t)len;
+		connection_count_in(c, (size_t)len);
 		return (size_t)len;
 	}
 	if (len == 0 || (c->said_goodbye && errno != EAGAIN && errno != EINTR))

@@ -93,12 +93,8 @@ static void parse_clock(const struct daemon_program *program, const char *text, 
 	struct error err;
 
 	out->manual_clock = true;
-	/* The same for all processes of a lab: leases and due times are compared between them. */
-	out->clock_ms = DAEMON_CLOCK_START_MS;
-	if (strcmp(text, "manual") == 0)
-		return;
-	if (strncmp(text, "manual:", 7) != 0 || duration_parse(text + 7, &out->clock_ms, &err) != 0)
-		usage(program, "--clock is manual or manual:MS, not %s", log_str(text));
+	if (clock_option_parse(text, &out->clock_ms, &err) != 0)
+		usage(program, "%s", err.text);
 }
 
 static void unknown_option(const struct daemon_program *program, const char *typed)
@@ -233,38 +229,6 @@ static void verb_log_level(void *ctx, struct control_request *request)
 	control_done(&request, json_pack("{s:s}", "level", log_level_name(level)));
 }
 
-static json_t *clock_json(const struct loop *loop)
-{
-	uint64_t due = loop_next_due_ms(loop);
-
-	return json_pack("{s:b, s:I, s:o, s:I}", "manual", loop_clock_is_manual(loop), "now_ms",
-		(json_int_t)loop_now_ms(loop), "next_due_ms", due == UINT64_MAX ? json_null() : json_integer((json_int_t)due),
-		"activity", (json_int_t)loop_activity(loop));
-}
-
-static void verb_clock_show(void *ctx, struct control_request *request)
-{
-	control_done(&request, clock_json(ctx));
-}
-
-static void verb_clock_advance(void *ctx, struct control_request *request)
-{
-	struct loop *loop = ctx;
-	uint64_t to_ms = control_number(control_params(request), "to_ms", 0);
-
-	if (!loop_clock_is_manual(loop)) {
-		control_refuse(&request, EXIT_REFUSED, "the clock runs by itself; start with --clock=manual to move it");
-		return;
-	}
-	if (to_ms < loop_now_ms(loop)) {
-		control_refuse(&request, EXIT_REFUSED, "the clock stands at %llu ms and never goes back to %llu ms",
-			(unsigned long long)loop_now_ms(loop), (unsigned long long)to_ms);
-		return;
-	}
-	loop_clock_advance(loop, to_ms);
-	control_done(&request, clock_json(loop));
-}
-
 static const struct control_param trail_params[] = {
 	{ "after", CONTROL_NUMBER, false, "only entries with a higher seq" },
 	{ "pin", CONTROL_TEXT, false, "only entries of this PIN, hex" },
@@ -277,21 +241,10 @@ static const struct control_param log_params[] = {
 	{ NULL, CONTROL_TEXT, false, NULL },
 };
 
-static const struct control_param clock_params[] = {
-	{ "to_ms", CONTROL_NUMBER, true, "the clock's new value in milliseconds" },
-	{ NULL, CONTROL_TEXT, false, NULL },
-};
-
 static const struct control_verb daemon_verbs[] = {
 	{ "status", "who this is and how it does", NULL, verb_status },
 	{ "trail", "the last events, step by step", trail_params, verb_trail },
 	{ "log.level", "how much is logged", log_params, verb_log_level },
-	{ NULL, NULL, NULL, NULL },
-};
-
-const struct control_verb daemon_clock_verbs[] = {
-	{ "clock.show", "the clock and when the next timer is due", NULL, verb_clock_show },
-	{ "clock.advance", "moves a manual clock", clock_params, verb_clock_advance },
 	{ NULL, NULL, NULL, NULL },
 };
 
@@ -400,7 +353,7 @@ struct daemon *daemon_start(int argc, char **argv, const struct daemon_program *
 	if (!d->control)
 		fatal(EXIT_BIND, "%s", err.text);
 	control_server_add(d->control, daemon_verbs, d);
-	control_server_add(d->control, daemon_clock_verbs, d->loop);
+	control_server_add(d->control, clock_verbs, d->loop);
 	return d;
 }
 

@@ -1,6 +1,7 @@
 #ifndef BRAMBLE_BASE_IO_DAEMON_H
 #define BRAMBLE_BASE_IO_DAEMON_H
 
+#include "base/io/clock_verbs.h"
 #include "base/io/control_server.h"
 #include "base/io/loop.h"
 #include "base/settings.h"
@@ -46,11 +47,6 @@ void daemon_status_hook(struct daemon *d, daemon_status_fn *fn, void *ctx);
 
 /* Tells NOTIFY_SOCKET, when there is one, that this process is ready (sd_notify's protocol). For programs without daemon_run. */
 void daemon_notify_ready(void);
-
-/* clock.show and clock.advance, for simulators' own control sockets; ctx is the struct loop. */
-extern const struct control_verb daemon_clock_verbs[];
-/* Where a manual clock starts unless told: the same for all processes of a lab. */
-#define DAEMON_CLOCK_START_MS 1000000
 
 /* Raises the soft limit of open files to the hard one and returns it. */
 unsigned long daemon_raise_descriptors(void);

@@ -36,6 +36,7 @@ struct loop {
 	uint64_t timer_order;
 	bool manual;
 	uint64_t manual_now_ms;
+	uint64_t ahead_ms;             /* of the real clock, modulo 2^64, when the clock runs: it may have stood before */
 
 	/* One timerfd for the earliest timer. libevent's own timers count in CLOCK_MONOTONIC_COARSE, up to 4 ms early. */
 	int alarm_fd;
@@ -46,6 +47,10 @@ struct loop {
 	struct loop_task **tasks_end;
 	struct signal_watch *signals;
 	uint64_t activity;
+	struct loop_work work;
+	struct loop_task *idle_tasks;
+	struct loop_hook *hooks;
+	unsigned busy;
 	unsigned timer_count;
 	unsigned watch_count;
 	bool in_round;
@@ -88,7 +93,7 @@ static uint64_t real_now_ms(void)
 
 uint64_t loop_now_ms(const struct loop *loop)
 {
-	return loop->manual ? loop->manual_now_ms : real_now_ms();
+	return loop->manual ? loop->manual_now_ms : real_now_ms() + loop->ahead_ms;
 }
 
 void loop_clock_manual(struct loop *loop, uint64_t now_ms)
@@ -104,6 +109,20 @@ bool loop_clock_is_manual(const struct loop *loop)
 	return loop->manual;
 }
 
+void loop_clock_freeze(struct loop *loop)
+{
+	loop->manual_now_ms = loop_now_ms(loop);
+	loop->manual = true;
+}
+
+void loop_clock_run(struct loop *loop, uint64_t real_ms)
+{
+	if (!loop->manual)
+		return;
+	loop->ahead_ms = loop->manual_now_ms - real_ms;
+	loop->manual = false;
+}
+
 uint64_t loop_next_due_ms(const struct loop *loop)
 {
 	const struct loop_timer *first = timers_first(&loop->timers);
@@ -115,6 +134,7 @@ static void ring(struct loop *loop, struct loop_timer *timer)
 {
 	timers_remove(timer->timers, timer);
 	loop->activity++;
+	loop->work.done += timer->timers == &loop->timers;
 	timer->fn(timer->arg);
 }
 
@@ -227,8 +247,12 @@ static uint64_t earliest_real_ms(const struct loop *loop)
 	const struct loop_timer *real = timers_first(&loop->real_timers);
 	const struct loop_timer *first = loop->manual ? NULL : timers_first(&loop->timers);
 	uint64_t due_ms = real ? real->due_ms : UINT64_MAX;
+	uint64_t first_ms;
 
-	return first && first->due_ms < due_ms ? first->due_ms : due_ms;
+	if (!first || first->due_ms == UINT64_MAX)
+		return due_ms;
+	first_ms = first->due_ms - loop->ahead_ms;
+	return first_ms < due_ms ? first_ms : due_ms;
 }
 
 /* Set only to something earlier: ringing once too often is cheaper than a system call whenever a timer moves. */
@@ -302,6 +326,79 @@ static void run_tasks(struct loop *loop)
 			loop->activity++;
 			task->fn(task->arg);
 		}
+	}
+}
+
+/* --- work, idleness, looking --- */
+
+struct loop_work loop_work(const struct loop *loop)
+{
+	return loop->work;
+}
+
+void loop_work_add(struct loop *loop, uint64_t done, uint64_t balance)
+{
+	loop->work.done += done;
+	loop->work.balance += balance;
+}
+
+void loop_busy(struct loop *loop, int by)
+{
+	if (by < 0 && loop->busy < (unsigned)-by)
+		bug("more work came back to the loop than was given away");
+	loop->busy += (unsigned)by;
+	if (by < 0)
+		loop->work.done++;
+}
+
+void loop_when_idle(struct loop *loop, struct loop_task *task)
+{
+	struct loop_task **end = &loop->idle_tasks;
+
+	if (task->queued)
+		return;
+	while (*end)
+		end = &(*end)->next;
+	task->queued = true;
+	task->next = NULL;
+	*end = task;
+}
+
+static void run_idle_tasks(struct loop *loop)
+{
+	struct loop_task *task = loop->idle_tasks;
+
+	loop->idle_tasks = NULL;
+	while (task) {
+		struct loop_task *next = task->next;
+
+		task->queued = false;
+		task->fn(task->arg);
+		task = next;
+	}
+}
+
+void loop_on_look(struct loop *loop, struct loop_hook *hook)
+{
+	hook->next = loop->hooks;
+	loop->hooks = hook;
+}
+
+void loop_off_look(struct loop *loop, struct loop_hook *hook)
+{
+	for (struct loop_hook **at = &loop->hooks; *at; at = &(*at)->next) {
+		if (*at == hook) {
+			*at = hook->next;
+			break;
+		}
+	}
+}
+
+void loop_look(struct loop *loop)
+{
+	for (struct loop_hook *hook = loop->hooks, *next; hook; hook = next) {
+		next = hook->next;
+		hook->fn(hook->arg);
 	}
 }
 
@@ -425,6 +522,7 @@ void loop_free(struct loop **loop)
 
 	if (!l)
 		return;
+	run_idle_tasks(l);
 	if (l->timer_count || l->watch_count)
 		bug("the loop ends with %u timers and %u watched descriptors left", l->timer_count, l->watch_count);
 	while (l->signals) {
@@ -448,7 +546,7 @@ static bool must_not_wait(const struct loop *loop)
 {
 	const struct loop_timer *first = timers_first(&loop->timers);
 
-	return loop->tasks || loop->stopped || (loop->manual && first && first->due_ms <= loop->manual_now_ms);
+	return loop->tasks || loop->stopped || (loop->idle_tasks && !loop->busy) || (loop->manual && first && first->due_ms <= loop->manual_now_ms);
 }
 
 /* Lets the descriptors' events happen; blocks for the first one until then, or not at all. */
@@ -481,6 +579,8 @@ bool loop_round(struct loop *loop, int wait_ms)
 	run_due(loop, &loop->real_timers);
 	run_due(loop, &loop->timers);
 	run_tasks(loop);
+	if (loop->idle_tasks && !loop->busy && !loop->tasks && loop->activity == before)
+		run_idle_tasks(loop);
 	loop->in_round = false;
 	return loop->activity != before;
 }

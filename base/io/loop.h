@@ -18,6 +18,12 @@ void loop_free(struct loop **loop);   /* timers and watches must be gone: else b
 void loop_clock_manual(struct loop *loop, uint64_t now_ms);
 bool loop_clock_is_manual(const struct loop *loop);
 
+/* A running clock stands still where it is, as if it had been manual from the start; a manual one stays. */
+void loop_clock_freeze(struct loop *loop);
+/* A manual clock runs by itself again, from what it shows. real_ms: the real time that this belongs to; processes whose clocks
+ * show the same and that are given the same run on as one. */
+void loop_clock_run(struct loop *loop, uint64_t real_ms);
+
 /* Moves a manual clock to now_ms (never back) and runs the timers that fall due on the way, earliest first, each at its own
  * time. Events of sockets are not waited for. */
 void loop_clock_advance(struct loop *loop, uint64_t now_ms);
@@ -37,6 +43,19 @@ bool loop_round(struct loop *loop, int wait_ms);
 
 /* How often anything ran: an unchanged count over a round means that nothing was ready. */
 uint64_t loop_activity(const struct loop *loop);
+
+/* What was done that others may notice: timers of the loop's clock that rang, jobs that came back, bytes of links to other processes
+ * (not of Unix sockets, which only ever carry control). balance: of all links that are open, each byte sent counts the link's weight
+ * in that direction and each byte received takes it off. The sum over all processes is 0 when nothing is under way between them. */
+struct loop_work {
+	uint64_t done;
+	uint64_t balance;        /* modulo 2^64 */
+};
+struct loop_work loop_work(const struct loop *loop);
+void loop_work_add(struct loop *loop, uint64_t done, uint64_t balance);
+
+/* Something works for the loop elsewhere, and will come back to it (+1), or has come back (-1). */
+void loop_busy(struct loop *loop, int by);
 
 /* A one-shot timer, set again as often as needed. Setting it replaces what was set; it may be freed in its own call. */
 struct loop_timer;
@@ -60,6 +79,21 @@ struct loop_task {
 };
 void loop_defer(struct loop *loop, struct loop_task *task);
 void loop_drop(struct loop *loop, struct loop_task *task);
+
+/* Calls fn once the loop is idle: no descriptor is ready, no timer is due, no task is queued and nothing works for it elsewhere.
+ * Not to be dropped; what still waits when the loop is freed is called then. */
+void loop_when_idle(struct loop *loop, struct loop_task *task);
+
+/* Calls fn whenever somebody is about to move the clock (loop_look): the place to look at what is otherwise looked at every so often in
+ * real time, such as a database that others change. The owner keeps the struct alive until it is taken off. */
+struct loop_hook {
+	loop_fn *fn;
+	void *arg;
+	struct loop_hook *next;
+};
+void loop_on_look(struct loop *loop, struct loop_hook *hook);
+void loop_off_look(struct loop *loop, struct loop_hook *hook);
+void loop_look(struct loop *loop);
 
 /* A file descriptor; wants is a mask of the two. The descriptor stays the caller's. */
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };

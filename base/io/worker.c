@@ -125,6 +125,7 @@ static void finish_jobs(struct worker *worker)
 
 		free(job);
 		worker->waiting--;
+		loop_busy(worker->loop, -1);
 		if (now.done)
 			now.done(now.job);
 	}
@@ -216,6 +217,7 @@ void worker_run(struct worker *worker, loop_fn *work, loop_fn *done, void *job)
 
 	*given = (struct job){ .work = work, .done = done, .job = job };
 	worker->waiting++;
+	loop_busy(worker->loop, 1);
 	pthread_mutex_lock(&worker->lock);
 	if (!worker->is_inline && !worker->todo.first)
 		pthread_cond_signal(&worker->given);

@@ -25,6 +25,7 @@ struct options {
 	size_t fault_count;
 	uint32_t capacity, keepalive;
 	bool auth_attribute, several_sessions, manual_clock;
+	uint64_t clock_ms;
 };
 
 enum { OPTION_LISTEN = 256, OPTION_WORLD, OPTION_CERTIFICATE, OPTION_KEY, OPTION_STATE, OPTION_CONTROL, OPTION_CAPACITY,
@@ -66,7 +67,7 @@ static void print_help(FILE *out)
 		"  --fault WORD           misbehaves: delay=MS, drop, garble, split, refuse=CODE, half-close or close, then any of\n"
 		"                         ,user=NAME ,on=REQUEST ,nth=N ,count=N; may be given several times\n"
 		"  --auth-attribute       also send each user's plain id, which clients then show instead of the dotted name\n"
-		"  --clock manual         a clock that only the control verb clock.advance moves\n"
+		"  --clock manual[:MS]    a clock that stands (at MS, usually 1000000) until it is moved over the control socket\n"
 		"  --log-level LEVEL      error, warning, info or debug [info]\n"
 		"  --help                 this text\n\n"
 		"SIGTERM and SIGINT end it: clients are told with event 115.\n", GW_PORT);
@@ -99,6 +100,7 @@ static int parse_number(const char *text, uint32_t max, uint32_t *out)
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	enum log_level level;
+	struct error err;
 	int c;
 
 	opterr = 0;
@@ -131,8 +133,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 			o->faults[o->fault_count++] = optarg;
 			break;
 		case OPTION_CLOCK:
-			if (strcmp(optarg, "manual") != 0)
-				return 1 + usage("--clock is manual, not %s", log_str(optarg));
+			if (clock_option_parse(optarg, &o->clock_ms, &err) != 0)
+				return 1 + usage("%s", err.text);
 			o->manual_clock = true;
 			break;
 		case OPTION_LOG_LEVEL:
@@ -244,7 +246,7 @@ static struct control_server *open_control(struct life *life, const char *path)
 		fatal(EXIT_BIND, "%s", err.text);
 	control_server_add(control, gw_server_verbs, life->server);
 	control_server_add(control, fault_verbs, gw_server_faults(life->server));
-	control_server_add(control, daemon_clock_verbs, life->loop);
+	control_server_add(control, clock_verbs, life->loop);
 	control_server_add(control, life_verbs, life);
 	return control;
 }
@@ -270,7 +272,7 @@ static int run(int argc, char **argv)
 	daemon_raise_descriptors();
 	life.loop = loop_new();
 	if (o.manual_clock)
-		loop_clock_manual(life.loop, DAEMON_CLOCK_START_MS);
+		loop_clock_manual(life.loop, o.clock_ms);
 	settings = (struct gw_server_settings){ .listen = o.listen, .tls = make_tls(&o), .capacity = o.capacity,
 		.keepalive_minutes = o.keepalive, .auth_attribute = o.auth_attribute,
 		.several_sessions = o.several_sessions };

@@ -12,7 +12,8 @@ import bramble
 
 SAMPLES = pathlib.Path(__file__).resolve().parents[2] / "samples"
 COMMANDS = {
-    "lab": ["up", "down", "status", "logs"],
+    "lab": ["up", "down", "status", "logs", "kill", "start", "restart", "stop", "continue"],
+    "clock": ["show", "advance", "freeze", "run"],
     "user": ["add", "list", "remove", "permit"],
     "device": ["add", "list", "export", "rekey", "remove"],
     "environment": ["add", "list", "set"],
