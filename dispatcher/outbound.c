@@ -325,20 +325,28 @@ void outbound_uncovered(struct outbound *o, uint32_t pin)
 	}
 }
 
-bool outbound_resume(struct outbound *o, uint32_t pin, uint32_t message_id, uint32_t at)
+/* NULL if it cannot be sealed again. The device's error is not authenticated: it only ever counts for a message that was really sent,
+ * and then a bounded number of times. */
+static struct message *find_to_reseal(const struct outbound *o, uint32_t pin, uint32_t message_id, struct channel_key **key)
 {
 	struct line *line = outbound_line_find(o, pin);
 	struct device *device = device_keys_find(o->keys, pin);
-	struct channel_key *key = device ? channel_peer_key(&device->peer, CHANNEL_KEY_CURRENT) : NULL;
-	struct message *message = line && key && message_id ? outbound_find_sealed(line, message_id, key->serial) : NULL;
+	struct message *message;
 
-	/* The error is not authenticated: it only ever counts for a message that was really sent, and then a bounded number of times. */
-	if (!message || message->is_failed || message->is_reseal_wanted || message->reseals >= RESEALS_MAX ||
-	    !replay_counter_resume(&key->send, at))
-		return false;
+	*key = device ? channel_peer_key(&device->peer, CHANNEL_KEY_CURRENT) : NULL;
+	message = line && *key && message_id ? outbound_find_sealed(line, message_id, (*key)->serial) : NULL;
+	if (!message || message->is_failed || message->is_reseal_wanted || message->reseals >= RESEALS_MAX)
+		return NULL;
+	return message;
+}
+
+static void reseal(struct outbound *o, struct message *message, const char *event)
+{
+	struct line *line = message->line;
+
 	message->reseals++;
 	o->counts.resealed++;
-	outbound_note(o, "resume", message, NULL);
+	outbound_note(o, event, message, NULL);
 	if (message->delivered == message->fragments) {
 		outbound_unkeep(o, message);
 		message->message_id = 0;
@@ -350,7 +358,27 @@ bool outbound_resume(struct outbound *o, uint32_t pin, uint32_t message_id, uint
 			outbound_settled(o, message);
 	}
 	pump(o, line);
+}
+
+bool outbound_resume(struct outbound *o, uint32_t pin, uint32_t message_id, uint32_t at)
+{
+	struct channel_key *key;
+	struct message *message = find_to_reseal(o, pin, message_id, &key);
+
+	if (!message || !replay_counter_resume(&key->send, at))
+		return false;
+	reseal(o, message, "resume");
 	return true;
+}
+
+bool outbound_garbled(struct outbound *o, uint32_t pin, uint32_t message_id)
+{
+	struct channel_key *key;
+	struct message *message = find_to_reseal(o, pin, message_id, &key);
+
+	if (message)
+		reseal(o, message, "garbled");
+	return message != NULL;
 }
 
 void outbound_continue(struct outbound *o, uint32_t pin)

@@ -46,6 +46,9 @@ bool outbound_status(struct outbound *outbound, unsigned router, const struct sr
 /* The device cannot take this message id any more ("resume at"): the message is sealed again above it. false: it is not one
  * of the last messages, or asks for too much. */
 bool outbound_resume(struct outbound *outbound, uint32_t pin, uint32_t message_id, uint32_t at);
+/* The device could not open it ("bad format"), although the Router delivered it: the message is sealed again, under its next id.
+ * false: as above. A message that was changed on its way is not lost by it. Source: ours. */
+bool outbound_garbled(struct outbound *outbound, uint32_t pin, uint32_t message_id);
 
 void outbound_uncovered(struct outbound *outbound, uint32_t pin);        /* what waits for it goes back */
 void outbound_router_lost(struct outbound *outbound, unsigned router);   /* what was handed to it goes back */

@@ -326,6 +326,10 @@ static void on_error(struct uplink *u, uint32_t pin, const struct gme *gme)
 			return;
 		}
 	}
+	if (gme->error_code == GME_BAD_FORMAT && outbound_garbled(u->outbound, pin, gme->message_id)) {
+		log_info("message sealed again pin=%s id=%u why=\"the device could not open it\"", pin_text(pin), gme->message_id);
+		return;
+	}
 	log_warning("device refused a message pin=%s id=%u error=%s text=%s", pin_text(pin), gme->message_id,
 		gme_error_text(gme->error_code), log_value(gme->error_text));
 }

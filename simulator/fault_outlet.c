@@ -1,24 +1,46 @@
-/* Messages on their way out: late, changed, in pieces, or not at all; never in another order. */
+/* Messages on their way out: late, changed, in pieces, twice, before their turn, or not at all. */
+#include "simulator/fault_outlet.h"
+
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
+#include "base/log.h"
 #include "base/memory.h"
-#include "simulator/fault.h"
+
+/* Pieces leave a millisecond apart, so that the other side can see each of them; so many of them do, and more leave as fast as the
+ * loop turns: a long message in small pieces must not take longer than the peer's patience. */
+#define PACED_PIECES 256
 
 struct waiting {
-	struct waiting *next;
+	struct waiting *prev, *next;
 	uint64_t due_ms;
 	struct fault fault;
 	struct buf message;
+	size_t at;                      /* what has left of it, in pieces */
+	bool held;                      /* reordered: nothing has followed it yet */
 };
 
 struct fault_outlet {
 	struct loop *loop;
-	struct loop_timer *timer;
+	struct loop_timer *timer;       /* the loop's clock: the first one is due */
+	struct loop_timer *piece;       /* the real clock: the next piece of the first one */
 	fault_send_fn *send;
 	void *arg;
-	struct waiting *first, **end;
+	struct waiting *first;
+	size_t bytes;
+	unsigned clears;                /* who sends several things sees whether it may go on */
+	bool running;
 };
+
+static void waiting_free(struct fault_outlet *outlet, struct waiting *w)
+{
+	outlet->bytes -= w->message.len;
+	buf_free(&w->message);
+	free(w);
+}
+
+/* --- leaving -------------------------------------------------------------------------------------------------------------------- */
 
 /* Places that a run can repeat: one byte in each of as many equal parts. */
 static void send_garbled(struct fault_outlet *outlet, uint32_t count, struct bytes message)
@@ -32,43 +54,162 @@ static void send_garbled(struct fault_outlet *outlet, uint32_t count, struct byt
 	free(copy);
 }
 
-static void leave(struct fault_outlet *outlet, struct fault fault, struct bytes message)
+static void leave_whole(struct fault_outlet *outlet, struct fault fault, struct bytes message)
 {
-	if (fault.action == FAULT_GARBLE && message.len)
+	uint32_t more = fault.action == FAULT_DUPLICATE ? fault.value : 0;
+	unsigned clears = outlet->clears;
+
+	if (fault.action == FAULT_GARBLE && message.len) {
 		send_garbled(outlet, fault.value, message);
-	else if (fault.action == FAULT_SPLIT)
-		for (size_t at = 0; at < message.len; at += fault.value)
-			outlet->send(outlet->arg, bytes_slice(message, at, fault.value));
-	else
+		return;
+	}
+	outlet->send(outlet->arg, message);
+	for (; more && clears == outlet->clears; more--)
 		outlet->send(outlet->arg, message);
+}
+
+/* true: that was the last of it. */
+static bool leave(struct fault_outlet *outlet, struct waiting *w)
+{
+	struct bytes message = buf_bytes(&w->message);
+	size_t at = w->at;
+
+	if (w->fault.action != FAULT_SPLIT) {
+		leave_whole(outlet, w->fault, message);
+		return true;
+	}
+	w->at += w->fault.value;
+	outlet->send(outlet->arg, bytes_slice(message, at, w->fault.value));
+	return w->at >= message.len;
+}
+
+static void run(struct fault_outlet *outlet)
+{
+	struct waiting *w;
+
+	if (outlet->running || loop_timer_is_set(outlet->piece))
+		return;
+	outlet->running = true;
+	while ((w = outlet->first) && w->due_ms <= loop_now_ms(outlet->loop)) {
+		unsigned clears = outlet->clears;
+		size_t value = w->fault.value;
+
+		DL_DELETE(outlet->first, w);
+		if (leave(outlet, w) || clears != outlet->clears) {
+			waiting_free(outlet, w);
+			continue;
+		}
+		DL_PREPEND(outlet->first, w);
+		loop_timer_set(outlet->piece, w->message.len / value < PACED_PIECES ? 1 : 0);
+		break;
+	}
+	outlet->running = false;
+	if (outlet->first && !loop_timer_is_set(outlet->piece))
+		loop_timer_set_at(outlet->timer, outlet->first->due_ms);
+	else
+		loop_timer_cancel(outlet->timer);
 }
 
 static void on_due(void *arg)
 {
-	struct fault_outlet *outlet = arg;
-
-	while (outlet->first && outlet->first->due_ms <= loop_now_ms(outlet->loop)) {
-		struct waiting *w = outlet->first;
-
-		outlet->first = w->next;
-		if (!outlet->first)
-			outlet->end = &outlet->first;
-		leave(outlet, w->fault, buf_bytes(&w->message));
-		buf_free(&w->message);
-		free(w);
-	}
-	if (outlet->first)
-		loop_timer_set_at(outlet->timer, outlet->first->due_ms);
+	run(arg);
 }
+
+/* --- waiting -------------------------------------------------------------------------------------------------------------------- */
+
+/* passes: it is no partner of a reordered message. */
+static void wait_in_line(struct fault_outlet *outlet, struct fault fault, struct bytes message, bool passes)
+{
+	struct waiting *last = outlet->first ? outlet->first->prev : NULL, *w;
+	uint64_t now_ms = loop_now_ms(outlet->loop);
+
+	if (message.len > FAULT_OUTLET_MAX - outlet->bytes) {
+		log_warning("fault message lost bytes=%zu: %zu bytes wait already", message.len, outlet->bytes);
+		return;
+	}
+	w = memory_new(sizeof *w);
+	*w = (struct waiting){ .fault = fault };
+	buf_append(&w->message, message);
+	outlet->bytes += message.len;
+	if (fault.action == FAULT_DELAY)
+		w->due_ms = now_ms + fault.value;
+	if (last && last->held) {
+		DL_PREPEND_ELEM(outlet->first, last, w);
+		if (!passes) {
+			last->held = false;
+			last->due_ms = 0;
+		}
+	} else {
+		w->held = fault.action == FAULT_REORDER;
+		if (w->held)
+			w->due_ms = now_ms + FAULT_REORDER_MS;
+		DL_APPEND(outlet->first, w);
+	}
+	run(outlet);
+}
+
+void fault_outlet_send(struct fault_outlet *outlet, struct fault fault, struct bytes message)
+{
+	bool waits = fault.action == FAULT_DELAY || fault.action == FAULT_REORDER || fault.action == FAULT_SPLIT;
+
+	if (fault.action == FAULT_DROP)
+		return;
+	if (outlet->first || waits)
+		wait_in_line(outlet, fault, message, false);
+	else
+		leave_whole(outlet, fault, message);
+}
+
+void fault_outlet_pass(struct fault_outlet *outlet, struct bytes message)
+{
+	if (outlet->first)
+		wait_in_line(outlet, (struct fault){ .action = FAULT_NONE }, message, true);
+	else
+		outlet->send(outlet->arg, message);
+}
+
+bool fault_outlet_is_empty(const struct fault_outlet *outlet)
+{
+	return !outlet->first;
+}
+
+/* --- life ----------------------------------------------------------------------------------------------------------------------- */
 
 struct fault_outlet *fault_outlet_new(struct loop *loop, fault_send_fn *send, void *arg)
 {
 	struct fault_outlet *outlet = memory_new(sizeof *outlet);
 
 	*outlet = (struct fault_outlet){ .loop = loop, .send = send, .arg = arg };
-	outlet->end = &outlet->first;
 	outlet->timer = loop_timer_new(loop, on_due, outlet);
+	outlet->piece = loop_timer_new_real(loop, on_due, outlet);
 	return outlet;
+}
+
+void fault_outlet_clear(struct fault_outlet *outlet)
+{
+	struct waiting *w;
+
+	outlet->clears++;
+	while ((w = outlet->first)) {
+		DL_DELETE(outlet->first, w);
+		waiting_free(outlet, w);
+	}
+	loop_timer_cancel(outlet->timer);
+	loop_timer_cancel(outlet->piece);
+}
+
+void fault_outlet_finish(struct fault_outlet *outlet)
+{
+	struct waiting *w;
+
+	loop_timer_cancel(outlet->timer);
+	loop_timer_cancel(outlet->piece);
+	while ((w = outlet->first)) {
+		DL_DELETE(outlet->first, w);
+		while (!leave(outlet, w))
+			;
+		waiting_free(outlet, w);
+	}
 }
 
 void fault_outlet_free(struct fault_outlet **pointer)
@@ -77,34 +218,9 @@ void fault_outlet_free(struct fault_outlet **pointer)
 
 	if (!outlet)
 		return;
-	while (outlet->first) {
-		struct waiting *w = outlet->first;
-
-		outlet->first = w->next;
-		buf_free(&w->message);
-		free(w);
-	}
+	fault_outlet_clear(outlet);
 	loop_timer_free(&outlet->timer);
+	loop_timer_free(&outlet->piece);
 	free(outlet);
 	*pointer = NULL;
-}
-
-void fault_outlet_send(struct fault_outlet *outlet, struct fault fault, struct bytes message)
-{
-	struct waiting *w;
-
-	if (fault.action == FAULT_DROP)
-		return;
-	if (fault.action != FAULT_DELAY && !outlet->first) {
-		leave(outlet, fault, message);
-		return;
-	}
-	w = memory_new(sizeof *w);
-	w->fault = fault;
-	w->due_ms = loop_now_ms(outlet->loop) + (fault.action == FAULT_DELAY ? fault.value : 0);
-	buf_append(&w->message, message);
-	*outlet->end = w;
-	outlet->end = &w->next;
-	if (outlet->first == w)
-		loop_timer_set_at(outlet->timer, w->due_ms);
 }

@@ -321,7 +321,7 @@ struct device *device_new(struct loop *loop, const struct device_settings *setti
 	d->search_timer = loop_timer_new(loop, device_search_late, d);
 	d->link = device_link_new(loop, &(struct device_link_settings){
 		.router = d->router, .channel = d->settings.channel, .identity = d->settings.identity, .store = settings->store,
-		.store_ctx = settings->store_ctx,
+		.store_ctx = settings->store_ctx, .faults = settings->faults,
 	}, &link_callbacks, d);
 	device_link_coverage(d->link, true);
 	return d;

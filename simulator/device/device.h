@@ -4,6 +4,7 @@
 #include "protocol/im.h"
 #include "simulator/device/device_blocks.h"
 #include "simulator/device/device_contacts.h"
+#include "simulator/device/device_faults.h"
 #include "simulator/device/device_link.h"
 #include "simulator/device/device_rooms.h"
 
@@ -80,6 +81,9 @@ struct device_settings {
 	uint64_t resend_ms;                 /* what was not acknowledged is sent again after it, 0: 30000 */
 	int (*store)(void *ctx, const struct device_identity *identity, struct error *err);   /* as device_link's */
 	void *store_ctx;
+	/* device_faults_new's (device_faults.h), shared by all devices of a process and outliving them: what it holds befalls their links,
+	 * also what is set later. NULL: none. */
+	struct faults *faults;
 };
 
 struct device_callbacks {

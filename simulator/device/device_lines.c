@@ -1,5 +1,8 @@
 #include "simulator/device/device_lines.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/log.h"
 #include "base/nearest.h"
 #include "base/settings.h"
@@ -141,6 +144,32 @@ static int do_quit(struct device_user *user, struct device *d, struct device_wor
 	(void)words;
 	(void)err;
 	loop_stop(user->loop);
+	return 0;
+}
+
+static int do_fault(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	char *word;
+	int rc;
+
+	(void)d;
+	if (!words.rest.len || memchr(words.rest.data, '\0', words.rest.len))
+		return error_set(err, "fault takes a word, as drop,on=login,nth=3,count=1; docs/faults.md has all");
+	word = bytes_dup(words.rest);
+	rc = faults_add(user->faults, word, loop_now_ms(user->loop), err);
+	free(word);
+	return rc;
+}
+
+static int do_faults(struct device_user *user, struct device *d, struct device_words_left words, struct error *err)
+{
+	if (words.rest.len == 0) {
+		device_print_faults(&user->printer, d, user->faults, loop_now_ms(user->loop));
+		return 0;
+	}
+	if (!bytes_is(words.rest, "clear"))
+		return error_set(err, "faults takes nothing, or clear");
+	faults_clear(user->faults);
 	return 0;
 }
 
@@ -379,6 +408,8 @@ const struct device_line device_lines[] = {
 	{ "logout", "", "end the session", true, false, false, do_logout },
 	{ "coverage", "off|on", "lose the link, find it again", false, false, false, do_coverage },
 	{ "silent", "on|off", "keep the link, stop or resume the status messages", false, false, false, do_silent },
+	{ "fault", "WORD", "misbehave, as drop,on=login,nth=3,count=1", false, false, true, do_fault },
+	{ "faults", "[clear]", "the faults that are set, and how often they were done", false, false, true, do_faults },
 	{ "help", "", "this list", false, false, true, do_help },
 	{ "quit", "", "switch the device off; the session stays with the service", false, false, true, do_quit },
 	{ NULL, NULL, NULL, false, false, false, NULL },

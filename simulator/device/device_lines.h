@@ -10,6 +10,7 @@
 struct device_user {
 	struct loop *loop;
 	struct device_printer printer;
+	struct faults *faults;       /* of the process's links */
 };
 
 /* The rest of a line, read word by word; blanks around it do not count. */

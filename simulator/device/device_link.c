@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "protocol/im.h"
+#include "simulator/device/device_faults.h"
 
 #define REGISTER_MS 10000      /* the Router's answer must be there by then */
 #define KEEPALIVE_MS 60000     /* of silence, then PING; on the real clock: liveness is the network's business */
@@ -24,16 +25,40 @@ struct device_link {
 	struct redial *redial;
 	struct loop_timer *watchdog;
 	struct buf frame;                 /* what is sent, kept between messages */
+	struct device_fate *fate;         /* NULL: no faults here */
+	struct buf fragments;             /* the frames of one message, for its fate */
+	bool gathers;                     /* them */
 	uint32_t next_tag;
 	unsigned silent_ticks;
 	bool coverage, registered, paused, starved;
 };
 
-static void send_frame(struct device_link *l, const struct wire_msg *msg, const void *in)
+static void send_now(void *ctx, struct bytes frames)
+{
+	struct device_link *l = ctx;
+
+	connection_send(l->connection, frames);
+}
+
+/* kind: what faults call it. */
+static void send_as(struct device_link *l, const char *kind, struct bytes frames)
+{
+	if (device_fate_is_idle(l->fate))
+		send_now(l, frames);
+	else
+		device_fate_send(l->fate, kind, frames);
+}
+
+static void encode(struct device_link *l, const struct wire_msg *msg, const void *in)
 {
 	buf_clear(&l->frame);
 	frame_encode(msg, in, &l->frame);
-	connection_send(l->connection, buf_bytes(&l->frame));
+}
+
+static void send_frame(struct device_link *l, const struct wire_msg *msg, const void *in)
+{
+	encode(l, msg, in);
+	send_as(l, DEVICE_FAULT_LINK, buf_bytes(&l->frame));
 }
 
 /* Drops the connection and tells the client; again says whether to dial on. */
@@ -42,6 +67,7 @@ static void lost(struct device_link *l, bool again, const char *why)
 	bool was_up = l->registered;
 
 	connection_free(&l->connection);
+	device_fate_forget(l->fate);
 	loop_timer_cancel(l->watchdog);
 	l->registered = l->paused = l->starved = false;
 	if (again && l->redial)
@@ -101,7 +127,11 @@ static void send_envelope(void *ctx, struct bytes envelope)
 	struct device_link *l = ctx;
 	struct srp_data data = { .tag = ++l->next_tag, .gme = envelope };
 
-	send_frame(l, &srp_data_msg, &data);
+	encode(l, &srp_data_msg, &data);
+	if (l->gathers)
+		buf_append(&l->fragments, buf_bytes(&l->frame));
+	else
+		send_as(l, DEVICE_FAULT_RECEIPT, buf_bytes(&l->frame));
 }
 
 static void answer_error(struct device_link *l, const struct gme *to, enum gme_error_code code, const char *text)
@@ -271,7 +301,7 @@ static void take_resume(struct device_link *l)
 	}
 }
 
-static void take_frame(void *ctx, struct bytes frame)
+static void take_now(void *ctx, struct bytes frame)
 {
 	struct device_link *l = ctx;
 	const struct wire_msg *msg = wire_find(srp_messages, frame_opcode(frame));
@@ -311,6 +341,29 @@ static void take_frame(void *ctx, struct bytes frame)
 	default:      /* INFO and PONG say nothing that a device acts on */
 		break;
 	}
+}
+
+/* Only envelopes have a fate on their way in. */
+static void take_frame(void *ctx, struct bytes frame)
+{
+	struct device_link *l = ctx;
+
+	if (l->registered && !device_fate_is_idle(l->fate) && frame_opcode(frame) == SRP_DATA)
+		device_fate_take(l->fate, frame);
+	else
+		take_now(l, frame);
+}
+
+static void go_deaf(void *ctx)
+{
+	struct device_link *l = ctx;
+
+	connection_pause(l->connection);
+}
+
+static void cut(void *ctx, const char *why)
+{
+	lost(ctx, true, why);
 }
 
 /* --- the connection ---------------------------------------------------------------------------------------------------- */
@@ -378,6 +431,7 @@ static void dial(void *arg)
 struct device_link *device_link_new(struct loop *loop, const struct device_link_settings *settings,
 	const struct device_link_callbacks *callbacks, void *ctx)
 {
+	static const struct device_fate_callbacks fate_callbacks = { .send = send_now, .take = take_now, .deaf = go_deaf, .cut = cut };
 	struct device_link *l = memory_new(sizeof *l);
 
 	l->loop = loop;
@@ -386,6 +440,7 @@ struct device_link *device_link_new(struct loop *loop, const struct device_link_
 	l->ctx = ctx;
 	bytes_copy_str(bytes_str(pin_text(settings->identity->pin)), l->name, sizeof l->name);
 	l->watchdog = loop_timer_new_real(loop, watch, l);
+	l->fate = device_fate_new(loop, settings->faults, settings->identity->pin, &fate_callbacks, l);
 	return l;
 }
 
@@ -398,7 +453,9 @@ void device_link_free(struct device_link **link)
 	connection_free(&l->connection);
 	redial_free(&l->redial);
 	loop_timer_free(&l->watchdog);
+	device_fate_free(&l->fate);
 	buf_free(&l->frame);
+	buf_free(&l->fragments);
 	free(l);
 	*link = NULL;
 }
@@ -437,30 +494,45 @@ const char *device_link_peer(const struct device_link *l)
 	return l->connection ? connection_peer(l->connection) : "";
 }
 
-int device_link_send(struct device_link *l, struct bytes clear, bool want_receipt, uint32_t *message_id,
+/* Seals it; its fragments leave, or are gathered. */
+static int seal(struct device_link *l, const struct channel_envelope *to, struct bytes clear, uint32_t *message_id,
 	struct channel_sizes *sizes, struct error *err)
 {
 	struct device_identity *identity = l->settings.identity;
 	struct channel_key *key = channel_peer_key(&identity->peer, CHANNEL_KEY_CURRENT);
+	enum channel_result result = channel_seal(l->settings.channel, &identity->peer, to, clear, send_envelope, l, message_id, sizes);
+
+	if (result == CHANNEL_COMMIT_FIRST && key) {
+		if (raise_send_ceiling(l, key, err))
+			return -1;
+		result = channel_seal(l->settings.channel, &identity->peer, to, clear, send_envelope, l, message_id, sizes);
+	}
+	if (result != CHANNEL_OK)
+		return error_set(err, "the message cannot be sealed: %s", channel_result_text(result));
+	return 0;
+}
+
+int device_link_send(struct device_link *l, struct bytes clear, bool want_receipt, uint32_t *message_id,
+	struct channel_sizes *sizes, struct error *err)
+{
+	struct device_identity *identity = l->settings.identity;
 	struct channel_envelope to = {
 		.source = { .is_pin = true, .pin = identity->pin },
 		.destination = { .srp_id = bytes_str(identity->srp_id) },
 		.content_id = IM_CONTENT_ID,
 		.flags = want_receipt ? GME_RECEIPT_WANTED : 0,
 	};
-	enum channel_result result;
+	int rc;
 
 	if (!device_link_can_send(l)) {
 		l->starved = l->registered;
 		return error_set(err, l->registered ? "the link takes nothing more at the moment" : "there is no link");
 	}
-	result = channel_seal(l->settings.channel, &identity->peer, &to, clear, send_envelope, l, message_id, sizes);
-	if (result == CHANNEL_COMMIT_FIRST && key) {
-		if (raise_send_ceiling(l, key, err))
-			return -1;
-		result = channel_seal(l->settings.channel, &identity->peer, &to, clear, send_envelope, l, message_id, sizes);
-	}
-	if (result != CHANNEL_OK)
-		return error_set(err, "the message cannot be sealed: %s", channel_result_text(result));
-	return 0;
+	l->gathers = !device_fate_is_idle(l->fate);
+	rc = seal(l, &to, clear, message_id, sizes, err);
+	if (l->gathers && rc == 0)
+		device_fate_say(l->fate, clear, buf_bytes(&l->fragments));
+	l->gathers = false;
+	buf_clear(&l->fragments);
+	return rc;
 }

@@ -301,6 +301,16 @@ void device_print_session(const struct device_printer *p, const struct device *d
 	write_json(p, line);
 }
 
+void device_print_faults(const struct device_printer *p, const struct device *d, const struct faults *faults, uint64_t now_ms)
+{
+	struct buf words = { 0 };
+	json_t *line = json_answer(d, "fault-list");
+
+	json_object_set_new(line, "faults", faults_json(faults, now_ms));
+	faults_text(faults, now_ms, &words);
+	write_answer(p, d, line, &words);
+}
+
 void device_print_error(const struct device_printer *p, const struct device *d, const char *sentence)
 {
 	struct buf words = { 0 };

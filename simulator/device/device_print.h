@@ -22,6 +22,7 @@ void device_print_rooms(const struct device_printer *p, const struct device *d);
 /* The person's view of everything: who and where he is, contacts, rooms, conversations. Clears a terminal before. */
 void device_print_screen(const struct device_printer *p, const struct device *d);
 void device_print_session(const struct device_printer *p, const struct device *d);      /* state and counts */
+void device_print_faults(const struct device_printer *p, const struct device *d, const struct faults *faults, uint64_t now_ms);
 void device_print_error(const struct device_printer *p, const struct device *d, const char *sentence);
 
 #endif

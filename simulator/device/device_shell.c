@@ -212,13 +212,13 @@ void device_shell_event(struct device_shell *s)
 }
 
 struct device_shell *device_shell_new(struct loop *loop, struct device **devices, size_t count,
-	const struct device_printer *printer)
+	const struct device_printer *printer, struct faults *faults)
 {
 	struct device_shell *s = memory_new(sizeof *s);
 
 	s->devices = devices;
 	s->count = count;
-	s->user = (struct device_user){ loop, *printer };
+	s->user = (struct device_user){ loop, *printer, faults };
 	s->pump = (struct loop_task){ .fn = pump, .arg = s };
 	return s;
 }

@@ -10,7 +10,7 @@
 struct device_shell;
 
 struct device_shell *device_shell_new(struct loop *loop, struct device **devices, size_t count,
-	const struct device_printer *printer);
+	const struct device_printer *printer, struct faults *faults);
 void device_shell_free(struct device_shell **shell);
 
 /* Reads lines from the descriptor. When they end: stops the loop as soon as no device waits for an answer, or goes on (stay). */

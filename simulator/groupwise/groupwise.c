@@ -10,19 +10,17 @@
 #include <unistd.h>
 
 #include "base/io/address.h"
-#include "base/io/control_server.h"
 #include "base/io/daemon.h"
 #include "base/io/tls.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "protocol/groupwise/codes.h"
-#include "simulator/fault.h"
+#include "simulator/control.h"
 #include "simulator/groupwise/gw_server.h"
 
 struct options {
 	const char *listen, *world, *certificate, *key, *state, *control;
-	const char *faults[FAULTS_MAX];
-	size_t fault_count;
+	struct sim_fault_words faults;
 	uint32_t capacity, keepalive;
 	bool auth_attribute, several_sessions, manual_clock;
 	uint64_t clock_ms;
@@ -64,8 +62,9 @@ static void print_help(FILE *out)
 		"  --keepalive MINUTES    what clients are told; after twice that without a request a session ends [10]\n"
 		"  --sessions one|several with one, a new login of a user ends his older session; with several, messages and status go to\n"
 		"                         all of them [one]\n"
-		"  --fault WORD           misbehaves: delay=MS, drop, garble, split, refuse=CODE, half-close or close, then any of\n"
-		"                         ,user=NAME ,on=REQUEST ,nth=N ,count=N; may be given several times\n"
+		"  --fault WORD           misbehaves: delay=MS, drop, duplicate, reorder, garble, split, refuse=CODE, half-close, close or\n"
+		"                         half-open, then any of ,user=NAME ,on=REQUEST ,nth=N ,count=N ,after=TIME ,for=TIME; may be given\n"
+		"                         several times\n"
 		"  --auth-attribute       also send each user's plain id, which clients then show instead of the dotted name\n"
 		"  --clock manual[:MS]    a clock that stands (at MS, usually 1000000) until it is moved over the control socket\n"
 		"  --log-level LEVEL      error, warning, info or debug [info]\n"
@@ -128,9 +127,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 			o->several_sessions = strcmp(optarg, "several") == 0;
 			break;
 		case OPTION_FAULT:
-			if (o->fault_count == FAULTS_MAX)
-				return 1 + usage("%s is one fault too many", log_str(optarg));
-			o->faults[o->fault_count++] = optarg;
+			if (sim_fault_word(&o->faults, optarg, &err) < 0)
+				return 1 + usage("%s", err.text);
 			break;
 		case OPTION_CLOCK:
 			if (clock_option_parse(optarg, &o->clock_ms, &err) != 0)
@@ -234,20 +232,18 @@ static const struct control_verb life_verbs[] = {
 	{ NULL, NULL, NULL, NULL },
 };
 
-static struct control_server *open_control(struct life *life, const char *path)
+static struct sim_control *open_control(struct life *life, const char *path)
 {
 	struct error err = { "" };
-	struct control_server *control;
+	struct sim_control *control;
 
 	if (!path)
 		return NULL;
-	control = control_server_new(life->loop, path, &err);
+	control = sim_control_new(life->loop, path, gw_server_faults(life->server), &err);
 	if (!control)
 		fatal(EXIT_BIND, "%s", err.text);
-	control_server_add(control, gw_server_verbs, life->server);
-	control_server_add(control, fault_verbs, gw_server_faults(life->server));
-	control_server_add(control, clock_verbs, life->loop);
-	control_server_add(control, life_verbs, life);
+	sim_control_add(control, gw_server_verbs, life->server);
+	sim_control_add(control, life_verbs, life);
 	return control;
 }
 
@@ -255,7 +251,7 @@ static int run(int argc, char **argv)
 {
 	struct options o = { .listen = "127.0.0.1:8300", .keepalive = 10 };
 	struct gw_server_settings settings;
-	struct control_server *control;
+	struct sim_control *control;
 	struct error err = { "" };
 	struct life life = { 0 };
 	struct world *world;
@@ -281,16 +277,15 @@ static int run(int argc, char **argv)
 		fatal(EXIT_BIND, "%s", err.text);
 	if (o.state && gw_server_keep(life.server, o.state, &err) < 0)
 		fatal(EXIT_CONFIG, "%s", err.text);
-	for (size_t i = 0; i < o.fault_count; i++)
-		if (faults_add(gw_server_faults(life.server), o.faults[i], &err) < 0)
-			fatal(EXIT_USAGE, "--fault %s: %s", o.faults[i], err.text);
+	if (sim_fault_words_set(&o.faults, gw_server_faults(life.server), loop_now_ms(life.loop), &err) < 0)
+		fatal(EXIT_USAGE, "%s", err.text);
 	control = open_control(&life, o.control);
 	loop_signal(life.loop, SIGTERM, on_signal, &life);
 	loop_signal(life.loop, SIGINT, on_signal, &life);
 	log_info("ready listen=%s users=%zu", gw_server_address(life.server), world->user_count);
 	daemon_notify_ready();
 	loop_run(life.loop);
-	control_server_free(&control);
+	sim_control_free(&control);
 	gw_server_free(&life.server);
 	tls_free(&settings.tls);
 	loop_free(&life.loop);

@@ -8,6 +8,9 @@
 #include "simulator/groupwise/gw_state.h"
 
 #define LINGER_MS 2000
+#define KIND_EVENT "event"      /* what is said unasked, in fault words */
+
+static const char *const special_kinds[] = { KIND_EVENT, NULL };
 
 static const char *user_of(const struct session *s)
 {
@@ -15,6 +18,17 @@ static const char *user_of(const struct session *s)
 }
 
 static void end(struct session *s, uint32_t event, const char *why, bool replaced);
+static void cut(void *arg);
+
+/* As if the network had gone: nothing leaves, nothing is read, the connection stays. */
+static void fall_into_hole(struct session *s, struct fault fault)
+{
+	if (!s->hole)
+		s->hole = fault_hole_new(s->server->loop, s->server->faults, cut, s);
+	fault_outlet_clear(s->outlet);
+	connection_pause(s->connection);
+	fault_hole_open(s->hole, fault);
+}
 
 /* --- out -------------------------------------------------------------------------------------------------------------------- */
 
@@ -24,11 +38,15 @@ void session_event(struct session *s, const struct gw_event *event)
 	struct fault fault;
 
 	/* A type that the client's version does not know would make it drop the connection. */
-	if (s->ending || gw_event_min_build(event->type) > s->build)
+	if (s->ending || fault_hole_is_open(s->hole) || gw_event_min_build(event->type) > s->build)
 		return;
 	buf_clear(&server->scratch);
 	gw_event_encode(event, &server->scratch);
-	fault = faults_next(server->faults, user_of(s), FAULT_EVENT);
+	fault = faults_next(server->faults, loop_now_ms(server->loop), user_of(s), KIND_EVENT);
+	if (fault.action == FAULT_HALF_OPEN) {
+		fall_into_hole(s, fault);
+		return;
+	}
 	fault_outlet_send(s->outlet, fault, buf_bytes(&server->scratch));
 	log_debug("event user=%s type=%s about=%s", user_of(s), gw_event_name(event->type), log_value(event->source));
 }
@@ -104,7 +122,12 @@ static void on_message(void *ctx, struct bytes raw)
 		log_value(request.command), log_value(request.transaction));
 	if (s->person)
 		rearm(s);
-	call.fault = faults_next(server->faults, fault_user(s, call.in), command ? command->name : "-");
+	call.fault = faults_next(server->faults, loop_now_ms(server->loop), fault_user(s, call.in), command ? command->name : "-");
+	if (call.fault.action == FAULT_HALF_OPEN) {
+		gw_tree_clear(&server->in);
+		fall_into_hole(s, call.fault);
+		return;
+	}
 	if (call.fault.action == FAULT_CLOSE) {
 		gw_tree_clear(&server->in);
 		end(s, 0, "fault", false);
@@ -179,6 +202,7 @@ static void session_free(struct session *s)
 	searches_free(s);
 	loop_timer_free(&s->timer);
 	fault_outlet_free(&s->outlet);
+	fault_hole_free(&s->hole);
 	connection_free(&s->connection);
 	free(s);
 	if (server->shutting_down && !server->sessions && server->shutdown_done)
@@ -195,7 +219,22 @@ static void end(struct session *s, uint32_t event, const char *why, bool replace
 	logged_out(s, replaced);
 	s->ending = true;
 	loop_timer_cancel(s->timer);
+	if (fault_hole_is_open(s->hole))
+		return;         /* the client hears nothing of it before the connection is cut */
+	fault_outlet_finish(s->outlet);
 	connection_finish(s->connection, LINGER_MS);
+}
+
+/* The end of being half-open. */
+static void cut(void *arg)
+{
+	struct session *s = arg;
+
+	if (!s->ending) {
+		log_info("session end user=%s peer=%s reason=half-open", user_of(s), connection_peer(s->connection));
+		logged_out(s, false);
+	}
+	session_free(s);
 }
 
 void gw_session_end(struct session *s, uint32_t event, const char *why)
@@ -266,6 +305,17 @@ static bool is_kind(void *ctx, const char *name)
 	return command_find(bytes_str(name)) != NULL;
 }
 
+/* An event cannot be refused, and ends nothing. */
+static int suits(void *ctx, enum fault_action action, const char *kind, struct error *err)
+{
+	(void)ctx;
+	if (action != FAULT_REFUSE && action != FAULT_HALF_CLOSE && action != FAULT_CLOSE)
+		return 0;
+	if (!kind || (strcmp(kind, KIND_EVENT) != 0 && strcmp(kind, "all") != 0))
+		return 0;
+	return error_set(err, "%s happens to requests, not with on=%s", fault_action_name(action), kind);
+}
+
 /* "D123" or "0xD123". */
 static int parse_code(const char *text, uint32_t *out)
 {
@@ -332,8 +382,9 @@ struct gw_server *gw_server_new(struct loop *loop, const struct world *world, co
 		free(server);
 		return NULL;
 	}
-	server->faults = faults_new(&(struct fault_terms){ .is_user = is_user, .is_kind = is_kind, .parse_code = parse_code,
-		.code_help = "a result code in hex such as D123", .ctx = server });
+	server->faults = faults_new(&(struct fault_terms){ .whom = "user", .where = "in this world", .is_whom = is_user,
+		.is_kind = is_kind, .special = special_kinds, .kind_noun = "request", .kind_help = KIND_EVENT " and all", .suits = suits,
+		.parse_code = parse_code, .code_help = "a result code in hex such as D123", .ctx = server });
 	server->address = memory_str(listener_address(server->listener));
 	persons_make(server);
 	return server;
@@ -372,7 +423,10 @@ void gw_server_shutdown(struct gw_server *server, loop_fn *done, void *arg)
 		next = s->next;
 		if (s->person)
 			s->person->announced = false;
-		gw_session_end(s, 0, "server-shutdown");
+		if (fault_hole_is_open(s->hole))
+			cut(s);
+		else
+			gw_session_end(s, 0, "server-shutdown");
 	}
 }
 

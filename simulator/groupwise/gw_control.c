@@ -80,7 +80,7 @@ static void verb_fault_login(void *ctx, struct control_request *request)
 		buf_printf(&word, ",user=%s", user);
 	if (count)
 		buf_printf(&word, ",count=%ju", (uintmax_t)count);
-	if (faults_add(server->faults, buf_cstr(&word), &err) < 0)
+	if (faults_add(server->faults, buf_cstr(&word), loop_now_ms(server->loop), &err) < 0)
 		control_refuse(&request, EXIT_USAGE, "%s", err.text);
 	else
 		control_done(&request, json_object());

@@ -35,7 +35,7 @@ int gw_server_keep(struct gw_server *server, const char *folder, struct error *e
 
 const char *gw_server_address(const struct gw_server *server);
 
-/* Its faults: set them by faults_add and fault_verbs. */
+/* Its faults: set them by faults_add, on the clock of its loop. */
 struct faults *gw_server_faults(struct gw_server *server);
 
 /* Tells every client with event 115 and closes all connections politely; done runs when the last one is gone. No new ones. */

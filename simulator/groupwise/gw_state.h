@@ -12,7 +12,8 @@
 #include "protocol/groupwise/event.h"
 #include "protocol/groupwise/names.h"
 #include "protocol/groupwise/tags.h"
-#include "simulator/fault.h"
+#include "simulator/fault_hole.h"
+#include "simulator/fault_outlet.h"
 #include "simulator/groupwise/gw_server.h"
 
 /* Bounds of what one client can make us keep. The two of the list are what a real server told its clients; the rest is ours. */
@@ -163,6 +164,7 @@ struct session {
 	unsigned failures;
 	bool ending;                            /* what it still sends is not read */
 	struct fault_outlet *outlet;
+	struct fault_hole *hole;                /* NULL until a fault has made it half-open */
 	struct search *searches;
 };
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/io/daemon.h"
+#include "base/io/clock_verbs.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -273,7 +273,7 @@ void scenario_play(const struct scenario *scenario, const struct scenario_cast *
 	int status;
 
 	play.loop = loop_new();
-	loop_clock_manual(play.loop, DAEMON_CLOCK_START_MS);
+	loop_clock_manual(play.loop, CLOCK_START_MS);
 	play.clocks = clocks_new(play.loop);
 	play.players.told = told;
 	play.players.told_ctx = &play;

@@ -1,7 +1,7 @@
 #ifndef BRAMBLE_SIMULATOR_SCENARIO_PLAY_H
 #define BRAMBLE_SIMULATOR_SCENARIO_PLAY_H
 
-#include "simulator/scenario/scenario_clock.h"
+#include "base/io/clocks.h"
 #include "simulator/scenario/scenario_lab.h"
 #include "simulator/scenario/scenario_players.h"
 #include "simulator/scenario/scenario_report.h"

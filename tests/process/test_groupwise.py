@@ -457,6 +457,56 @@ class Faults(Messenger):
         self.assertGreaterEqual(sum(a != b for a, b in zip(good, bad)), 2)
         self.assertEqual(raw.ask("ping"), (0, []))
 
+    def test_a_duplicate_comes_twice_and_a_reordered_answer_after_the_next(self):
+        raw = self.raw("alice")
+        self.fault("duplicate=2,on=ping,count=1")
+        raw.transaction += 1
+        raw.send(page.request("ping", raw.transaction))
+        self.assertEqual([raw.answer() for _ in range(3)], [(0, [])] * 3)
+        self.fault("reorder,on=ping,count=1")
+        before = raw.transaction
+        for n in (1, 2):
+            raw.send(page.request("ping", before + n))
+        for n in (2, 1):
+            raw.transaction = before + n
+            self.assertEqual(raw.answer(), (0, []))
+        raw.transaction = before + 2
+        self.assertEqual(raw.ask("ping"), (0, []))
+
+    def test_a_half_open_connection_says_nothing_and_stays_until_the_fault_is_over(self):
+        raw, bob = self.raw("alice"), self.raw("bob")
+        bob.status(AWAY, "x")
+        while raw.event(103)[3] != AWAY:
+            pass
+        self.fault("half-open,user=alice,on=ping,count=1")
+        raw.transaction += 1
+        raw.send(page.request("ping", raw.transaction))
+        self.no_answer(raw)
+        bob.status(AWAY, "y")
+        self.no_answer(raw)
+        self.assertEqual(self.server.user("alice")["sessions"], 1)
+        self.server.ask("kick", user="alice")       # nor is its end heard of
+        self.no_answer(raw)
+        self.assertEqual(self.server.user("alice")["sessions"], 0)
+        self.server.ask("fault.clear")
+        with self.assertRaises((EOFError, ConnectionResetError, ssl.SSLEOFError)):
+            raw.read(1)
+        raw = self.raw("alice")
+        self.fault("half-open,user=alice,for=300ms")
+        self.assertEqual(self.server.user("alice")["sessions"], 1)
+        raw.send(page.request("ping", raw.transaction + 1))
+        with self.assertRaises((EOFError, ConnectionResetError, ssl.SSLEOFError)):
+            raw.read(1)
+        self.assertEqual(self.raw("alice").ask("ping"), (0, []))
+
+    def test_a_server_with_half_open_connections_ends(self):
+        raw = self.raw("alice")
+        self.fault("half-open")
+        raw.send(page.request("ping", raw.transaction + 1))
+        self.no_answer(raw)
+        self.server.child.terminate()
+        self.assertEqual(self.server.child.wait(10), 0)
+
     def test_close_and_half_close(self):
         for word, answered in (("close,on=ping", False), ("half-close,on=ping", True)):
             with self.subTest(word=word):

@@ -223,6 +223,7 @@ class Tap:
     def __init__(self, port):
         self.to = port
         self.up, self.down = bytearray(), bytearray()
+        self.on_up = None           # called with the size of each run of bytes as it is read from the client
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.sockets = []
@@ -242,11 +243,12 @@ class Tap:
                 self.threads.append(thread)
                 thread.start()
 
-    @staticmethod
-    def _copy(source, sink, kept):
+    def _copy(self, source, sink, kept):
         try:
             while data := source.recv(65536):
                 kept += data
+                if kept is self.up and self.on_up:
+                    self.on_up(len(data))
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
         except OSError:

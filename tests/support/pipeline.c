@@ -84,6 +84,23 @@ void phone_never(struct pipeline *p, int who, const char *text)
 		fail_msg("\"%s\" came to %s:\n%s", text, users[who], buf_cstr(&p->phones[who].all));
 }
 
+unsigned phone_count(struct pipeline *p, int who, const char *text)
+{
+	unsigned count = 0;
+
+	for (const char *at = buf_cstr(&p->phones[who].all); (at = strstr(at, text)); at += strlen(text))
+		count++;
+	return count;
+}
+
+void pipeline_fault(struct pipeline *p, const char *word)
+{
+	struct error err;
+
+	if (faults_add(p->faults, word, p->now_ms, &err))
+		fail_msg("%s: %s", word, err.text);
+}
+
 /* --- the devices ------------------------------------------------------------------------------------------------------- */
 
 static void on_event(void *ctx, const struct device_event *e)
@@ -141,7 +158,7 @@ static void start_phone(struct pipeline *p, int who)
 	replay_counter_start(&key->send, 0);
 	replay_start(&key->receive, 0);
 	phone->device = device_new(p->loop, &(struct device_settings){
-		.router = router_device_address(p->router), .identity = &phone->identity,
+		.router = router_device_address(p->router), .identity = &phone->identity, .faults = p->faults,
 	}, &callbacks, phone);
 	phone_await(p, who, "link-up\n");
 }
@@ -396,6 +413,7 @@ int pipeline_setup(void **state)
 	first_dispatcher(p);
 	start_collab(p);
 	AWAIT(p, dispatcher_number(p, "services_registered") == 1 && dispatcher_number(p, "routers_up") == 1, "the service did not register");
+	p->faults = device_faults_new(NULL, NULL);
 	for (int who = 0; who < PHONES; who++)
 		start_phone(p, who);
 	pipeline_settle(p);
@@ -413,6 +431,7 @@ int pipeline_teardown(void **state)
 		buf_free(&p->phones[who].told);
 		buf_free(&p->phones[who].all);
 	}
+	faults_free(&p->faults);
 	collab_free(&p->collab);
 	db_close(&p->collab_db);
 	pipeline_stop_dispatcher(p);

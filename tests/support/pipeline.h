@@ -39,6 +39,7 @@ struct pipeline {
 	struct dispatcher *dispatcher;
 	struct collab *collab;
 	struct trail *trail;          /* the Collaboration Service's */
+	struct faults *faults;        /* of the devices' links */
 	struct phone phones[PHONES];
 };
 
@@ -61,6 +62,11 @@ void phone_never(struct pipeline *p, int who, const char *text);
 void phone_login(struct pipeline *p, int who);         /* typed, not awaited */
 void phone_online(struct pipeline *p, int who);        /* and it must succeed */
 void phone_send(struct pipeline *p, int who, const char *to, const char *text);
+/* How often that stands among all that the device ever told. */
+unsigned phone_count(struct pipeline *p, int who, const char *text);
+
+/* Sets a fault word of the devices' links. */
+void pipeline_fault(struct pipeline *p, const char *word);
 
 void pipeline_stop_dispatcher(struct pipeline *p);
 void pipeline_start_dispatcher(struct pipeline *p);
