@@ -15,6 +15,7 @@ struct backend_target {
 	const char *host;          /* of the environment's row; copied */
 	uint16_t port;
 	struct tls *tls;           /* shared by all backends; lives as long as they do */
+	uint32_t protocol_version; /* what a GroupWise login calls itself */
 };
 
 /* What the backend tells its session. Inside any of them the session may call finish, and after lost or login_failed free.

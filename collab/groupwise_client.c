@@ -30,6 +30,7 @@ struct backend {
 	char *user;
 	struct buf password;             /* until the login is sent */
 	char *host_line;
+	uint32_t protocol_version;
 	struct person *listed;           /* where contacts() goes on */
 	size_t listed_at;
 	struct loop_timer *ping;         /* on the loop's clock: the interval is the server's rule for sessions */
@@ -71,6 +72,7 @@ static struct backend *groupwise_open(const struct backend_target *target, struc
 	b->m.loop = target->loop;
 	b->user = bytes_dup(user);
 	buf_append(&b->password, password);
+	b->protocol_version = target->protocol_version;
 	b->host_line = memory_printf(v6 ? "[%s]:%u" : "%s:%u", target->host, target->port);
 	b->ended = (struct loop_task){ .fn = tell_ended, .arg = b };
 	b->ping = loop_timer_new(b->m.loop, send_ping, b);
@@ -225,7 +227,7 @@ static void up(void *ctx)
 	gw_add_str(&b->m.fields, NULL, GW_TAG_USERID, b->user);
 	gw_add_text(&b->m.fields, NULL, GW_TAG_CREDENTIALS, buf_bytes(&b->password));
 	gw_add_str(&b->m.fields, NULL, GW_TAG_USER_AGENT, "Bramble/" BRAMBLE_VERSION " (Linux)");
-	gw_add_number(&b->m.fields, NULL, GW_TAG_BUILD, GW_TYPE_UDWORD, GW_BUILD_BROADCAST);
+	gw_add_number(&b->m.fields, NULL, GW_TAG_BUILD, GW_TYPE_UDWORD, b->protocol_version);
 	gw_add_str(&b->m.fields, NULL, GW_TAG_IP_ADDRESS, local.host);
 	groupwise_link_request(b->m.link, "login", b->host_line, &b->m.fields, login_answered, NULL);
 	gw_tree_clear(&b->m.fields);

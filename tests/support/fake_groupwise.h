@@ -23,6 +23,7 @@ struct fake_groupwise {
 	struct fake_client *clients;
 	unsigned open, most_open;        /* connections now, and at most */
 	unsigned accepted, logins, logouts, pings, conferences, messages, details, rejected;
+	uint32_t last_build;             /* what the last login called itself */
 	uint32_t login_code;             /* answered to every login, if not 0 */
 	uint32_t send_code;              /* answered to the next sendmessage, once */
 	uint32_t next_code;              /* answered to the next of the scripted commands, once */
