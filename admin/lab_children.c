@@ -59,12 +59,14 @@ static int start_groupwise(struct lab *lab, const char *clock, struct error *err
 	char *program = memory_printf("%s/bramble-sim", lab->programs);
 	char *certificate = memory_printf("%s/groupwise.crt", lab->dir);
 	char *key = memory_printf("%s/groupwise.key", lab->dir);
-	const char *world = lab->place.groupwise_world;
+	const char *world = lab->place.groupwise_world, *state = lab->place.groupwise_state, *sessions = lab->place.groupwise_sessions;
 	const char *argv[24];
 	size_t count = 0;
 	int rc;
 
 	lab_overridden(&lab->options, "groupwise.world", &world);
+	lab_overridden(&lab->options, "groupwise.state", &state);
+	lab_overridden(&lab->options, "groupwise.sessions", &sessions);
 	end_words(argv, &count, program);
 	end_words(argv, &count, "groupwise");
 	end_words(argv, &count, "--listen");
@@ -77,6 +79,14 @@ static int start_groupwise(struct lab *lab, const char *clock, struct error *err
 	end_words(argv, &count, key);
 	end_words(argv, &count, "--control");
 	end_words(argv, &count, lab->sockets[LAB_GROUPWISE]);
+	if (state) {
+		end_words(argv, &count, "--state");
+		end_words(argv, &count, state);
+	}
+	if (sessions) {
+		end_words(argv, &count, "--sessions");
+		end_words(argv, &count, sessions);
+	}
 	if (clock)
 		end_words(argv, &count, clock);
 	rc = lab_process_start(&lab->processes[LAB_GROUPWISE], argv, &lab->notify, err);

@@ -24,11 +24,20 @@ int lab_overridden(const struct lab_options *options, const char *key, const cha
 	return found;
 }
 
+static bool begins_with_one(const char *text, const char *const *beginnings)
+{
+	for (; *beginnings; beginnings++) {
+		if (strncmp(text, *beginnings, strlen(*beginnings)) == 0)
+			return true;
+	}
+	return false;
+}
+
 int lab_check_overrides(const struct lab_options *options, struct error *err)
 {
 	static const char *const fixed[] = { "common.run_dir", "common.database", "common.install_key", "router.run_dir",
 		"dispatcher.run_dir", "collab.run_dir", "dispatcher.database", "collab.database", NULL };
-	static const char *const groupwise[] = { "groupwise.listen=", "groupwise.world=", NULL };
+	static const char *const groupwise[] = { "groupwise.listen=", "groupwise.world=", "groupwise.state=", "groupwise.sessions=", NULL };
 	const char *value;
 
 	for (size_t i = 0; fixed[i]; i++) {
@@ -38,9 +47,8 @@ int lab_check_overrides(const struct lab_options *options, struct error *err)
 	for (const char *const *o = options->overrides; o && *o; o++) {
 		if (!strchr(*o, '=') || !strchr(*o, '.') || strchr(*o, '.') > strchr(*o, '='))
 			return error_set(err, "-o %s: write it as section.key=value", log_str(*o));
-		if (strncmp(*o, "groupwise.", 10) == 0 && strncmp(*o, groupwise[0], strlen(groupwise[0])) != 0 &&
-		    strncmp(*o, groupwise[1], strlen(groupwise[1])) != 0)
-			return error_set(err, "-o %s: [groupwise] has listen and world", log_str(*o));
+		if (strncmp(*o, "groupwise.", 10) == 0 && !begins_with_one(*o, groupwise))
+			return error_set(err, "-o %s: [groupwise] has listen, world, state and sessions", log_str(*o));
 		if (strncmp(*o, "common.", 7) != 0 && strncmp(*o, "router.", 7) != 0 && strncmp(*o, "dispatcher.", 11) != 0 &&
 		    strncmp(*o, "collab.", 7) != 0 && strncmp(*o, "groupwise.", 10) != 0)
 			return error_set(err, "-o %s: the sections are common, router, dispatcher, collab and groupwise", log_str(*o));

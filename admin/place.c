@@ -35,6 +35,8 @@ static const struct setting collab_rows[] = {
 static const struct setting groupwise_rows[] = {
 	ROW("listen", SETTING_ADDRESS, groupwise_listen, "127.0.0.1:8300"),
 	ROW("world", SETTING_PATH, groupwise_world, "world.xml"),
+	ROW("state", SETTING_PATH, groupwise_state, NULL),
+	ROW("sessions", SETTING_TEXT, groupwise_sessions, NULL),
 	{ .key = NULL },
 };
 

@@ -12,7 +12,7 @@ struct place {
 	char *router_listen, *router_identities;                         /* [router] */
 	char *dispatcher_listen, *dispatcher_server;                     /* [dispatcher] */
 	char *collab_environment;                                        /* [collab] */
-	char *groupwise_listen, *groupwise_world;                        /* [groupwise] */
+	char *groupwise_listen, *groupwise_world, *groupwise_state, *groupwise_sessions;   /* [groupwise] */
 };
 
 /* config: the file; else dir: its bramble.ini; else lab/bramble.ini or bramble.ini, whichever is there.

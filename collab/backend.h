@@ -15,12 +15,14 @@ struct backend_target {
 	const char *host;          /* of the environment's row; copied */
 	uint16_t port;
 	struct tls *tls;           /* shared by all backends; lives as long as they do */
+	uint32_t protocol_version; /* what a GroupWise login calls itself */
+	uint64_t refresh_ms;       /* how often to look for changes made elsewhere; 0: only when the server says so */
 };
 
 /* What the backend tells its session. Inside any of them the session may call finish, and after lost or login_failed free.
  * The session member of what is told is the session's to fill in; texts live until the call returns. */
 struct backend_events {
-	/* The connection stands and its certificate was checked; the login is on its way. */
+	/* The connection stands and its certificate was checked; the login is on its way. Again when the session goes on on another. */
 	void (*connected)(void *ctx, const char *peer, const char *local, const char *tls_version);
 	void (*logged_in)(void *ctx, struct bytes display_name);
 	/* It will not come to a login: IM_BAD_CREDENTIALS, IM_UNREACHABLE, IM_BACKEND_REFUSED. why is for the log. */
@@ -47,7 +49,7 @@ struct backend_events {
 
 struct backend_type {
 	const char *name;
-	/* Connects and logs in. The password is kept until it was handed to the connection, then wiped. */
+	/* Connects and logs in. The password is kept as long as the backend may need it again, then wiped. */
 	struct backend *(*open)(const struct backend_target *target, struct bytes user, struct bytes password,
 		const struct backend_events *events, void *ctx);
 	/* The contact list after the login, with what is known of each contact now: fills at most max from the from-th on and

@@ -4,11 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/io/address.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "collab/groupwise_lists.h"
+#include "collab/groupwise_login.h"
 #include "collab/groupwise_privacy.h"
+#include "collab/groupwise_refresh.h"
 #include "collab/groupwise_rooms.h"
 #include "collab/groupwise_search.h"
 #include "collab/groupwise_talk.h"
@@ -27,9 +28,10 @@ struct backend {
 	struct messenger m;
 	char *display_name;
 	enum phase phase;
-	char *user;
-	struct buf password;             /* until the login is sent */
-	char *host_line;
+	struct groupwise_login login;
+	struct refresh *refresh;
+	uint32_t presence;               /* as it was last set */
+	struct buf status_text;
 	struct person *listed;           /* where contacts() goes on */
 	size_t listed_at;
 	struct loop_timer *ping;         /* on the loop's clock: the interval is the server's rule for sessions */
@@ -39,6 +41,7 @@ struct backend {
 };
 
 static const struct groupwise_link_callbacks link_callbacks;
+static const struct refresh_callbacks refresh_callbacks;
 
 static void tell_ended(void *arg)
 {
@@ -64,18 +67,16 @@ static struct backend *groupwise_open(const struct backend_target *target, struc
 	const struct backend_events *events, void *ctx)
 {
 	struct backend *b = memory_new(sizeof *b);
-	bool v6 = strchr(target->host, ':');
 
 	b->m.events = *events;
 	b->m.ctx = ctx;
 	b->m.loop = target->loop;
-	b->user = bytes_dup(user);
-	buf_append(&b->password, password);
-	b->host_line = memory_printf(v6 ? "[%s]:%u" : "%s:%u", target->host, target->port);
+	groupwise_login_set(&b->login, target, user, password);
+	b->refresh = refresh_new(&b->m, &b->login, target->refresh_ms, &refresh_callbacks, b);
 	b->ended = (struct loop_task){ .fn = tell_ended, .arg = b };
 	b->ping = loop_timer_new(b->m.loop, send_ping, b);
 	b->leaving = loop_timer_new_real(b->m.loop, leave_now, b);
-	b->m.link = groupwise_link_new(b->m.loop, b->host_line, target->tls, &link_callbacks, b);
+	b->m.link = groupwise_link_new(b->m.loop, b->login.host_line, target->tls, &link_callbacks, b);
 	return b;
 }
 
@@ -87,6 +88,7 @@ static void groupwise_free(struct backend **backend)
 		return;
 	*backend = NULL;
 	groupwise_link_free(&b->m.link);
+	refresh_free(&b->refresh);
 	lookups_free(&b->m.lookups);
 	privacy_free(&b->m.privacy);
 	lists_free(&b->m.lists);
@@ -98,10 +100,9 @@ static void groupwise_free(struct backend **backend)
 	loop_timer_free(&b->leaving);
 	loop_drop(b->m.loop, &b->ended);
 	gw_tree_free(&b->m.fields);
-	buf_wipe(&b->password);
-	free(b->user);
+	groupwise_login_free(&b->login);
 	free(b->display_name);
-	free(b->host_line);
+	buf_free(&b->status_text);
 	free(b);
 }
 
@@ -110,9 +111,9 @@ static void over(struct backend *b, enum im_logout_reason reason, uint32_t code,
 {
 	enum phase was = b->phase;
 
-	if (was == OVER)
+	if (was == OVER || (was == ONLINE && refresh_takes_loss(b->refresh, reason, why)))
 		return;
-	buf_wipe(&b->password);
+	refresh_stop(b->refresh);
 	loop_timer_cancel(b->ping);
 	if (was == LEAVING) {
 		leave_now(b);
@@ -134,24 +135,32 @@ static void answered(void *ctx, void *arg, const struct gw_answer *answer, const
 
 	(void)fields;
 	if (answer && !groupwise_accepted(answer))
-		log_warning("groupwise refused user=%s command=%s reason=%s", log_str(b->user), command,
+		log_warning("groupwise refused user=%s command=%s reason=%s", log_str(b->login.user), command,
 			groupwise_refusal(answer, REFUSAL_OF_CHANGE).text);
 }
 
-static void write_status(struct backend *b, uint32_t presence, struct bytes text)
+static void write_status(struct backend *b)
 {
+	struct bytes text = buf_bytes(&b->status_text);
+
 	gw_tree_clear(&b->m.fields);
-	gw_add_decimal(&b->m.fields, NULL, GW_TAG_STATUS, presence);
+	gw_add_decimal(&b->m.fields, NULL, GW_TAG_STATUS, b->presence);
 	if (!text.len)
 		return;
 	gw_add_text(&b->m.fields, NULL, GW_TAG_STATUS_TEXT, text);
 	/* Away and busy also carry it as the auto-reply. Source: capture (libpurple). */
-	if (presence == IM_AWAY || presence == IM_BUSY)
+	if (b->presence == IM_AWAY || b->presence == IM_BUSY)
 		gw_add_text(&b->m.fields, NULL, GW_TAG_MESSAGE_BODY, text);
 }
 
 /* arg of a request is not const; these are only read. */
 static char setstatus_name[] = "setstatus", ping_name[] = "ping";
+
+static void tell_status(struct backend *b)
+{
+	write_status(b);
+	groupwise_link_request(b->m.link, "setstatus", NULL, &b->m.fields, answered, setstatus_name);
+}
 
 /* Everybody whom the device is to be shown is known. */
 static void ready(void *arg, bool connection_over)
@@ -163,23 +172,10 @@ static void ready(void *arg, bool connection_over)
 	b->phase = ONLINE;
 	lists_show(b->m.lists, false);
 	loop_timer_set(b->ping, b->ping_ms);
-	write_status(b, IM_AVAILABLE, (struct bytes){ 0 });
-	groupwise_link_request(b->m.link, "setstatus", NULL, &b->m.fields, answered, setstatus_name);
+	b->presence = IM_AVAILABLE;
+	tell_status(b);
+	refresh_start(b->refresh);
 	b->m.events.logged_in(b->m.ctx, bytes_str(b->display_name));
-}
-
-/* A server may leave the details out for clients of version 3 and up, and tells none of those on the privacy lists. */
-static void know_everybody(struct backend *b)
-{
-	struct bytes *dns = memory_new((b->m.people.count + privacy_count(b->m.privacy) + 1) * sizeof *dns);
-	size_t count = 0;
-
-	for (const struct person *p = b->m.people.first; p; p = p->next)
-		dns[count++] = bytes_str(p->dn);
-	privacy_people(b->m.privacy, dns + count);
-	count += privacy_count(b->m.privacy);
-	messenger_know(&b->m, dns, count, ready, b);
-	free(dns);
 }
 
 static void login_answered(void *ctx, void *arg, const struct gw_answer *answer, const struct gw_field *fields)
@@ -209,27 +205,18 @@ static void login_answered(void *ctx, void *arg, const struct gw_answer *answer,
 		minutes = KEEP_ALIVE_MINUTES;
 	b->ping_ms = minutes * 60000ULL;
 	name = gw_text(fields, GW_TAG_FULL_NAME);
-	b->display_name = name.len ? bytes_dup(name) : memory_str(b->user);
-	know_everybody(b);
+	b->display_name = name.len ? bytes_dup(name) : memory_str(b->login.user);
+	/* A server may leave the details out for clients of version 3 and up, and tells none of those on the privacy lists. */
+	messenger_know_everybody(&b->m, b->m.privacy, ready, b);
 }
 
 static void up(void *ctx)
 {
 	struct backend *b = ctx;
 	const struct connection *c = groupwise_link_connection(b->m.link);
-	struct address local = { 0 };
 
 	b->phase = LOGGING_IN;
-	address_parse(connection_local(c), &local, NULL);
-	gw_tree_clear(&b->m.fields);
-	gw_add_str(&b->m.fields, NULL, GW_TAG_USERID, b->user);
-	gw_add_text(&b->m.fields, NULL, GW_TAG_CREDENTIALS, buf_bytes(&b->password));
-	gw_add_str(&b->m.fields, NULL, GW_TAG_USER_AGENT, "Bramble/" BRAMBLE_VERSION " (Linux)");
-	gw_add_number(&b->m.fields, NULL, GW_TAG_BUILD, GW_TYPE_UDWORD, GW_BUILD_BROADCAST);
-	gw_add_str(&b->m.fields, NULL, GW_TAG_IP_ADDRESS, local.host);
-	groupwise_link_request(b->m.link, "login", b->host_line, &b->m.fields, login_answered, NULL);
-	gw_tree_clear(&b->m.fields);
-	buf_wipe(&b->password);
+	groupwise_login_send(&b->login, b->m.link, &b->m.fields, login_answered, NULL);
 	b->m.events.connected(b->m.ctx, connection_peer(c), connection_local(c), connection_tls_version(c));
 }
 
@@ -247,11 +234,39 @@ static void event(void *ctx, const struct gw_event *e)
 		over(b, IM_REASON_ELSEWHERE, IM_BACKEND_REFUSED, "the same user logged in elsewhere");
 	else if (e->type == GW_EVENT_SERVER_DOWN)
 		over(b, IM_REASON_SERVER_LOST, IM_UNREACHABLE, "the IM server goes down");
+	else if (e->type == GW_EVENT_CONTACT_ADDED)
+		refresh_want(b->refresh);
 	else if (b->m.talk && (b->phase == ONLINE || b->phase == LOGGING_IN))
 		talk_event(b->m.talk, e);
 }
 
 static const struct groupwise_link_callbacks link_callbacks = { .up = up, .event = event, .closed = closed };
+
+/* --- another connection ------------------------------------------------------------------------------------------------- */
+
+static void moved(void *ctx, struct groupwise_link *link)
+{
+	struct backend *b = ctx;
+	struct groupwise_link *old = b->m.link;
+	const struct connection *c = groupwise_link_connection(link);
+
+	b->m.link = link;
+	groupwise_link_own(link, &link_callbacks, b);
+	groupwise_link_pause(link, false);
+	tell_status(b);
+	/* Conferences end with their connection, and what waited there for an answer was not done. */
+	talk_forget_conferences(b->m.talk);
+	groupwise_link_abandon(&old, GW_NO_SESSION);
+	rooms_close(b->m.rooms);
+	b->m.events.connected(b->m.ctx, connection_peer(c), connection_local(c), connection_tls_version(c));
+}
+
+static void lost(void *ctx, enum im_logout_reason reason, const char *why)
+{
+	over(ctx, reason, IM_UNREACHABLE, why);
+}
+
+static const struct refresh_callbacks refresh_callbacks = { .moved = moved, .lost = lost };
 
 /* --- while it lives ----------------------------------------------------------------------------------------------------- */
 
@@ -295,7 +310,10 @@ static void groupwise_set_presence(struct backend *b, uint32_t ref, uint32_t pre
 {
 	if (b->phase != ONLINE)
 		return;
-	write_status(b, presence, text);
+	b->presence = presence;
+	buf_clear(&b->status_text);
+	buf_append(&b->status_text, text);
+	write_status(b);
 	messenger_request(&b->m, "setstatus", ref, REFUSAL_OF_CHANGE);
 }
 
@@ -379,7 +397,7 @@ static void groupwise_finish(struct backend *b)
 
 	if (was == LEAVING)
 		return;
-	buf_wipe(&b->password);
+	refresh_stop(b->refresh);
 	loop_timer_cancel(b->ping);
 	b->phase = LEAVING;
 	gw_tree_clear(&b->m.fields);

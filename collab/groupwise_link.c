@@ -134,8 +134,9 @@ struct groupwise_link *groupwise_link_new(struct loop *loop, const char *address
 	return link;
 }
 
-void groupwise_link_free(struct groupwise_link **link)
+static void end_link(struct groupwise_link **link, const struct gw_answer *answer)
 {
+	static const struct gw_field nothing;
 	struct groupwise_link *l = *link;
 	struct pending *p, *next;
 
@@ -145,10 +146,39 @@ void groupwise_link_free(struct groupwise_link **link)
 	connection_free(&l->connection);
 	loop_timer_free(&l->deadline);
 	DL_FOREACH_SAFE(l->pending, p, next) {
-		p->done(l->ctx, p->arg, NULL, NULL);
+		p->done(l->ctx, p->arg, answer, answer ? &nothing : NULL);
 		free(p);
 	}
 	free(l);
+}
+
+void groupwise_link_free(struct groupwise_link **link)
+{
+	end_link(link, NULL);
+}
+
+void groupwise_link_abandon(struct groupwise_link **link, uint32_t code)
+{
+	end_link(link, &(struct gw_answer){ .has_code = true, .code = code });
+}
+
+void groupwise_link_own(struct groupwise_link *link, const struct groupwise_link_callbacks *callbacks, void *ctx)
+{
+	link->callbacks = *callbacks;
+	link->ctx = ctx;
+}
+
+void groupwise_link_pause(struct groupwise_link *link, bool pause)
+{
+	if (pause)
+		connection_pause(link->connection);
+	else
+		connection_resume(link->connection);
+}
+
+bool groupwise_link_is_busy(const struct groupwise_link *link)
+{
+	return link->pending;
 }
 
 bool groupwise_link_request(struct groupwise_link *link, const char *command, const char *host, const struct gw_tree *fields,

@@ -28,6 +28,13 @@ struct groupwise_link *groupwise_link_new(struct loop *loop, const char *address
 	const struct groupwise_link_callbacks *callbacks, void *ctx);
 /* Calls the done of every pending request, with no answer. */
 void groupwise_link_free(struct groupwise_link **link);
+/* The same, with this result code (enum gw_code) as the answer to each. */
+void groupwise_link_abandon(struct groupwise_link **link, uint32_t code);
+/* From here on it belongs to somebody else. */
+void groupwise_link_own(struct groupwise_link *link, const struct groupwise_link_callbacks *callbacks, void *ctx);
+/* Whether what comes waits; from the next message on. */
+void groupwise_link_pause(struct groupwise_link *link, bool pause);
+bool groupwise_link_is_busy(const struct groupwise_link *link);      /* a request waits for its answer */
 
 /* Sends one request. host: for the login's Host line, else NULL. false, and done is not called, when too many are pending. */
 bool groupwise_link_request(struct groupwise_link *link, const char *command, const char *host, const struct gw_tree *fields,

@@ -311,6 +311,7 @@ void lists_change(struct lists *l, uint32_t ref, const struct im_contact_change 
 		l->m->events.done(l->m->ctx, ref, IM_BACKEND_REFUSED, "too many changes wait for the IM server");
 		return;
 	}
+	l->m->changes++;
 	change = memory_new(sizeof *change);
 	change->lists = l;
 	change->ref = ref;

@@ -141,6 +141,36 @@ void lists_read(struct lists *l, const struct gw_field *contact_list)
 	}
 }
 
+static void hear_availability(struct lists *l, const struct gw_field *item)
+{
+	const struct gw_field *details = gw_find(item, GW_TAG_USER_DETAILS);
+	struct person *person = people_by_dn(&l->m->people, gw_text(item, GW_TAG_DN));
+	struct bytes text = gw_text(details, GW_TAG_MESSAGE_BODY);
+	uint32_t presence;
+
+	if (!person || !person->is_contact || !gw_number(gw_find(details, GW_TAG_STATUS), &presence) ||
+	    (presence == person->presence && bytes_is(text, person->text)))
+		return;
+	person_set_presence(person, presence, text);
+	l->m->events.presence(l->m->ctx, bytes_str(person->user), person->presence, bytes_str(person->text));
+}
+
+void lists_renew(struct lists *l, const struct gw_field *contact_list)
+{
+	for (const struct gw_field *item = gw_find(contact_list, GW_TAG_CONTACT); item; item = gw_find_next(item))
+		hear_availability(l, item);
+	while (l->contacts)
+		lists_drop_contact(l, l->contacts);
+	while (l->folders)
+		drop_folder(l, l->folders);
+	lists_read(l, contact_list);
+}
+
+bool lists_is_changing(const struct lists *l)
+{
+	return l->changes;
+}
+
 struct lists *lists_new(struct messenger *m)
 {
 	struct lists *l = memory_new(sizeof *l);

@@ -4,7 +4,7 @@
 #include "collab/groupwise_messenger.h"
 
 /* Our copy of the contact list: folders of one level, and contacts in them. The server reports what a request of ours has changed as a
- * list of differences in its answer; there is no event for changes made elsewhere, those are seen at the next login.
+ * list of differences in its answer; changes made elsewhere are in the answer to another login (groupwise_refresh.h).
  * The same person may stand in several folders, as several contacts: the device is shown the first.
  * Source: capture (login answer), code (both free clients: the requests and the differences). */
 struct lists;
@@ -16,6 +16,9 @@ void lists_free(struct lists **lists);       /* after the link */
 
 /* The login answer's list. */
 void lists_read(struct lists *lists, const struct gw_field *contact_list);
+/* The list of another login's answer in its place; of who is shown already the device is told the availability if that is another. */
+void lists_renew(struct lists *lists, const struct gw_field *contact_list);
+bool lists_is_changing(const struct lists *lists);      /* a change of the device's is under way */
 /* Brings what the device is shown of people up to the list; tell: it is told what that changes. */
 void lists_show(struct lists *lists, bool tell);
 /* What the device asks; has one outcome, after the events of what changed. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "collab/groupwise_privacy.h"
 #include "protocol/groupwise/codes.h"
 #include "protocol/groupwise/names.h"
 #include "protocol/groupwise/tags.h"
@@ -199,6 +200,19 @@ void messenger_know(struct messenger *m, const struct bytes *dns, size_t count, 
 	if (batch)
 		ask_for(k, batch);
 	batch_done(k);
+}
+
+void messenger_know_everybody(struct messenger *m, const struct privacy *privacy, all_known *known, void *arg)
+{
+	struct bytes *dns = memory_new((m->people.count + privacy_count(privacy) + 1) * sizeof *dns);
+	size_t count = 0;
+
+	for (const struct person *p = m->people.first; p; p = p->next)
+		dns[count++] = bytes_str(p->dn);
+	privacy_people(privacy, dns + count);
+	count += privacy_count(privacy);
+	messenger_know(m, dns, count, known, arg);
+	free(dns);
 }
 
 /* --- outcomes of several parts ----------------------------------------------------------------------------------------- */

@@ -21,6 +21,7 @@ struct messenger {
 	struct lists *lists;
 	struct privacy *privacy;
 	struct lookups *lookups;
+	unsigned changes;                /* of the list and of privacy that the device has asked for, so far */
 };
 
 #define MESSENGER_FULL "too many requests wait for the IM server"
@@ -44,6 +45,9 @@ void messenger_find(struct messenger *m, struct bytes name, found_person *found,
  * over: the connection is. */
 typedef void all_known(void *arg, bool over);
 void messenger_know(struct messenger *m, const struct bytes *dns, size_t count, all_known *known, void *arg);
+
+/* The same for everybody on the contact list and on these privacy lists. */
+void messenger_know_everybody(struct messenger *m, const struct privacy *privacy, all_known *known, void *arg);
 
 /* Something of the device's that takes several requests: answered when all are, with the first refusal among them. */
 struct outcome;

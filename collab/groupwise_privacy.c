@@ -294,6 +294,49 @@ static void begin(struct blocking *b)
 		go_on(b);
 }
 
+/* --- what was changed elsewhere ------------------------------------------------------------------------------------------- */
+
+static void tell(struct privacy *p, const char *dn, bool blocked)
+{
+	const struct person *person = people_by_dn(&p->m->people, bytes_str(dn));
+	struct bytes user = person ? bytes_str(person->user) : gw_utf8_cut(gw_dn_leaf(bytes_str(dn)), IM_USER_MAX);
+
+	p->m->events.block(p->m->ctx, &(struct im_block){ .user = user, .blocked = blocked });
+}
+
+void privacy_renew(struct privacy *p, struct privacy **fresh)
+{
+	struct privacy *old = *fresh;
+	const struct entry *e;
+	struct entry *entries = p->entries;
+	size_t count = p->count;
+	bool denied = p->denies;
+
+	p->entries = old->entries;
+	p->count = old->count;
+	p->denies = old->denies;
+	p->locked = old->locked;
+	old->entries = entries;
+	old->count = count;
+	if (p->denies != denied)
+		tell(p, "", p->denies);
+	/* Who is on no list any more is as the default has it. */
+	DL_FOREACH(old->entries, e) {
+		if (!find(p, bytes_str(e->dn), true) && !find(p, bytes_str(e->dn), false))
+			tell(p, e->dn, p->denies);
+	}
+	DL_FOREACH(p->entries, e) {
+		if (!find(old, bytes_str(e->dn), e->denied))
+			tell(p, e->dn, e->denied);
+	}
+	privacy_free(fresh);
+}
+
+bool privacy_is_changing(const struct privacy *p)
+{
+	return p->changes;
+}
+
 void privacy_block(struct privacy *p, uint32_t ref, const struct im_block *message)
 {
 	struct blocking *b;
@@ -305,6 +348,7 @@ void privacy_block(struct privacy *p, uint32_t ref, const struct im_block *messa
 		p->m->events.done(p->m->ctx, ref, IM_BACKEND_REFUSED, p->locked ? refusal.text : MESSENGER_FULL);
 		return;
 	}
+	p->m->changes++;
 	b = memory_new(sizeof *b);
 	b->privacy = p;
 	b->ref = ref;

@@ -4,7 +4,7 @@
 #include "collab/groupwise_messenger.h"
 
 /* Who may see and reach the user: a default, a list of those denied where it allows, and one of those allowed where it denies. The
- * lists come with the login and change only by our own requests; no event tells of changes made elsewhere.
+ * lists come with a login and change by our own requests; changes made elsewhere are in the answer to another (groupwise_refresh.h).
  * Source: capture (login answer, nnmBlocking and its lists), code (both free clients: the requests). */
 struct privacy;
 
@@ -16,6 +16,10 @@ enum {
 /* login: the fields of the login answer. */
 struct privacy *privacy_new(struct messenger *messenger, const struct gw_field *login);
 void privacy_free(struct privacy **privacy);     /* after the link */
+
+/* Takes over what another login has said, and tells the device what that changes; frees fresh. */
+void privacy_renew(struct privacy *privacy, struct privacy **fresh);
+bool privacy_is_changing(const struct privacy *privacy);        /* a change of the device's is under way */
 
 size_t privacy_count(const struct privacy *privacy);
 /* Who stands on the lists: fills privacy_count DNs, which live as long as the lists stay. */

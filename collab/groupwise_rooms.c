@@ -121,6 +121,19 @@ void rooms_refuse(struct rooms *r, uint32_t ref, const char *why)
 	r->m->events.done(r->m->ctx, ref, IM_BACKEND_REFUSED, why);
 }
 
+size_t rooms_count(const struct rooms *r)
+{
+	return r->count;
+}
+
+void rooms_close(struct rooms *r)
+{
+	while (r->list) {
+		rooms_tell(r, r->list, IM_ROOM_CLOSED, NULL, (struct bytes){ 0 });
+		rooms_drop(r, r->list);
+	}
+}
+
 /* --- inviting ------------------------------------------------------------------------------------------------------------- */
 
 /* ref 0: one of those that a room was opened with; the device hears of a failure as if he had declined. */

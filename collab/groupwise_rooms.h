@@ -17,6 +17,10 @@ enum {
 struct rooms *rooms_new(struct messenger *messenger);
 void rooms_free(struct rooms **rooms);
 
+size_t rooms_count(const struct rooms *rooms);
+/* The connection that they were on is gone: the device is told. */
+void rooms_close(struct rooms *rooms);
+
 /* What the device asks; each has one outcome. */
 void rooms_open(struct rooms *rooms, uint32_t ref, const struct im_room_open *open);
 void rooms_invite(struct rooms *rooms, uint32_t ref, const struct im_room_invite *invite);

@@ -98,8 +98,8 @@ static void said_answered(void *ctx, void *arg, const struct gw_answer *answer, 
 		conversation->last_ref = said->ref;
 		conversation->last_undelivered = said->undelivered;
 		finish_said(said, said->undelivered ? IM_NOT_DELIVERED : IM_OK, said->undelivered ? said->person->user : "");
-	} else if (answer->code == GW_NO_CONFERENCE && !said->tried_again) {
-		/* The conference is gone without a word, as after the other side's reconnect: a new one, once. */
+	} else if ((answer->code == GW_NO_CONFERENCE || answer->code == GW_NO_SESSION) && !said->tried_again) {
+		/* The conference is gone without a word, as after the other side's reconnect or our own: a new one, once. */
 		said->tried_again = true;
 		if (strcmp(conversation->id, said->conference) == 0)
 			conversation->id[0] = '\0';
@@ -171,12 +171,16 @@ static void conference_made(void *ctx, void *arg, const struct gw_answer *answer
 	while (waiting) {
 		said = waiting;
 		DL_DELETE(waiting, said);
-		if (conversation->id[0])
+		if (conversation->id[0]) {
 			send_now(said);
-		else if (!groupwise_accepted(answer))
+		} else if (answer->code == GW_NO_SESSION && !said->tried_again) {
+			said->tried_again = true;
+			send_into_conference(said);
+		} else if (!groupwise_accepted(answer)) {
 			refuse_said(said, answer);
-		else
+		} else {
 			finish_said(said, IM_BACKEND_REFUSED, "it answered createconf without a usable conference");
+		}
 	}
 }
 
@@ -272,6 +276,14 @@ void talk_send(struct talk *t, uint32_t ref, struct bytes to, struct bytes text)
 		memcpy(addressed->text, text.data, text.len);
 	t->unsent++;
 	messenger_find(t->m, to, recipient_found, addressed);
+}
+
+void talk_forget_conferences(struct talk *t)
+{
+	for (struct person *p = t->m->people.first; p; p = p->next) {
+		if (p->conversation)
+			p->conversation->id[0] = '\0';
+	}
 }
 
 void talk_typing(struct talk *t, struct bytes to, bool on)

@@ -22,6 +22,8 @@ void talk_free(struct talk **talk);
 void talk_send(struct talk *talk, uint32_t ref, struct bytes to, struct bytes text);
 /* Told only where a conversation exists. */
 void talk_typing(struct talk *talk, struct bytes to, bool on);
+/* The connection that the conferences were on is gone: new ones are made. */
+void talk_forget_conferences(struct talk *talk);
 /* Writes a sendmessage of this text into the messenger's fields, without its recipients. */
 void talk_write_message(struct talk *talk, const char *conference, struct bytes text);
 /* What an event says, as plain text. */

@@ -27,6 +27,12 @@ const struct setting collab_setting_table[] = {
 	  .help = "whom to trust as the IM server: ca (needs trust_ca), pin (needs trust_pin) or none (encrypted, but to anybody)" },
 	{ ROW("trust_ca", SETTING_PATH, trust_ca), .help = "CA that signed the IM server's certificate, or that certificate (PEM)" },
 	{ ROW("trust_pin", SETTING_TEXT, trust_pin), .help = "SHA-256 fingerprint of the IM server's certificate, 64 hex digits" },
+	{ ROW("protocol_version", SETTING_NUMBER, protocol_version), .fallback = "2", .min = 2, .max = 4,
+	  .help = "what a login on GroupWise Messenger calls itself: 2 as the known clients do; from 3 on details may be left out of the "
+		"answer, and from 4 on broadcasts come" },
+	{ ROW("list_refresh", SETTING_DURATION, list_refresh_ms), .fallback = "0", .min = 0, .max = 86400000,
+	  .help = "how often to read contact list and privacy again, for changes made in another client of the user's; 0: only when the IM "
+		"server says that there are any. Each time is a second login for a moment" },
 	{ ROW("status_interval", SETTING_DURATION, status_interval_ms), .fallback = "60s", .min = 1000, .max = 86400000,
 	  .help = "how often devices are told to send a status message" },
 	{ ROW("database_poll", SETTING_DURATION, database_poll_ms), .fallback = "250ms", .min = 10, .max = 60000,

@@ -13,6 +13,8 @@ struct collab_settings {
 	char *environment, *instance;
 	int trust;                               /* enum collab_trust: how the IM server's certificate is checked */
 	char *trust_ca, *trust_pin;
+	uint64_t protocol_version;               /* of GroupWise: what its servers may send depends on it */
+	uint64_t list_refresh_ms;                /* 0: only when the IM server says that something changed */
 	uint64_t status_interval_ms;
 	uint64_t database_poll_ms;
 };

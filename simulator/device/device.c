@@ -339,6 +339,7 @@ void device_free(struct device **device)
 	loop_timer_free(&d->resend_timer);
 	loop_timer_free(&d->search_timer);
 	device_habits_free(d);
+	device_drop_early(d);
 	device_outbox_clear(&d->outbox);
 	device_contacts_clear(&d->contacts);
 	device_rooms_clear(&d->rooms);

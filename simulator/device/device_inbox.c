@@ -1,5 +1,64 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
 #include "base/log.h"
+#include "base/memory.h"
 #include "simulator/device/device_private.h"
+
+#define EARLY_MAX 100
+
+/* A message of a session whose LOGIN_OK is still to come: that one had to be sealed again under a higher id, and what was sent after it
+ * overtook it. Nothing else would bring it again, since it was received. */
+struct device_early {
+	struct device_early *prev, *next;
+	uint32_t message_id;
+	struct channel_sizes sizes;
+	size_t len;
+	uint8_t clear[];
+};
+
+static void hold_early(struct device *d, struct bytes clear, uint32_t message_id, const struct channel_sizes *sizes)
+{
+	struct device_early *early;
+
+	if (d->early_count == EARLY_MAX) {
+		log_warning("message left out device=%s reason=too many before the answer to the login", pin_text(device_own_pin(d)));
+		return;
+	}
+	early = memory_new(sizeof *early + clear.len);
+	early->message_id = message_id;
+	early->sizes = *sizes;
+	early->len = clear.len;
+	memcpy(early->clear, clear.data, clear.len);
+	DL_APPEND(d->early, early);
+	d->early_count++;
+}
+
+void device_drop_early(struct device *d)
+{
+	struct device_early *early, *next;
+
+	DL_FOREACH_SAFE(d->early, early, next)
+		free(early);
+	d->early = NULL;
+	d->early_count = 0;
+}
+
+/* Those of another session fall away: they are of a login that was given up. */
+static void take_early(struct device *d)
+{
+	while (d->early && d->session) {
+		struct device_early *early = d->early;
+
+		DL_DELETE(d->early, early);          /* before: it may begin or end a session */
+		d->early_count--;
+		device_take(d, bytes_of(early->clear, early->len), early->message_id, &early->sizes);
+		free(early);
+	}
+	device_drop_early(d);
+}
 
 struct device_event device_event_of(enum device_event_type type, const struct device_incoming *in)
 {
@@ -27,21 +86,25 @@ static void take_login_ok(struct device *d, const void *message, const struct de
 
 	if (in->sequence != d->login_sequence || ok->session == d->session)
 		return;
-	if (d->state == DEVICE_LOGGED_OUT)
+	if (d->state == DEVICE_LOGGED_OUT) {
 		decline_session(d, ok->session);
-	else
-		device_happen(d, ON_ACCEPTED, &(struct device_accepted){ ok, in->message_id, in->sizes });
+		return;
+	}
+	device_happen(d, ON_ACCEPTED, &(struct device_accepted){ ok, in->message_id, in->sizes });
+	take_early(d);
 }
 
 static void take_login_fail(struct device *d, const void *message, const struct device_incoming *in)
 {
 	const struct im_login_fail *fail = message;
 
-	if (in->sequence == d->login_sequence)
-		device_happen(d, ON_REFUSED, &(struct device_event){
-			.code = fail->code, .text = fail->status_text, .reason = im_code_reason(fail->code),
-			.transaction = in->message_id, .sizes = *in->sizes,
-		});
+	if (in->sequence != d->login_sequence)
+		return;
+	device_drop_early(d);
+	device_happen(d, ON_REFUSED, &(struct device_event){
+		.code = fail->code, .text = fail->status_text, .reason = im_code_reason(fail->code),
+		.transaction = in->message_id, .sizes = *in->sizes,
+	});
 }
 
 static void take_contacts(struct device *d, const void *message, const struct device_incoming *in)
@@ -152,6 +215,8 @@ void device_take(struct device *d, struct bytes clear, uint32_t message_id, cons
 		log_warning("message refused device=%s: %s", pin_text(device_own_pin(d)), h ? err.text : "only devices say that");
 		return;
 	}
-	if (is_new(d, h, &any, in.sequence))
+	if (h->of_session && d->state == DEVICE_LOGGING_IN && any.session.session != d->session)
+		hold_early(d, clear, message_id, sizes);
+	else if (is_new(d, h, &any, in.sequence))
 		h->take(d, &any, &in);
 }

@@ -29,6 +29,8 @@ struct device {
 	uint64_t login_us;
 	uint32_t session, next_sequence;
 	struct replay_window received;  /* sequence numbers of the session's events */
+	struct device_early *early;     /* device_inbox.c: what came before the answer to the login under way */
+	unsigned early_count;
 	struct device_outbox outbox;
 	struct device_contacts contacts;
 	struct device_rooms rooms;
@@ -66,6 +68,8 @@ enum happening {
 	ON_FORCED,          /* FORCED_LOGOUT; arg: struct im_forced_logout */
 };
 struct device_accepted { const struct im_login_ok *ok; uint32_t message_id; const struct channel_sizes *sizes; };
+
+void device_drop_early(struct device *d);
 
 /* Looks the happening up for the present state; one that is not accepted there changes nothing. */
 void device_happen(struct device *d, enum happening happening, const void *arg);

@@ -66,6 +66,16 @@ void call_answer(struct call *call, uint32_t code)
 	fault_outlet_send(s->outlet, call->fault, buf_bytes(&server->scratch));
 }
 
+/* A client learns the differences from the answer to its own request; no command tells them to the others. */
+void call_changed(struct call *call)
+{
+	struct person *person = call->session->person;
+
+	person_changed(call->session->server, person);
+	person_event(person, person->slots & ~(1u << call->session->slot), &(struct gw_event){ .type = GW_EVENT_CONTACT_ADDED,
+		.source = person->dn });
+}
+
 static void send_now(void *arg, struct bytes message)
 {
 	struct session *s = arg;

@@ -73,7 +73,7 @@ static uint32_t createfolder(struct call *call)
 	if (person->folder_count >= person->policies.values[POLICY_MAX_FOLDERS])
 		return GW_TOO_MANY_FOLDERS;
 	folder = roster_add_folder(person, person->next_id++, name);
-	person_changed(call->session->server, person);
+	call_changed(call);
 	list = begin_results(call->out, &results);
 	tell_folder(call->out, list, GW_ADD, folder);
 	gw_add_decimal(call->out, results, GW_TAG_OBJECT_ID, folder->id);
@@ -105,7 +105,7 @@ static uint32_t createcontact(struct call *call)
 		return GW_TOO_MANY_CONTACTS;
 	contact = roster_add_contact(person, person->next_id++, parent, other,
 		name ? gw_utf8_cut(name->text, NAME_MAX_BYTES) : bytes_str(other->seed->name));
-	person_changed(call->session->server, person);
+	call_changed(call);
 	list = begin_results(call->out, &results);
 	tell_contact(call->out, list, GW_ADD, contact);
 	gw_add_decimal(call->out, results, GW_TAG_OBJECT_ID, contact->id);
@@ -125,7 +125,7 @@ static uint32_t delete_folder(struct call *call, struct person *person, struct l
 	}
 	tell_folder(call->out, list, GW_DELETE, folder);
 	roster_drop_folder(person, folder);
-	person_changed(call->session->server, person);
+	call_changed(call);
 	return GW_OK;
 }
 
@@ -148,7 +148,7 @@ static uint32_t deletecontact(struct call *call)
 		return GW_OBJECT_NOT_FOUND;
 	tell_contact(call->out, begin_results(call->out, &results), GW_DELETE, contact);
 	roster_drop_contact(person, contact);
-	person_changed(call->session->server, person);
+	call_changed(call);
 	return GW_OK;
 }
 
@@ -170,7 +170,7 @@ static uint32_t movecontact(struct call *call)
 	list = begin_results(call->out, &results);
 	tell_contact(call->out, list, GW_DELETE, contact);
 	contact->folder = parent;
-	person_changed(call->session->server, person);
+	call_changed(call);
 	tell_contact(call->out, list, GW_ADD, contact);
 	gw_add_decimal(call->out, results, GW_TAG_OBJECT_ID, contact->id);
 	return GW_OK;
@@ -181,6 +181,7 @@ static uint32_t updateitem(struct call *call)
 {
 	struct person *person = call->session->person;
 	const struct gw_field *list = gw_find(call->in, GW_TAG_CONTACT_LIST);
+	bool changed = false;
 
 	for (int change = 0; change < 2; change++) {
 		for (const struct gw_field *item = list ? list->first : NULL; item; item = item->next) {
@@ -197,12 +198,14 @@ static uint32_t updateitem(struct call *call)
 				return GW_OBJECT_NOT_FOUND;
 			if (!change)
 				continue;
+			changed = true;
 			target = is_folder ? &roster_folder(person, id)->name : &roster_contact(person, id)->name;
 			free(*target);
 			*target = bytes_dup(gw_utf8_cut(name, NAME_MAX_BYTES));
-			person_changed(call->session->server, person);
 		}
 	}
+	if (changed)
+		call_changed(call);
 	return GW_OK;
 }
 

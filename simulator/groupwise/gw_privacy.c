@@ -51,7 +51,7 @@ static uint32_t createblock(struct call *call)
 	gw_add_text(call->out, NULL, deny ? GW_TAG_DENY_LIST : GW_TAG_ALLOW_LIST, other->dn);
 	call_answer(call, GW_OK);
 	change_list(person, list, other, true);
-	person_changed(call->session->server, person);
+	call_changed(call);
 	return GW_OK;
 }
 
@@ -60,6 +60,7 @@ static uint32_t updateblocks(struct call *call)
 {
 	struct person *person = call->session->person;
 	struct gw_server *server = call->session->server;
+	bool changed = false;
 
 	for (int change = 0; change < 2; change++) {
 		for (const struct gw_field *f = call->in->first; f; f = f->next) {
@@ -71,7 +72,7 @@ static uint32_t updateblocks(struct call *call)
 					return GW_PROTOCOL_ERROR;
 				if (change)
 					set_default(person, value == 1);
-				person_changed(server, person);
+				changed = true;
 			} else if ((deny || bytes_is(f->tag, GW_TAG_ALLOW_LIST)) && f->method == GW_DELETE) {
 				struct person *other = person_find(server, f->text);
 
@@ -79,12 +80,14 @@ static uint32_t updateblocks(struct call *call)
 					return GW_USER_NOT_FOUND;
 				if (change)
 					change_list(person, deny ? &person->denied : &person->allowed, other, false);
-				person_changed(server, person);
+				changed = true;
 			} else if (!bytes_is(f->tag, GW_TAG_TRANSACTION)) {
 				return GW_PROTOCOL_ERROR;
 			}
 		}
 	}
+	if (changed)
+		call_changed(call);
 	return GW_OK;
 }
 

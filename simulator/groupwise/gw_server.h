@@ -33,6 +33,11 @@ void gw_server_free(struct gw_server **server);
  * folder is made when it is missing. Call before the loop runs. -1 with a sentence that names the file that is damaged. */
 int gw_server_keep(struct gw_server *server, const char *folder, struct error *err);
 
+/* What one such file says, and what it would say now. user must be of the world; name stands for the file in the sentence. After -1
+ * some of it may have been taken. */
+int gw_server_restore(struct gw_server *server, const char *user, struct bytes text, const char *name, struct error *err);
+void gw_server_stored(struct gw_server *server, const char *user, struct buf *out);
+
 const char *gw_server_address(const struct gw_server *server);
 
 /* Its faults: set them by faults_add, on the clock of its loop. */

@@ -189,6 +189,8 @@ extern const struct command session_commands[], list_commands[], privacy_command
 
 /* Answers now, for commands whose events must come after the answer; else the code that run returns is sent. */
 void call_answer(struct call *call, uint32_t code);
+/* The list or the privacy of the session's user is another now: it is kept, and his other sessions are told by event 104. */
+void call_changed(struct call *call);
 void session_event(struct session *session, const struct gw_event *event);
 /* Leaves conferences, tells the others, and closes once what is queued has gone out. event 0: none before it. */
 void gw_session_end(struct session *session, uint32_t event, const char *why);

@@ -60,6 +60,20 @@ static json_t *to_json(const struct person *person)
 	return root;
 }
 
+static int append(const char *text, size_t len, void *out)
+{
+	buf_append(out, bytes_of(text, len));
+	return 0;
+}
+
+static void store_text(const struct person *person, struct buf *out)
+{
+	json_t *root = to_json(person);
+
+	json_dump_callback(root, append, out, JSON_COMPACT);
+	json_decref(root);
+}
+
 static char *path_of(const struct store *store, const struct person *person, const char *suffix)
 {
 	return memory_printf("%s/%s.json%s", store->folder, person->seed->id, suffix);
@@ -70,15 +84,18 @@ static char *path_of(const struct store *store, const struct person *person, con
 static void write_person(const struct store *store, const struct person *person)
 {
 	char *path = path_of(store, person, ""), *beside = path_of(store, person, ".new");
-	json_t *root = to_json(person);
 	int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	bool written = fd >= 0 && json_dumpfd(root, fd, JSON_COMPACT) == 0;
+	struct buf text = { 0 };
+	bool written;
+
+	store_text(person, &text);
+	written = fd >= 0 && write(fd, text.data, text.len) == (ssize_t)text.len;
 
 	if (fd >= 0 && close(fd) < 0)
 		written = false;
 	if (!written || rename(beside, path) < 0)
 		log_error("state of user=%s cannot be written to %s: %s", person->seed->id, log_str(path), strerror(errno));
-	json_decref(root);
+	buf_free(&text);
 	free(beside);
 	free(path);
 }
@@ -218,6 +235,8 @@ static int read_status(struct reading *r, json_t *status)
 	if (number < GW_OFFLINE || number > GW_IDLE || strlen(text) > STATUS_TEXT_MAX || strlen(auto_reply) > STATUS_TEXT_MAX)
 		return damaged(r, "the number or a text of the status of", person->seed->id);
 	person->status = (uint32_t)number;
+	free(person->status_text);
+	free(person->auto_reply);
 	person->status_text = *text ? memory_str(text) : NULL;
 	person->auto_reply = *auto_reply ? memory_str(auto_reply) : NULL;
 	person->restored = true;
@@ -248,6 +267,7 @@ static int from_json(struct reading *r, json_t *root)
 	    json_array_size(folders) + json_array_size(contacts) > ITEMS_MAX || !id_is_good(next_id) || last_login < 0)
 		return damaged(r, "a list, next_id or last_login of", user);
 	roster_clear(person);
+	person->allowed.count = person->denied.count = 0;
 	person->blocks_by_default = blocking;
 	person->last_login_s = (uint64_t)last_login;
 	person->next_id = (uint32_t)next_id;
@@ -263,23 +283,52 @@ static int from_json(struct reading *r, json_t *root)
 	return 0;
 }
 
+static int from_text(struct reading *r, struct bytes text)
+{
+	json_error_t why;
+	json_t *root = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &why);
+	int rc;
+
+	if (!root)
+		return error_set(r->err, "%s is damaged: line %d: %s", r->path, why.line, why.text);
+	rc = from_json(r, root);
+	json_decref(root);
+	return rc;
+}
+
 static int read_person(struct reading *r)
 {
+	struct buf text = { 0 };
 	struct stat st;
-	json_error_t why;
-	json_t *root;
+	size_t got = 0;
+	FILE *file;
 	int rc;
 
 	if (stat(r->path, &st) < 0)
 		return errno == ENOENT ? 0 : error_set(r->err, "%s cannot be read: %s", r->path, strerror(errno));
 	if (st.st_size > FILE_BYTES_MAX)
 		return error_set(r->err, "%s has %jd bytes; at most %d are read", r->path, (intmax_t)st.st_size, FILE_BYTES_MAX);
-	root = json_load_file(r->path, JSON_REJECT_DUPLICATES, &why);
-	if (!root)
-		return error_set(r->err, "%s is damaged: line %d: %s", r->path, why.line, why.text);
-	rc = from_json(r, root);
-	json_decref(root);
+	file = fopen(r->path, "re");
+	if (file) {
+		got = fread(buf_extend(&text, (size_t)st.st_size), 1, (size_t)st.st_size, file);
+		fclose(file);
+	}
+	rc = got == (size_t)st.st_size && file ? from_text(r, buf_bytes(&text))
+		: error_set(r->err, "%s cannot be read: %s", r->path, strerror(errno));
+	buf_free(&text);
 	return rc;
+}
+
+int gw_server_restore(struct gw_server *server, const char *user, struct bytes text, const char *name, struct error *err)
+{
+	struct reading r = { .server = server, .person = person_find(server, bytes_str(user)), .path = name, .err = err };
+
+	return from_text(&r, text);
+}
+
+void gw_server_stored(struct gw_server *server, const char *user, struct buf *out)
+{
+	store_text(person_find(server, bytes_str(user)), out);
 }
 
 int gw_server_keep(struct gw_server *server, const char *folder, struct error *err)

@@ -114,6 +114,19 @@ static void an_automatic_reply_is_told_as_one(void **state)
 	assert_int_equal(hear(b).kind, IM_KIND_MESSAGE);
 }
 
+static void the_login_says_the_protocol_version_of_the_setting(void **state)
+{
+	struct collab_bench *b = *state;
+
+	b->groupwise.last_build = 0;
+	bench_start(b, (struct bench_limits){ 0 });
+	bench_login(b, ALICE, "alice");
+	assert_int_equal(b->groupwise.last_build, 2);
+	b->settings.protocol_version = 4;
+	bench_login(b, BOB, "bob");
+	assert_int_equal(b->groupwise.last_build, 4);
+}
+
 static void a_broadcast_is_told_as_one_and_is_no_conversation(void **state)
 {
 	struct collab_bench *b = *state;
@@ -214,6 +227,7 @@ int main(void)
 		T(typing_makes_no_conversation_and_gets_no_answer),
 		T(typing_is_not_kept_for_a_device_that_is_away),
 		T(an_automatic_reply_is_told_as_one),
+		T(the_login_says_the_protocol_version_of_the_setting),
 		T(a_broadcast_is_told_as_one_and_is_no_conversation),
 		T(a_text_over_the_limit_goes_as_several_messages_cut_between_characters),
 		T(a_text_whose_first_part_is_refused_is_refused),

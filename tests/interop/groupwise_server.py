@@ -185,6 +185,7 @@ class Odd:
     details: bool = True            # contacts carry their details
     folders_last: bool = False
     keep_alive: object = 10         # minutes; None leaves it out
+    several: bool = False           # a user may have several sessions; what is for him goes to the one that he had first
     oneself: bool = False           # those who join find themselves among the participants
     neighbours: bool = False        # changes of the contact list name other items, whose places moved
     search: list = dataclasses.field(default_factory=list)          # states told before a search is done
@@ -236,6 +237,7 @@ class Wire(Session):
         self.reader, self.writer = reader, writer
         self.count, self.caused, self.joined = 0, [], b""
         self.commands = []
+        self.instead_of = None          # the session that ended for this one
         self.closed = self.why = None
 
     def write(self, data):
@@ -372,7 +374,8 @@ class Wire(Session):
         if command == "setstatus":
             if request.value("NM_A_SZ_STATUS") not in "12345":
                 raise Fault(f"status {request.value('NM_A_SZ_STATUS')}")
-            if "setstatus" not in self.commands and request.value("NM_A_SZ_STATUS") != "2":
+            # Unless it takes the place of a session that had another.
+            if "setstatus" not in self.commands and self.instead_of is None and request.value("NM_A_SZ_STATUS") != "2":
                 raise Fault("the first status is not Available")
         guid = request.value("NM_A_FA_CONVERSATION", "NM_A_SZ_OBJECT_ID")
         if guid is not None:
@@ -485,7 +488,7 @@ class Server:
     def session(self, user):
         """The user's session, over the wire or a puppet's; None when there is none."""
         live = [w for w in self.wires if w.user is not None and w.user.name == user and not w.closed]
-        return live[-1] if live else self.puppets.get(user)
+        return live[0 if self.odd.several else -1] if live else self.puppets.get(user)
 
     def puppet(self, user):
         self.puppets[user] = Puppet(self, self.users[user])
@@ -495,6 +498,13 @@ class Server:
         """An event for a user, whoever it is from: a name of ours or any DN."""
         dn = self.users[source].dn if source in self.users else source
         self.call(self.session(user).deliver, kind, dn, *body)
+
+    def change(self, user, act):
+        """Changes the user's list or privacy as another client of his would, and tells his session so."""
+        def run():
+            act(self.users[user])
+            self.session(user).deliver(CHANGED, self.users[user].dn)
+        self.call(run)
 
     def raw(self, user, data):
         self.call(self.session(user).write, data)
@@ -595,7 +605,8 @@ class Server:
         if user is None or user.password != request.value("NM_A_SZ_CREDENTIALS"):
             raise Refused(0xD149)
         old = self.session(user.name)
-        if isinstance(old, Wire):
+        if isinstance(old, Wire) and not self.odd.several:
+            session.instead_of = old
             old.deliver(ELSEWHERE, user.dn)
             old.writer.close()
         session.user = user

@@ -3,8 +3,9 @@
  *
  *   purple_client FOLDER       FOLDER takes libpurple's files
  *
- *   connect USER PASSWORD HOST PORT | send WHO TEXT | typing WHO 0|1 | status ID [TEXT] | buddies | add WHO GROUP | block WHO
- *   unblock WHO | close WHO | info WHO | room WHO | invite WHO | say TEXT | leave | answer yes|no | disconnect | quit
+ *   connect USER PASSWORD HOST PORT | send WHO TEXT | typing WHO 0|1 | status ID [TEXT] | idle 0|1 | buddies | add WHO GROUP
+ *   rename WHO NAME | move WHO GROUP | remove WHO | block WHO | unblock WHO | close WHO | info WHO | room WHO | invite WHO | say TEXT
+ *   leave | answer yes|no | disconnect | quit
  *
  * room starts one with WHO; invite, say and leave speak of the last room; answer is what invitations are answered from then on
  * [yes]. In TEXT, \n is a line end. */
@@ -14,6 +15,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define UI "bramble-test"
 
@@ -222,6 +224,12 @@ static void on_status(PurpleBuddy *buddy, PurpleStatus *before, PurpleStatus *no
 	tell("presence", "who", purple_buddy_get_name(buddy), "status", purple_status_get_id(now), "text", status_text(now), NULL);
 }
 
+static void on_idle(PurpleBuddy *buddy, gint before, gint now, gpointer unused)
+{
+	(void)before, (void)unused;
+	tell("idle", "who", purple_buddy_get_name(buddy), "on", now ? "1" : "0", NULL);
+}
+
 static void on_buddy(PurpleBuddy *buddy, gpointer unused)
 {
 	(void)unused;
@@ -283,6 +291,7 @@ static void listen_to_signals(void)
 	purple_signal_connect(conversations, "chat-buddy-joined", &handle, PURPLE_CALLBACK(on_room_joined), NULL);
 	purple_signal_connect(conversations, "chat-buddy-left", &handle, PURPLE_CALLBACK(on_room_left), NULL);
 	purple_signal_connect(purple_blist_get_handle(), "buddy-status-changed", &handle, PURPLE_CALLBACK(on_status), NULL);
+	purple_signal_connect(purple_blist_get_handle(), "buddy-idle-changed", &handle, PURPLE_CALLBACK(on_idle), NULL);
 	purple_signal_connect(purple_blist_get_handle(), "buddy-signed-on", &handle, PURPLE_CALLBACK(on_buddy), NULL);
 	purple_signal_connect(purple_blist_get_handle(), "buddy-signed-off", &handle, PURPLE_CALLBACK(on_buddy), NULL);
 }
@@ -375,16 +384,40 @@ static void do_buddies(void)
 	tell("buddies-end", NULL);
 }
 
-static void do_add(const char *who, const char *group_name)
+static PurpleGroup *group_called(const char *name)
 {
-	PurpleGroup *group = purple_find_group(group_name);
-	PurpleBuddy *buddy = purple_buddy_new(account, who, NULL);
+	PurpleGroup *group = purple_find_group(name);
 
 	if (!group) {
-		group = purple_group_new(group_name);
+		group = purple_group_new(name);
 		purple_blist_add_group(group, NULL);
 	}
-	purple_blist_add_buddy(buddy, NULL, group, NULL);
+	return group;
+}
+
+/* As its window does it: the server is told by libpurple. */
+static void do_list(const char *verb, const char *who, const char *what)
+{
+	PurpleBuddy *buddy = purple_find_buddy(account, who);
+
+	if (!buddy) {
+		tell("usage", "line", who, NULL);
+	} else if (strcmp(verb, "rename") == 0) {
+		purple_blist_alias_buddy(buddy, what);
+		serv_alias_buddy(buddy);
+	} else if (strcmp(verb, "move") == 0) {
+		purple_blist_add_buddy(buddy, NULL, group_called(what), NULL);
+	} else {
+		purple_account_remove_buddy(account, buddy, purple_buddy_get_group(buddy));
+		purple_blist_remove_buddy(buddy);
+	}
+}
+
+static void do_add(const char *who, const char *group_name)
+{
+	PurpleBuddy *buddy = purple_buddy_new(account, who, NULL);
+
+	purple_blist_add_buddy(buddy, NULL, group_called(group_name), NULL);
 	purple_account_add_buddy(account, buddy);
 }
 
@@ -409,6 +442,10 @@ static void run(char *line)
 		purple_account_set_status(account, w[1], TRUE, NULL);
 	else if (n >= 3 && strcmp(w[0], "status") == 0)
 		purple_account_set_status(account, w[1], TRUE, "message", rest, NULL);
+	else if (n == 2 && strcmp(w[0], "idle") == 0)
+		purple_presence_set_idle(purple_account_get_presence(account), w[1][0] == '1', time(NULL) - 600);
+	else if ((n == 3 && (strcmp(w[0], "rename") == 0 || strcmp(w[0], "move") == 0)) || (n == 2 && strcmp(w[0], "remove") == 0))
+		do_list(w[0], w[1], rest);
 	else if (n == 1 && strcmp(w[0], "buddies") == 0)
 		do_buddies();
 	else if (n == 3 && strcmp(w[0], "add") == 0)

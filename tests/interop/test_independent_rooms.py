@@ -206,10 +206,19 @@ class Typing(Case):
         self.assertEqual(alice.wait({"event": "message", "text": "from a person"})["kind"], "message")
         self.server.send("alice", gw.AUTO_REPLY, "bob", guid, 0, "back {soon}")
         self.assertEqual(alice.wait({"event": "message", "text": "back {soon}"})["kind"], "automatic-reply")
-        if self.server.asked("login")[-1].value("NM_A_UD_BUILD") >= 4:
-            for kind in (gw.BROADCAST, gw.SYSTEM):
-                self.server.send("alice", kind, "bob", f"for all {kind} \u20ac")
-                self.assertEqual(alice.wait({"event": "message", "text": f"for all {kind} \u20ac"})["kind"], "broadcast")
+        self.assertEqual(self.server.asked("login")[-1].value("NM_A_UD_BUILD"), 2, "as the known clients")
+        self.alive(alice)
+
+
+class Version4(Case):
+    options = ("-o", "collab.protocol_version=4")
+
+    def test_broadcasts(self):
+        alice = self.login("alice")
+        self.assertEqual(self.server.asked("login")[-1].value("NM_A_UD_BUILD"), 4)
+        for kind in (gw.BROADCAST, gw.SYSTEM):
+            self.server.send("alice", kind, "bob", f"for all {kind} \u20ac")
+            self.assertEqual(alice.wait({"event": "message", "text": f"for all {kind} \u20ac"})["kind"], "broadcast")
         self.alive(alice)
 
 

@@ -228,7 +228,13 @@ class Slow(Case):
     """A server that lets us wait: past the 30 s that an answer may take."""
 
     def test_answers_that_do_not_come(self):
-        self.server.puppet("bob")
+        erin, talker = self.server.puppet("erin"), self.login("bob")
+        talker.say("send erin one")
+        self.assertEqual(talker.wait({"event": "ack", "to": "erin"})["code"], 0)
+        # A server that lets words into a dead conference vanish, its answer included.
+        self.server.odd.dead = "silent"
+        self.server.call(self.server.conferences.clear)
+        talker.say("send erin two")
         alice, bob, carol = self.login("alice"), self.device("carol"), self.login("dave")
         hold = gw.Hold(self.server)
         self.server.plan("login", hold, user="carol")
@@ -238,6 +244,11 @@ class Slow(Case):
         hold.wait(2)
         self.assertEqual(bob.wait({"event": "login-failed"}, deadline_s=50)["code"], 503)
         self.assertEqual(alice.wait({"event": "forced-logout"}, deadline_s=50)["reason"], "server-lost")
+        self.gone(talker, "server-lost")
+        self.login("bob", talker)
+        talker.say("send erin three")
+        self.heard(erin, "one", "three")
+        self.logout(talker)
         hold.release()
         self.alive(carol, "dave")
         self.login("carol", bob)

@@ -266,8 +266,16 @@ class StockClient(unittest.TestCase):
             for number, name in ((3, "busy"), (4, "away"), (5, "idle"), (2, "available"), (1, "offline"), (2, "available")):
                 carol.status(number, f"now {name}")
                 text = "" if name == "offline" else f"now {name}"
-                if name != "idle":
+                if name == "idle":              # the plugin shows it as away, and idle besides
+                    alice.wait({"event": "idle", "who": dotted("carol"), "on": "1"})
+                else:
                     self.assertIn(alice.wait({"event": "presence", "who": dotted("carol"), "status": name})["text"], (text, ""))
+        bob.say("idle 1")
+        alice.wait({"event": "idle", "who": dotted("bob"), "on": "1"})
+        self.assertEqual(self.server.user("bob")["status"], "idle")
+        bob.say("idle 0")
+        alice.wait({"event": "idle", "who": dotted("bob"), "on": "0"})
+        self.assertEqual(self.server.user("bob")["status"], "available")
 
     def test_bad_luck_with_answers_does_not_crash_it(self):
         for word in ("drop,on=setstatus", "refuse=D139,on=sendmessage", "split=1,on=all", "delay=400,on=all", "refuse=D12B,on=createconf",
@@ -305,6 +313,31 @@ class StockClient(unittest.TestCase):
                 with self.subTest(body=body):
                     self.assertEqual(raw.message_to(guid, body=body, text=f"said: {body}")[0], 0)
                     self.assertEqual(bob.wait({"event": "im"})["text"], f"said: {body}")
+
+
+class SeveralSessions(unittest.TestCase):
+    """Two stock clients of one user, where the server allows it."""
+
+    def test_a_change_made_in_the_other_client_does_no_harm(self):
+        server = messenger.Server("--sessions", "several")
+        self.addCleanup(server.stop)
+        clients = [messenger.Purple() for _ in range(3)]
+        for client, user in zip(clients, ("alice", "alice", "bob")):
+            self.addCleanup(client.stop)
+            client.sign_on(user, server.port)
+        first, second, bob = clients
+        first.say("add dave Friends")
+        first.wait({"event": "presence", "who": dotted("dave")})
+        first.say(f"block {dotted('carol')}")
+        first.say(f"rename {dotted('bob')} Bobby")
+        bramble.wait_until(lambda: server.errors().count("type=contact-added") >= 4, "the other client was told of each change")
+        # It shows nothing of that before its next login, and lives on.
+        bob.send(dotted("alice"), "still there?")
+        for client in (first, second):
+            self.assertEqual(client.wait({"event": "im", "from": dotted("bob")})["text"], "still there?")
+        second.send(dotted("bob"), "yes")
+        self.assertEqual(bob.wait({"event": "im"})["text"], "yes")
+        self.assertNotIn(dotted("dave"), second.buddies())
 
 
 if __name__ == "__main__":

@@ -204,6 +204,13 @@ class BlackBerry(unittest.TestCase):
             pidgin.wait({"event": "presence", "who": dotted("alice"), "status": status})
             pidgin.say(f"status {status}")
             phone.wait({"event": "presence", "user": "bob", "presence": status})
+        for on, status in (("1", "idle"), ("0", "available")):
+            pidgin.say(f"idle {on}")
+            phone.wait({"event": "presence", "user": "bob", "presence": status})
+        phone.say("away-after 1s")
+        pidgin.wait({"event": "idle", "who": dotted("alice"), "on": "1"})
+        phone.say("away-after off")
+        pidgin.wait({"event": "idle", "who": dotted("alice"), "on": "0"})
         pidgin.say(f"info {dotted('alice')}")
         self.assertIn("Alice Archer", pidgin.wait({"event": "info"})["text"])
 

@@ -316,6 +316,27 @@ class SeveralSessions(Messenger):
         first.ask("leaveconf", there), second.ask("leaveconf", there)
         self.assertEqual(bob.event(107)[2], dn("alice"))
 
+    def test_a_change_of_list_or_privacy_is_told_to_the_other_sessions_alone(self):
+        first, second, bob = self.raw("alice"), self.raw("alice"), self.raw("bob")
+        item = [("NM_A_SZ_OBJECT_ID", STRING, "2"), ("NM_A_SZ_DISPLAY_NAME", STRING, "Bobby")]
+        rename = ("NM_A_FA_CONTACT_LIST", ARRAY, [("NM_A_FA_CONTACT", ARRAY, item, 5)])
+        move = [("NM_A_FA_CONTACT_LIST", ARRAY, [("NM_A_FA_CONTACT", ARRAY, item, 2)]), ("NM_A_SZ_SEQUENCE_NUMBER", STRING, "-1"),
+                ("NM_A_SZ_PARENT_ID", STRING, "0")]
+        changes = (("createfolder", ("NM_A_SZ_PARENT_ID", STRING, "0"), ("NM_A_SZ_DISPLAY_NAME", STRING, "New")),
+                   ("createcontact", ("NM_A_SZ_PARENT_ID", STRING, "0"), ("NM_A_SZ_USERID", STRING, "dave")),
+                   ("updateitem", rename), ("movecontact", *move), ("deletecontact", ("NM_A_SZ_OBJECT_ID", STRING, "3")),
+                   ("createblock", ("NM_A_SZ_BLOCKING_DENY_ITEM", STRING, "dave", 5)),
+                   ("updateblocks", ("nnmBlockingDenyList", DN, dn("dave"), 2)), ("updateblocks", ("nnmBlocking", STRING, "1", 6)))
+        bob.events.clear()
+        for command, *fields in changes:
+            with self.subTest(command=command):
+                self.assertEqual(first.ask(command, *fields)[0], 0)
+                self.assertEqual(second.event(104), ("event", 104, dn("alice")))
+        self.assertEqual(first.ask("deletecontact", ("NM_A_SZ_OBJECT_ID", STRING, "99"))[0], 0xD124)
+        for session in (first, second, bob):
+            self.assertEqual(session.ask("ping"), (0, []))
+            self.assertNotIn(104, [e[1] for e in session.events], "neither to oneself, nor to others, nor for what is refused")
+
     def test_an_invitation_is_answered_by_one_session(self):
         first, second, bob = self.raw("alice"), self.raw("alice"), self.raw("bob")
         guid = bob.conference()

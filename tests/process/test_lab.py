@@ -9,6 +9,7 @@ import tempfile
 import unittest
 
 import bramble
+import messenger
 
 NAMES = ["groupwise", "router", "dispatcher", "collab"]
 
@@ -70,6 +71,33 @@ class TestLab(unittest.TestCase):
             with lab.device("bob") as bob:
                 bob.say("login bob bob-secret")
                 bob.wait({"event": "login-ok"})
+
+    def test_lists_are_kept_where_a_folder_is_given_for_them(self):
+        with bramble.Lab() as lab:
+            for options, kept in (((), False), (("-o", f"groupwise.state={lab.dir}"), True)):
+                with self.subTest(options=options):
+                    lab.down()
+                    lab.options = options
+                    for again in (False, True):
+                        lab.offset = bramble.free_offset()
+                        lab.up()
+                        with lab.device("alice") as alice:
+                            alice.say("login alice alice-secret")
+                            alice.wait({"event": "login-ok"})
+                            names = {c["user"]: c["name"] for c in alice.wait({"event": "contacts"})["contacts"]}
+                            self.assertEqual(names["bob"] == "Bobby", again and kept)
+                            alice.say("rename bob Bobby")
+                            self.assertEqual(alice.wait({"event": "ack", "type": "CONTACT_CHANGE"})["code"], 0)
+                        if not again:
+                            lab.down()
+
+    def test_several_sessions_of_a_user_where_the_lab_says_so(self):
+        with bramble.Lab("-o", "groupwise.sessions=several") as lab:
+            port = lab.port(8300)
+            with messenger.Raw(port) as first, messenger.Raw(port) as second:
+                for raw in (first, second):
+                    self.assertEqual(raw.login("alice")[0], 0)
+                self.assertEqual(first.ask("ping")[0], 0)
 
     def test_a_taken_port_is_said_by_its_number_and_setting(self):
         offset = bramble.free_offset()

@@ -40,19 +40,61 @@ static void add_details(struct fake_groupwise *g, struct gw_field *into, const c
 	gw_add_str(&g->answer, into, GW_TAG_MESSAGE_BODY, "");
 }
 
-static void add_contact(struct fake_groupwise *g, struct gw_field *list, const char *id, const char *user, const char *status)
+static void add_contact(struct fake_groupwise *g, struct gw_field *list, const char *id, const struct fake_entry *entry)
 {
 	struct gw_field *contact = gw_add_array(&g->answer, list, GW_TAG_CONTACT);
 	char dn[128];
 
-	snprintf(dn, sizeof dn, "CN=%s,O=test", user);
+	snprintf(dn, sizeof dn, "CN=%s,O=test", entry->user);
 	gw_add_str(&g->answer, contact, GW_TAG_OBJECT_ID, id);
-	gw_add_str(&g->answer, contact, GW_TAG_PARENT_ID, "1");
+	gw_add_str(&g->answer, contact, GW_TAG_PARENT_ID, entry->folder);
 	gw_add_str(&g->answer, contact, GW_TAG_SEQUENCE, "0");
-	gw_add_str(&g->answer, contact, GW_TAG_DISPLAY_NAME, user);
+	gw_add_str(&g->answer, contact, GW_TAG_DISPLAY_NAME, entry->name);
 	gw_add_str(&g->answer, contact, GW_TAG_DN, dn);
 	if (!g->without_details)
-		add_details(g, gw_add_array(&g->answer, contact, GW_TAG_USER_DETAILS), user, status);
+		add_details(g, gw_add_array(&g->answer, contact, GW_TAG_USER_DETAILS), entry->user, entry->status);
+}
+
+static void add_folder(struct fake_groupwise *g, struct gw_field *list, const char *id, const char *name)
+{
+	struct gw_field *folder = gw_add_array(&g->answer, list, GW_TAG_FOLDER);
+
+	gw_add_str(&g->answer, folder, GW_TAG_OBJECT_ID, id);
+	gw_add_str(&g->answer, folder, GW_TAG_PARENT_ID, "0");
+	gw_add_str(&g->answer, folder, GW_TAG_DISPLAY_NAME, name);
+}
+
+static void add_list(struct fake_groupwise *g)
+{
+	static const struct fake_entry usual[] = { { "bob", "bob", "1", "2" }, { "carol", "carol", "1", "4" } };
+	static const char *const ids[] = { "2", "3", "4", "6" };
+	const struct fake_entry *entries = g->list[0].user ? g->list : usual;
+	struct gw_field *list = gw_add_array(&g->answer, NULL, GW_TAG_CONTACT_LIST);
+
+	add_folder(g, list, "1", "Team");
+	if (g->list[0].user)
+		add_folder(g, list, "5", "Friends");
+	for (size_t i = 0; i < (g->list[0].user ? 4 : 2); i++) {
+		if (entries[i].user)
+			add_contact(g, list, ids[i], &entries[i]);
+	}
+}
+
+static void forget(struct fake_client *client);
+
+static void end_others(struct fake_client *client, const char *dn)
+{
+	struct fake_client *other, *next;
+
+	DL_FOREACH_SAFE(client->server->clients, other, next) {
+		if (other == client || strcmp(other->user, client->user) != 0)
+			continue;
+		buf_clear(&client->server->out);
+		gw_event_encode(&(struct gw_event){ .type = GW_EVENT_ELSEWHERE, .source = bytes_str(dn) }, &client->server->out);
+		connection_send(other->connection, buf_bytes(&client->server->out));
+		other->user[0] = '\0';
+		connection_finish(other->connection, 1000);
+	}
 }
 
 /* One name as a field of its own, several as a multi-value, as real servers do. */
@@ -76,11 +118,8 @@ static void do_login(struct fake_client *client, const struct gw_request *reques
 	struct fake_groupwise *g = client->server;
 	struct bytes user = gw_text(&g->request.root, GW_TAG_USERID), password = gw_text(&g->request.root, GW_TAG_CREDENTIALS);
 	char expected[96], dn[128];
-	struct gw_field *list, *folder;
-	uint32_t build = 0;
 
-	assert_true(gw_number(gw_find(&g->request.root, GW_TAG_BUILD), &build));
-	assert_int_equal(build, GW_BUILD_BROADCAST);
+	assert_true(gw_number(gw_find(&g->request.root, GW_TAG_BUILD), &g->last_build));
 	g->logins++;
 	assert_true(bytes_copy_str(user, client->user, sizeof client->user));
 	snprintf(expected, sizeof expected, "%s-secret", client->user);
@@ -91,6 +130,13 @@ static void do_login(struct fake_client *client, const struct gw_request *reques
 		return;
 	}
 	snprintf(dn, sizeof dn, "CN=%s,O=test", client->user);
+	if (g->drop_login) {
+		g->drop_login = false;
+		forget(client);
+		return;
+	}
+	if (g->one_session)
+		end_others(client, dn);
 	gw_tree_clear(&g->answer);
 	gw_add_str(&g->answer, NULL, GW_TAG_CN, client->user);
 	gw_add_str(&g->answer, NULL, GW_TAG_FULL_NAME, client->user);
@@ -100,13 +146,7 @@ static void do_login(struct fake_client *client, const struct gw_request *reques
 	add_privacy_list(g, GW_TAG_DENY_LIST, g->denied);
 	if (g->locked)
 		gw_add_str(&g->answer, NULL, GW_TAG_LOCKED_LIST, GW_TAG_BLOCKING);
-	list = gw_add_array(&g->answer, NULL, GW_TAG_CONTACT_LIST);
-	folder = gw_add_array(&g->answer, list, GW_TAG_FOLDER);
-	gw_add_str(&g->answer, folder, GW_TAG_OBJECT_ID, "1");
-	gw_add_str(&g->answer, folder, GW_TAG_PARENT_ID, "0");
-	gw_add_str(&g->answer, folder, GW_TAG_DISPLAY_NAME, "Team");
-	add_contact(g, list, "2", "bob", "2");
-	add_contact(g, list, "3", "carol", "4");
+	add_list(g);
 	gw_add_str(&g->answer, NULL, GW_TAG_DN, dn);
 	gw_add_number(&g->answer, NULL, GW_TAG_KEEPALIVE, GW_TYPE_UDWORD, 10);
 	answer(client, GW_OK, request->transaction, true);

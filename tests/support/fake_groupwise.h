@@ -16,6 +16,10 @@ struct fake_client {
 	char user[64];                   /* "" before its login */
 };
 
+struct fake_entry {
+	const char *user, *name, *folder, *status;      /* folder: "0" the top, "1" Team, "5" Friends */
+};
+
 struct fake_groupwise {
 	struct loop *loop;
 	struct tls *tls;
@@ -23,6 +27,10 @@ struct fake_groupwise {
 	struct fake_client *clients;
 	unsigned open, most_open;        /* connections now, and at most */
 	unsigned accepted, logins, logouts, pings, conferences, messages, details, rejected;
+	uint32_t last_build;             /* what the last login called itself */
+	bool one_session;                /* a login ends the user's other session, with event 114 */
+	bool drop_login;                 /* the next login ends its connection, once */
+	struct fake_entry list[4];       /* the login answer's contacts; no first one: bob and carol in Team */
 	uint32_t login_code;             /* answered to every login, if not 0 */
 	uint32_t send_code;              /* answered to the next sendmessage, once */
 	uint32_t next_code;              /* answered to the next of the scripted commands, once */

@@ -225,6 +225,27 @@ static void an_event_of_another_session_is_not_shown(void **state)
 	handset_never(b, &b->told, "message");
 }
 
+static void what_overtakes_the_answer_to_its_login_is_shown_after_it(void **state)
+{
+	static struct im_contacts list = { .session = HANDSET_SESSION, .count = 1 };
+	struct im_message_event event = { .session = HANDSET_SESSION, .from = bytes_str("bob"), .text = bytes_str("hello") };
+	struct im_message_event other = { .session = HANDSET_SESSION + 1, .from = bytes_str("eve"), .text = bytes_str("not yours") };
+	struct im_login_ok ok = { .session = HANDSET_SESSION, .display_name = bytes_str("Alice"), .status_interval_s = 60 };
+	struct handset *b = *state;
+	uint32_t sequence;
+
+	list.contacts[0] = (struct im_contact){ .user = bytes_str("bob"), .presence = IM_OFFLINE };
+	handset_type_login(b);
+	sequence = handset_login_sequence(b);
+	handset_say(b, &im_contacts_msg, 1, &list);
+	handset_say(b, &im_message_event_msg, 1, &other);
+	handset_say(b, &im_message_event_msg, 2, &event);
+	handset_say(b, &im_login_ok_msg, sequence, &ok);
+	handset_await(b, &b->told, "login-ok Alice user=alice\ncontacts\nmessage");
+	assert_int_equal(device_contacts(b->device)->count, 1);
+	handset_never(b, &b->told, "eve");
+}
+
 static void status_messages_come_as_often_as_the_service_said(void **state)
 {
 	struct handset *b = *state;
@@ -597,6 +618,7 @@ int main(void)
 		TEST(after_a_lost_link_the_session_goes_on),
 		TEST(an_event_that_comes_twice_is_shown_once),
 		TEST(an_event_of_another_session_is_not_shown),
+		TEST(what_overtakes_the_answer_to_its_login_is_shown_after_it),
 		TEST(status_messages_come_as_often_as_the_service_said),
 		TEST(a_silent_device_keeps_its_link_and_sends_no_status_messages),
 		TEST(a_logout_ends_when_the_service_acknowledges_it),
