@@ -55,6 +55,7 @@ int device_command(int argc, char **argv);
 int environment_command(int argc, char **argv);
 int limits_command(int argc, char **argv);
 int session_command(int argc, char **argv);
+int trace_command(int argc, char **argv);
 int srp_command(int argc, char **argv);
 int config_command(int argc, char **argv);
 int decode_command(int argc, char **argv);

@@ -18,6 +18,7 @@ COMMANDS = {
     "environment": ["add", "list", "set"],
     "limits": ["show", "set"],
     "session": ["list", "events", "logout"],
+    "trace": ["list", "show"],
     "srp": ["add", "list", "enable"],
     "config": ["check", "show"],
 }
