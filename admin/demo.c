@@ -12,8 +12,9 @@
 
 #include "admin/command.h"
 #include "admin/demo_device.h"
-#include "admin/demo_trace.h"
 #include "admin/lab.h"
+#include "admin/trace_read.h"
+#include "admin/trace_steps.h"
 #include "base/io/control_client.h"
 #include "base/io/loop.h"
 #include "base/log.h"
@@ -88,23 +89,53 @@ static bool start_device(struct demo *demo, int user)
 	return up ? true : broken(demo);
 }
 
+/* What the device said and what the processes and the database know of it, as numbered steps. */
+static int tell_steps(struct demo *demo, uint32_t pin, const json_t *sent, const json_t *answer)
+{
+	const struct command_common common = { .dir = lab_dir(demo->lab) };
+	const char *id = text(answer, "login_id"), *missing;
+	struct trace_source source = { 0 };
+	struct store store;
+	json_t *told = NULL;
+	int rc = -1;
+
+	if (store_open(&store, &common, DB_EXISTING) != EXIT_DONE || trace_read(&source, &store, pin) != EXIT_DONE) {
+		error_set(&demo->err, "the database of the lab cannot be read");
+		goto out;
+	}
+	source.sent = sent;
+	source.answer = answer;
+	told = trace_explain(&source, id);
+	missing = told ? trace_missing(told) : "no process knows of it";
+	if (missing) {
+		error_set(&demo->err, "login %s: %s", id, missing);
+		goto out;
+	}
+	trace_print_steps(told);
+	rc = 0;
+out:
+	json_decref(told);
+	trace_source_free(&source);
+	store_close(&store);
+	return rc;
+}
+
 /* One login: told as steps, then judged. status: what the device must show; NULL: it must be accepted. */
 static bool login(struct demo *demo, int user, const char *status, json_int_t code, const char *documented)
 {
 	const struct lab_user *who = &lab_users[user];
-	struct demo_trace *trace = demo_trace_begin(demo->lab, &demo->err);
 	json_t *sent = NULL, *answer = NULL;
 	char what[128];
 	bool accepted, good = false;
 
 	printf("\nLogin %u: %s from %s\n", ++demo->logins, who->name, pin_text(who->pin));
-	if (!trace || (!demo->devices[user] && !start_device(demo, user)))
+	if (!demo->devices[user] && !start_device(demo, user))
 		goto out;
 	if (demo_device_say(demo->devices[user], &demo->err, "login %s %s", who->name, who->password))
 		goto out;
 	sent = demo_device_await(demo->devices[user], "login-sent", ANSWER_MS, &demo->err);
 	answer = sent ? demo_device_await(demo->devices[user], "login-ok|login-failed", ANSWER_MS, &demo->err) : NULL;
-	if (!answer || demo_trace_print(trace, sent, answer, &demo->err))
+	if (!answer || tell_steps(demo, who->pin, sent, answer))
 		goto out;
 	accepted = strcmp(text(answer, "event"), "login-ok") == 0;
 	if (accepted)
@@ -118,7 +149,6 @@ static bool login(struct demo *demo, int user, const char *status, json_int_t co
 out:
 	if (demo->err.text[0])
 		broken(demo);
-	demo_trace_free(&trace);
 	json_decref(sent);
 	json_decref(answer);
 	return good;

@@ -2,12 +2,12 @@
 #define BRAMBLE_ADMIN_SESSION_H
 
 #include <jansson.h>
-#include <stdint.h>
 
 /* `bramble session events`: the event trail of the database. */
 int session_events(int argc, char **argv);
 
-/* "2009-05-01T12:00:00.250Z", or null for 0: as all lists of the tool show times. */
-json_t *time_json(uint64_t wall_ms);
+struct db_trail_entry;
+/* A row of it: id, time, process, event, pin, session, transaction, text. A new reference. */
+json_t *session_event_json(const struct db_trail_entry *entry);
 
 #endif

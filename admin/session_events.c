@@ -2,11 +2,27 @@
 #include <string.h>
 
 #include "admin/session.h"
+#include "admin/session_rows.h"
 #include "admin/store.h"
 #include "base/control.h"
 #include "base/log.h"
 #include "db/trail.h"
 #include "protocol/srp.h"
+
+json_t *session_event_json(const struct db_trail_entry *entry)
+{
+	json_t *row = json_object();
+
+	json_object_set_new(row, "id", json_integer((json_int_t)entry->id));
+	json_object_set_new(row, "time", time_json(entry->wall_ms));
+	json_object_set_new(row, "process", control_json_text(entry->process));
+	json_object_set_new(row, "event", control_json_text(entry->event));
+	json_object_set_new(row, "pin", entry->pin ? json_string(pin_text(entry->pin)) : json_null());
+	json_object_set_new(row, "session", entry->session ? json_integer(entry->session) : json_null());
+	json_object_set_new(row, "transaction", entry->transaction ? json_integer(entry->transaction) : json_null());
+	json_object_set_new(row, "text", control_json_text(entry->text ? entry->text : ""));
+	return row;
+}
 
 static void take_events(void *ctx, enum db_status status, const struct db_trail_entry *entries, size_t count)
 {
@@ -14,19 +30,8 @@ static void take_events(void *ctx, enum db_status status, const struct db_trail_
 
 	store->status = status;
 	store->rows = json_array();
-	for (size_t i = 0; i < count; i++) {
-		json_t *row = json_object();
-
-		json_object_set_new(row, "id", json_integer((json_int_t)entries[i].id));
-		json_object_set_new(row, "time", time_json(entries[i].wall_ms));
-		json_object_set_new(row, "process", control_json_text(entries[i].process));
-		json_object_set_new(row, "event", control_json_text(entries[i].event));
-		json_object_set_new(row, "pin", entries[i].pin ? json_string(pin_text(entries[i].pin)) : json_null());
-		json_object_set_new(row, "session", entries[i].session ? json_integer(entries[i].session) : json_null());
-		json_object_set_new(row, "transaction", entries[i].transaction ? json_integer(entries[i].transaction) : json_null());
-		json_object_set_new(row, "text", control_json_text(entries[i].text ? entries[i].text : ""));
-		json_array_append_new(store->rows, row);
-	}
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(store->rows, session_event_json(&entries[i]));
 }
 
 int session_events(int argc, char **argv)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/control.h"
 #include "base/io/loop.h"
@@ -10,6 +11,7 @@
 
 struct trail {
 	uint64_t last;
+	const struct loop *clock;     /* NULL: none */
 	unsigned size;
 	struct trail_entry entries[];
 };
@@ -28,6 +30,11 @@ void trail_free(struct trail **trail)
 	*trail = NULL;
 }
 
+void trail_set_clock(struct trail *trail, const struct loop *loop)
+{
+	trail->clock = loop;
+}
+
 void trail_note(struct trail *trail, const struct trail_entry *entry)
 {
 	struct trail_entry *place;
@@ -38,6 +45,7 @@ void trail_note(struct trail *trail, const struct trail_entry *entry)
 	*place = *entry;
 	place->seq = ++trail->last;
 	place->at_us = loop_real_us();
+	place->virtual_ms = trail->clock && loop_clock_is_manual(trail->clock) ? loop_now_ms(trail->clock) : 0;
 }
 
 void trail_text(struct trail_entry *entry, const char *format, ...)
@@ -47,6 +55,36 @@ void trail_text(struct trail_entry *entry, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(entry->text, sizeof entry->text, format, args);
 	va_end(args);
+}
+
+const char *trail_value(const char *text, const char *key, char *into, size_t size)
+{
+	size_t key_len = strlen(key);
+
+	into[0] = '\0';
+	while (*text) {
+		const char *name = text, *value;
+		size_t name_len = strcspn(text, " ="), len;
+
+		text += name_len;
+		if (*text != '=') {
+			text += *text != '\0';
+			continue;
+		}
+		value = ++text;
+		if (*value == '"') {
+			len = strcspn(++value, "\"");
+			text = value + len + (value[len] != '\0');
+		} else {
+			len = strcspn(value, " ");
+			text = value + len;
+		}
+		if (name_len == key_len && memcmp(name, key, key_len) == 0) {
+			snprintf(into, size, "%.*s", (int)len, value);
+			break;
+		}
+	}
+	return into;
 }
 
 uint64_t trail_last(const struct trail *trail)
@@ -62,6 +100,8 @@ static json_t *entry_json(const struct trail_entry *entry)
 
 	json_object_set_new(out, "seq", json_integer((json_int_t)entry->seq));
 	json_object_set_new(out, "at_us", json_integer((json_int_t)entry->at_us));
+	if (entry->virtual_ms)
+		json_object_set_new(out, "virtual_ms", json_integer((json_int_t)entry->virtual_ms));
 	json_object_set_new(out, "event", control_json_text(entry->event ? entry->event : ""));
 	if (entry->pin) {
 		snprintf(pin, sizeof pin, "%08X", entry->pin);

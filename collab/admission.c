@@ -22,6 +22,7 @@ struct login {
 	struct session *session;      /* once admitted */
 	char *display_name;           /* once the IM server has accepted */
 	unsigned waiting;             /* connections of evicted sessions that are not closed yet */
+	bool wants_id;                /* the device understands the login's name in the answer */
 	bool in_database;             /* a completion will come back */
 	bool over;                    /* answered meanwhile: only kept for that completion */
 	uint64_t started_us;
@@ -79,8 +80,14 @@ static void note_answer(struct login *login, uint32_t code, const char *text, co
 		.numbers = { { "code", code }, { "session", login->session ? login->session->id : 0 },
 		{ "took_us", loop_real_us() - login->started_us } } };
 
-	trail_text(&entry, "status=%s user=%s login=%s why=%s", log_str(text), log_str(login->user), login->login_id, log_str(why));
+	trail_text(&entry, "status=%s login=%s why=%s user=%s", log_str(text), login->login_id, log_str(why), log_str(login->user));
 	collab_note(c, &entry, login->session ? login->session->id : 0, true);
+}
+
+/* What the answer calls the login, so that who holds the device can ask `bramble trace show` about it. */
+static struct bytes told_id(const struct login *login)
+{
+	return login->wants_id ? bytes_str(login->login_id) : (struct bytes){ 0 };
 }
 
 /* Consumes the login, or leaves it for the completion that is still to come. */
@@ -97,7 +104,7 @@ static void refuse(struct login *login, uint32_t code, const char *why)
 {
 	struct collab *c = login->collab;
 	const char *text = im_code_status_text(code);
-	struct im_login_fail fail = { .code = code, .status_text = bytes_str(text) };
+	struct im_login_fail fail = { .code = code, .status_text = bytes_str(text), .login_id = told_id(login) };
 
 	c->counts.refused++;
 	log_info("login refused device=%s user=%s login=%s code=%u status=%s reason=%s", pin_text(login->pin), log_str(login->user),
@@ -129,8 +136,8 @@ static void note_census(struct login *login, const struct seat_answer *answer, c
 		{ "max", census->max_sessions }, { "live", census->live }, { "evictable", census->evictable },
 		{ "evicted", answer->ended_count }, { "capacity", census->transport_capacity }, { "session", answer->session } } };
 
-	trail_text(&entry, "outcome=%s user=%s login=%s permitted=%s arithmetic=%s", seat_outcome_name(answer->decision.outcome),
-		log_str(login->user), login->login_id, census->permitted ? "yes" : "no", log_str(arithmetic));
+	trail_text(&entry, "outcome=%s login=%s permitted=%s arithmetic=%s user=%s", seat_outcome_name(answer->decision.outcome),
+		login->login_id, census->permitted ? "yes" : "no", log_str(arithmetic), log_str(login->user));
 	collab_note(login->collab, &entry, (uint32_t)answer->session, true);
 }
 
@@ -232,6 +239,7 @@ void admission_login(struct admission *a, uint32_t pin, uint32_t transaction, ui
 	login->transaction = transaction;
 	login->sequence = sequence;
 	login->user = bytes_dup(message->user);
+	login->wants_id = message->capabilities & IM_CAPABLE_LOGIN_ID;
 	login->started_us = loop_real_us();
 	snprintf(login->login_id, sizeof login->login_id, "%s-%u", pin_text(pin), transaction);
 	DL_APPEND(a->logins, login);
@@ -288,7 +296,7 @@ static void recorded(void *ctx, enum db_status status)
 		return;
 	}
 	ok = (struct im_login_ok){ .session = s->id, .display_name = bytes_str(login->display_name),
-		.status_interval_s = (uint32_t)(c->settings->status_interval_ms / 1000) };
+		.status_interval_s = (uint32_t)(c->settings->status_interval_ms / 1000), .login_id = told_id(login) };
 	c->counts.answered++;
 	log_info("login done device=%s user=%s session=%u login=%s took_ms=%llu", pin_text(login->pin), log_str(login->user), s->id,
 		login->login_id, (unsigned long long)((loop_real_us() - login->started_us) / 1000));

@@ -148,7 +148,8 @@ static void got_ends(void *ctx, enum db_status status, const struct seat_row *ro
 		struct session *s = session_table_find(&c->sessions, (uint32_t)rows[i].session);      /* ids fit */
 
 		if (s)
-			session_end(s, reason_of(rows[i].reason), "it was ended in the database", false, NULL);
+			session_end(s, reason_of(rows[i].reason), *rows[i].ended_by ? rows[i].ended_by : "it was ended in the database",
+				false, NULL);
 	}
 	if (c->look_again)
 		others_changed(c);

@@ -77,6 +77,15 @@ static bool move(struct session *s, enum session_event event)
 	return true;
 }
 
+/* What becomes of a session between its login and its end: in the process's trail alone, since it may happen often. */
+void session_note(struct session *s, const char *event, const char *what)
+{
+	struct trail_entry entry = { .event = event, .pin = s->pin, .transaction = s->transaction, .numbers = { { "session", s->id } } };
+
+	trail_text(&entry, "login=%s what=%s", s->login_id, what);
+	collab_note(s->collab, &entry, s->id, false);
+}
+
 static enum session_event event_of(enum im_logout_reason reason)
 {
 	switch (reason) {
@@ -155,6 +164,7 @@ void session_coverage(struct session *s, bool available)
 {
 	if (!move(s, available ? SESSION_COVERAGE_BACK : SESSION_COVERAGE_GONE))
 		return;
+	session_note(s, "session.coverage", available ? "back" : "gone");
 	log_info("session coverage session=%u login=%s available=%s", s->id, s->login_id, available ? "yes" : "no");
 	evaluate(s);
 }
@@ -353,7 +363,7 @@ void session_end(struct session *s, enum im_logout_reason reason, const char *wh
 		return;
 	log_info("session ended device=%s user=%s session=%u login=%s reason=%s why=%s", pin_text(s->pin), log_str(s->user), s->id,
 		s->login_id, im_reason_name(reason), log_str(why));
-	trail_text(&entry, "user=%s login=%s reason=%s", log_str(s->user), s->login_id, im_reason_name(reason));
+	trail_text(&entry, "login=%s reason=%s why=%s user=%s", s->login_id, im_reason_name(reason), log_str(why), log_str(s->user));
 	collab_note(c, &entry, s->id, true);
 	count_end(c, reason);
 	session_hold(s);

@@ -88,6 +88,9 @@ void session_tell_now(struct session *session, const struct wire_msg *msg, const
 /* Answers the device's message of that sequence number. */
 void session_acknowledge(struct session *session, uint32_t sequence, uint32_t code, const char *text);
 
+/* An entry of the process's trail about it: "session.mark", "session.coverage". */
+void session_note(struct session *session, const char *event, const char *what);
+
 /* Client traffic came; action: the user did something, which counts for the inactivity timeout. */
 void session_seen(struct session *session, bool action);
 void session_coverage(struct session *session, bool available);
@@ -96,7 +99,8 @@ void session_limits_changed(struct session *session);
 
 /* Ends it: the device is told (FORCED_LOGOUT, or LOGIN_FAIL while connecting; nothing for IM_REASON_LOGOUT), the connection to the IM
  * server is closed. release: give the seat back (false: the database has ended it already).
- * waiter: a login to go on with when that connection is closed. */
+ * waiter: a login to go on with when that connection is closed. why: for log and trails; of a session that made way for another login,
+ * that one's login_id. */
 void session_end(struct session *session, enum im_logout_reason reason, const char *why, bool release, struct login *waiter);
 
 /* Keeps the struct for a completion that will come back to it; false from the second: it was the last, and the session is over. */

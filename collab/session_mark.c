@@ -49,6 +49,7 @@ static void settled(struct session *s, enum db_status status, int sent)
 	switch (status) {
 	case DB_OK:
 		mark->stored = sent;
+		session_note(s, "session.mark", sent ? im_reason_name((uint32_t)sent) : "none");
 		mark->unsettled = false;
 		/* What came before the device was lost again has its right: the mark was taken back for it. */
 		session_hold(s);

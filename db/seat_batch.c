@@ -7,9 +7,6 @@
 
 #include "base/memory.h"
 
-/* Ended sessions that are remembered. */
-#define HISTORY_KEEP 20000
-
 void seat_batch_clear(struct core *core)
 {
 	while (core->seats) {
@@ -30,21 +27,23 @@ void seat_batch_adjust(struct core *core, int64_t environment_id, int live, int 
 	}
 }
 
-void seat_end(struct core *core, uint64_t session, int reason)
+void seat_end(struct core *core, uint64_t session, int reason, const char *by)
 {
-	sql_run(core, SQL_SEAT_TO_HISTORY, number((int64_t)session), text(seat_reason_name(reason)), number((int64_t)loop_wall_ms()));
+	sql_run(core, SQL_SEAT_TO_HISTORY, number((int64_t)session), text(seat_reason_name(reason)), number((int64_t)loop_wall_ms()),
+		text(by));
 	sql_run(core, SQL_SEAT_REMOVE, number((int64_t)session));
-	sql_run(core, SQL_HISTORY_PRUNE, number(HISTORY_KEEP));
+	sql_run(core, SQL_HISTORY_PRUNE, number(DB_HISTORY_KEEP));
 }
 
 uint64_t seats_end_of_owner(struct core *core, uint64_t owner_id, int reason)
 {
 	uint64_t ended;
 
-	sql_run(core, SQL_OWNER_TO_HISTORY, number((int64_t)owner_id), text(seat_reason_name(reason)), number((int64_t)loop_wall_ms()));
+	sql_run(core, SQL_OWNER_TO_HISTORY, number((int64_t)owner_id), text(seat_reason_name(reason)), number((int64_t)loop_wall_ms()),
+		text(""));
 	sql_run(core, SQL_OWNER_SEATS_REMOVE, number((int64_t)owner_id));
 	ended = sql_changed(core);
-	sql_run(core, SQL_HISTORY_PRUNE, number(HISTORY_KEEP));
+	sql_run(core, SQL_HISTORY_PRUNE, number(DB_HISTORY_KEEP));
 	return ended;
 }
 

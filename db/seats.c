@@ -90,7 +90,7 @@ static void evict(struct core *core, struct admit_verb *v, struct seat_batch *ba
 				(int)sql_number(core, SQL_SEATS_EVICTABLE, 2));
 	}
 	for (size_t i = first; i < v->answer.ended_count; i++)
-		seat_end(core, v->ended[i].session, v->ended[i].reason);
+		seat_end(core, v->ended[i].session, v->ended[i].reason, v->request.login_id);
 	batch->census.live -= (uint32_t)(v->answer.ended_count - first);
 	batch->census.evictable -= (uint32_t)(v->answer.ended_count - first);
 }
@@ -101,7 +101,7 @@ static void take_seat(struct core *core, struct admit_verb *v, struct seat_batch
 
 	for (size_t i = 0; i < replaced->count; i++) {
 		add_ended(v, replaced->items[i].session, replaced->items[i].owner, REASON_REPLACED);
-		seat_end(core, replaced->items[i].session, REASON_REPLACED);
+		seat_end(core, replaced->items[i].session, REASON_REPLACED, v->request.login_id);
 	}
 	if (sql_row(core, SQL_SEAT_ADD, number(batch->id), number((int64_t)v->request.owner.id), number(v->request.owner.epoch),
 		text(pin.text), text(v->request.im_user), text(v->request.login_id), number((int64_t)loop_wall_ms())))

@@ -100,7 +100,9 @@ struct seat_row {
 	const char *user, *environment, *instance, *state, *reason, *login_id;
 	uint64_t started_wall_ms, ended_wall_ms;
 	int mark;                        /* enum im_logout_reason, 0: none */
+	const char *ended_by;            /* login_id of the login it made way for, by eviction or replacement; else "" */
 };
+#define DB_HISTORY_KEEP 20000            /* ended sessions that are remembered */
 typedef void db_sessions_done(void *ctx, enum db_status status, const struct seat_row *rows, size_t count);
 void db_session_list(struct db *db, bool history, uint32_t max, db_sessions_done *done, void *ctx);
 

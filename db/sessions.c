@@ -159,7 +159,7 @@ static void end_work(struct core *core, struct verb *verb)
 		return;   /* free already */
 	environment = sql_number(core, SQL_SEAT_OWNED, 0);
 	marked = sql_number(core, SQL_SEAT_OWNED, 1) != 0;
-	seat_end(core, v->session, v->reason);
+	seat_end(core, v->session, v->reason, "");
 	seat_batch_adjust(core, environment, -1, -(int)marked);
 }
 
@@ -199,6 +199,7 @@ static void list_work(struct core *core, struct verb *verb)
 			.state = sql_text(core, which, 6, arena), .reason = sql_text(core, which, 7, arena),
 			.login_id = sql_text(core, which, 8, arena), .started_wall_ms = (uint64_t)sql_number(core, which, 9),
 			.ended_wall_ms = (uint64_t)sql_number(core, which, 10), .mark = (int)sql_number(core, which, 11),
+			.ended_by = sql_text(core, which, 12, arena),
 		};
 	}
 }

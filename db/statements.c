@@ -5,8 +5,8 @@
 	"TransportCapacity, Evict"
 #define DEVICE_COLUMNS "PIN, Serial, State, Suites, Secret, SendCeiling, ReceiveCeiling, CreatedMs, RetiredMs"
 #define HISTORY_INTO "INSERT INTO emu_IMSessionHistory (SessionId, Environment, Instance, ServiceStateId, PIN, IMUser, LoginId, " \
-	"State, Reason, StartedMs, EndedMs) SELECT s.Id, e.Name, o.Instance, o.Id, s.PIN, s.IMUser, s.LoginId, s.State, ?2, " \
-	"s.StartedMs, ?3 FROM emu_IMSession s JOIN emu_IMServiceConfig e ON e.Id = s.EnvironmentId " \
+	"State, Reason, StartedMs, EndedMs, EndedBy) SELECT s.Id, e.Name, o.Instance, o.Id, s.PIN, s.IMUser, s.LoginId, s.State, ?2, " \
+	"s.StartedMs, ?3, ?4 FROM emu_IMSession s JOIN emu_IMServiceConfig e ON e.Id = s.EnvironmentId " \
 	"JOIN emu_ServiceState o ON o.Id = s.ServiceStateId "
 #define TRAIL_COLUMNS "Id, AtMs, Process, Event, PIN, TransactionId, SessionId, Detail"
 
@@ -104,10 +104,10 @@ const struct db_statement db_statements[SQL_COUNT] = {
 	[SQL_SEAT_TO_HISTORY] = { "seat-to-history", HISTORY_INTO "WHERE s.Id = ?1" },
 	[SQL_SEAT_REMOVE] = { "seat-remove", "DELETE FROM emu_IMSession WHERE Id = ?1" },
 	[SQL_SEAT_LIST] = { "seat-list", "SELECT s.Id, s.ServiceStateId, s.PIN, s.IMUser, e.Name, o.Instance, s.State, '', s.LoginId, "
-		"s.StartedMs, 0, s.Mark FROM emu_IMSession s JOIN emu_IMServiceConfig e ON e.Id = s.EnvironmentId "
+		"s.StartedMs, 0, s.Mark, '' FROM emu_IMSession s JOIN emu_IMServiceConfig e ON e.Id = s.EnvironmentId "
 		"JOIN emu_ServiceState o ON o.Id = s.ServiceStateId ORDER BY s.Id DESC LIMIT ?1" },
 	[SQL_HISTORY_LIST] = { "history-list", "SELECT SessionId, ServiceStateId, PIN, IMUser, Environment, Instance, State, Reason, "
-		"LoginId, StartedMs, EndedMs, 0 FROM emu_IMSessionHistory ORDER BY Id DESC LIMIT ?1" },
+		"LoginId, StartedMs, EndedMs, 0, EndedBy FROM emu_IMSessionHistory ORDER BY Id DESC LIMIT ?1" },
 	[SQL_HISTORY_PRUNE] = { "history-prune", "DELETE FROM emu_IMSessionHistory "
 		"WHERE Id <= (SELECT max(Id) FROM emu_IMSessionHistory) - ?1" },
 

@@ -7,18 +7,22 @@
 static const struct wire_field login_fields[] = {
 	WIRE_BYTES(struct im_login, user, 0, IM_USER_MAX, "user ID at the IM server"),
 	WIRE_BYTES(struct im_login, password, WIRE_SECRET, IM_PASSWORD_MAX, "password at the IM server"),
-	WIRE_U32(struct im_login, capabilities, 0, "bits for features to come; 0"),
+	WIRE_U32(struct im_login, capabilities, 0, "bits: what the device understands (list below)"),
 	WIRE_END,
 };
+#define LOGIN_ID_FIELD(type) WIRE_BYTES(type, login_id, WIRE_OPTIONAL | WIRE_NEVER_EMPTY, IM_LOGIN_ID_MAX, \
+	"what log, trails and history call this login")
 static const struct wire_field login_ok_fields[] = {
 	WIRE_U32(struct im_login_ok, session, 0, "number of the session; every later message carries it"),
 	WIRE_BYTES(struct im_login_ok, display_name, 0, IM_NAME_MAX, "the user's own name"),
 	WIRE_U32(struct im_login_ok, status_interval_s, 0, "seconds between STATUS messages"),
+	LOGIN_ID_FIELD(struct im_login_ok),
 	WIRE_END,
 };
 static const struct wire_field login_fail_fields[] = {
 	WIRE_U32(struct im_login_fail, code, 0, "why (list below)"),
 	WIRE_BYTES(struct im_login_fail, status_text, 0, IM_STATUS_TEXT_MAX, "what the device shows"),
+	LOGIN_ID_FIELD(struct im_login_fail),
 	WIRE_END,
 };
 static const struct wire_field session_fields[] = {

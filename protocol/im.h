@@ -72,6 +72,11 @@ const char *im_room_happening_name(uint32_t happening);      /* "other-invited" 
 enum im_message_kind { IM_KIND_MESSAGE, IM_KIND_AUTOMATIC_REPLY, IM_KIND_BROADCAST };
 const char *im_message_kind_name(uint32_t kind);             /* "automatic-reply" */
 
+/* Bits of LOGIN's capabilities: what the device understands besides the first version. */
+enum im_capability {
+	IM_CAPABLE_LOGIN_ID = 1,         /* login_id in LOGIN_OK and LOGIN_FAIL; a device that does not say so gets none */
+};
+
 enum im_contact_action { IM_CONTACT_ADD = 1, IM_CONTACT_RENAME, IM_CONTACT_MOVE, IM_CONTACT_REMOVE };
 const char *im_contact_action_name(uint32_t action);         /* "add" */
 
@@ -85,12 +90,13 @@ const char *im_search_field_name(uint32_t field);            /* "given-name" */
 #define IM_NAME_MAX 256
 #define IM_STATUS_TEXT_MAX 1024
 #define IM_TEXT_MAX 32768
+#define IM_LOGIN_ID_MAX 32
 #define IM_CONTACTS_MAX 32               /* per message; longer lists come in several */
 #define IM_ROOM_USERS_MAX 16             /* invited when a room is made; more may be invited later */
 
 struct im_login { struct bytes user, password; uint32_t capabilities; };
-struct im_login_ok { uint32_t session; struct bytes display_name; uint32_t status_interval_s; };
-struct im_login_fail { uint32_t code; struct bytes status_text; };
+struct im_login_ok { uint32_t session; struct bytes display_name; uint32_t status_interval_s; struct bytes login_id; };
+struct im_login_fail { uint32_t code; struct bytes status_text, login_id; };
 struct im_session { uint32_t session; };                          /* LOGOUT, STATUS */
 struct im_presence_set { uint32_t session, presence; struct bytes text; };
 struct im_presence_event { uint32_t session; struct bytes user; uint32_t presence; struct bytes text; };

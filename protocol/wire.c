@@ -64,6 +64,8 @@ static int decode_string(struct decoding *d, const struct wire_field *f, void *b
 	if (len > f->max)
 		return error_set(d->err, "%s: %s at byte %zu: a string of %u bytes, more than %zu", d->msg->name, f->name, at,
 			len, f->max);
+	if (len == 0 && f->flags & WIRE_NEVER_EMPTY)
+		return complain(d, f, at, "an empty one is left out");
 	value = reader_bytes(&d->in, len);
 	memcpy(member(base, f->offset), &value, sizeof value);
 	return 0;
@@ -164,6 +166,8 @@ static void encode_fields(const struct wire_msg *msg, const struct wire_field *f
 			break;
 		case WIRE_KIND_BYTES:
 			value = string_of(f, base);
+			if (value.len == 0 && f->flags & WIRE_NEVER_EMPTY)
+				break;
 			if (value.len > f->max)
 				bug("%s: %s of %zu bytes, at most %zu", msg->name, f->name, value.len, f->max);
 			buf_reserve(out, ITEM_STRING_HEADER + value.len);

@@ -347,6 +347,7 @@ struct daemon *daemon_start(int argc, char **argv, const struct daemon_program *
 		descriptors > RESERVED_DESCRIPTORS ? descriptors - RESERVED_DESCRIPTORS : 0,
 		options.manual_clock ? " clock=manual" : "");
 	d->trail = trail_new(TRAIL_ENTRIES);
+	trail_set_clock(d->trail, d->loop);
 	make_run_dir(settings->run_dir);
 	d->socket_path = memory_printf("%s/%s.sock", settings->run_dir, program->name);
 	d->control = control_server_new(d->loop, d->socket_path, &err);

@@ -28,8 +28,8 @@ enum device_event_type {
 	DEVICE_EVENT_LINK_REFUSED,    /* text: why */
 	DEVICE_EVENT_COVERAGE,        /* code: 1 in coverage, 0 out of it */
 	DEVICE_EVENT_LOGIN_SENT,      /* user, transaction, sizes, peer */
-	DEVICE_EVENT_LOGIN_OK,        /* session, name, transaction, elapsed_us, sizes of the answer */
-	DEVICE_EVENT_LOGIN_FAILED,    /* code (0: no answer of the service), text: what the screen shows, reason, elapsed_us */
+	DEVICE_EVENT_LOGIN_OK,        /* session, name, login_id, transaction, elapsed_us, sizes of the answer */
+	DEVICE_EVENT_LOGIN_FAILED,    /* code (0: no answer of the service), text: what the screen shows, reason, login_id, elapsed_us */
 	DEVICE_EVENT_SENT,            /* message, sequence, user: to whom (may be empty), room, transaction, sizes */
 	DEVICE_EVENT_ACK,             /* message, sequence, code, user, room, text, elapsed_us since it was first sent */
 	DEVICE_EVENT_MESSAGE,         /* user, name, text, sequence, what: kind */
@@ -63,7 +63,7 @@ struct device_event {
 	const char *what;
 	uint64_t elapsed_us;
 	struct channel_sizes sizes;
-	struct bytes user, name, text; /* borrowed until the call returns */
+	struct bytes user, name, text, login_id; /* borrowed until the call returns */
 	const char *reason;
 	const char *peer;
 	const struct im_contact *contacts;

@@ -102,7 +102,7 @@ static void take_login_fail(struct device *d, const void *message, const struct 
 		return;
 	device_drop_early(d);
 	device_happen(d, ON_REFUSED, &(struct device_event){
-		.code = fail->code, .text = fail->status_text, .reason = im_code_reason(fail->code),
+		.code = fail->code, .text = fail->status_text, .reason = im_code_reason(fail->code), .login_id = fail->login_id,
 		.transaction = in->message_id, .sizes = *in->sizes,
 	});
 }

@@ -46,11 +46,20 @@ static void login_sent(const struct device_printer *p, const struct device_event
 	buf_text(out, " ...");
 }
 
+/* For `bramble trace show`. */
+static void say_login_id(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	if (!p->verbose || !e->login_id.len)
+		return;
+	buf_text(out, "\n  login ");
+	device_say(out, e->login_id);
+}
+
 static void login_ok(const struct device_printer *p, const struct device_event *e, struct buf *out)
 {
-	(void)p;
 	buf_text(out, "logged in as ");
 	device_say(out, e->name.len ? e->name : e->user);
+	say_login_id(p, e, out);
 }
 
 static void login_failed(const struct device_printer *p, const struct device_event *e, struct buf *out)
@@ -58,6 +67,7 @@ static void login_failed(const struct device_printer *p, const struct device_eve
 	device_say(out, e->text);
 	if (p->verbose && e->reason)
 		buf_printf(out, "\n  %s", e->reason);
+	say_login_id(p, e, out);
 }
 
 static void sent(const struct device_printer *p, const struct device_event *e, struct buf *out)

@@ -48,6 +48,40 @@ static void below_the_maximum_the_login_goes_on(void **state)
 	assert_int_equal(bench_number(b, "sessions", "active"), 1);
 }
 
+static void the_answer_names_the_login_if_the_device_understands_that(void **state)
+{
+	struct collab_bench *b = *state;
+	struct im_login login = { .user = bytes_str("alice"), .password = bytes_str("alice-secret") };
+	struct im_login_fail fail;
+	struct im_login_ok ok;
+	char sql[128];
+	uint32_t sequence;
+
+	bench_start(b, (struct bench_limits){ .max = 1 });
+
+	/* A device of old gets the answer of old: it would refuse an item that it does not know. */
+	bench_send_login(b, ALICE, "alice", 5);
+	bench_expect(b, ALICE, &im_login_ok_msg, &sequence, &ok);
+	assert_int_equal(ok.login_id.len, 0);
+	assert_int_equal(bench_login_fails(b, BOB, "bob").login_id.len, 0);
+
+	/* One that says so is told what trail, seat and history call its login. */
+	login.capabilities = IM_CAPABLE_LOGIN_ID | 0x80;
+	fake_dispatcher_up(&b->dispatcher, ALICE, &im_login_msg, 6, &login);
+	bench_expect(b, ALICE, &im_login_ok_msg, &sequence, &ok);
+	assert_memory_equal(ok.login_id.data, "2100000A-", 9);
+	snprintf(sql, sizeof sql, "SELECT count(*) FROM emu_IMSession WHERE LoginId = '%.*s'", (int)ok.login_id.len,
+		(const char *)ok.login_id.data);
+	assert_int_equal(database_exec(b->database, sql), 1);
+	snprintf(sql, sizeof sql, "SELECT count(*) FROM emu_IMSessionHistory WHERE Reason = 'replaced' AND EndedBy = '%.*s'",
+		(int)ok.login_id.len, (const char *)ok.login_id.data);
+	assert_int_equal(database_exec(b->database, sql), 1);
+	login.user = bytes_str("bob");
+	fake_dispatcher_up(&b->dispatcher, BOB, &im_login_msg, 7, &login);
+	bench_expect(b, BOB, &im_login_fail_msg, &sequence, &fail);
+	assert_memory_equal(fail.login_id.data, "2100000B-", 9);
+}
+
 static void each_session_has_a_connection_of_its_own(void **state)
 {
 	struct collab_bench *b = *state;
@@ -463,6 +497,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(below_the_maximum_the_login_goes_on),
+		T(the_answer_names_the_login_if_the_device_understands_that),
 		T(each_session_has_a_connection_of_its_own),
 		T(maximum_reached_a_session_out_of_coverage_is_logged_out),
 		T(maximum_reached_a_session_without_status_messages_is_logged_out),

@@ -19,6 +19,7 @@ COMMANDS = {
     "environment": ["add", "list", "set"],
     "limits": ["show", "set"],
     "session": ["list", "events", "logout"],
+    "trace": ["list", "show"],
     "srp": ["add", "list", "enable"],
     "config": ["check", "show"],
 }

@@ -88,6 +88,36 @@ static void migrations_are_numbered_without_gaps(void **state)
 	assert_true(expected > 1);
 }
 
+/* As a program of schema version 1 left it behind: its history is kept, and what it did not know is empty. */
+static void a_database_of_version_1_is_brought_up_with_its_history(void **state)
+{
+	struct database *d = *state;
+	struct error err = { "" };
+	sqlite3 *raw = database_raw(d);
+	struct seat_owner me;
+	uint64_t session;
+
+	assert_int_equal(sqlite3_exec(raw, "PRAGMA application_id = 0x42524d42", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(raw, db_migrations[0].sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(raw);
+	chmod(d->file, 0600);
+	database_exec(d, "INSERT INTO emu_SchemaVersion VALUES (1, '0001', 0)");
+	database_exec(d, "INSERT INTO emu_IMServiceConfig (Name, Type, Host, Port, Transport, TransportCapacity) VALUES "
+		"('groupwise', 'groupwise', '127.0.0.1', 8300, 'tls', 5120)");
+	database_exec(d, "INSERT INTO emu_IMSessionHistory (SessionId, Environment, Instance, ServiceStateId, PIN, IMUser, LoginId, State, "
+		"Reason, StartedMs, EndedMs) VALUES (1, 'groupwise', 'old', 1, '2100000A', 'alice', '2100000A-1', 'active', 'logout', 0, 0)");
+	d->db = database_open(d, DB_CREATE, &err);
+	assert_string_equal(err.text, "");
+	assert_int_equal(database_exec(d, "SELECT max(Version) FROM emu_SchemaVersion"), newest());
+	assert_int_equal(database_exec(d, "SELECT count(*) FROM emu_IMSessionHistory WHERE IMUser = 'alice' AND EndedBy = ''"), 1);
+	database_exec(d, "INSERT INTO ServerConfig (MachineName) VALUES ('bes1')");
+	user_with_device(d, "alice", ALICE, true);
+	me = owner_start(d->db, "collab1", 0);
+	session = admit(d->db, me, ALICE, "alice", 1).answer.session;
+	assert_int_equal(end_session(d->db, me, session, 1), DB_OK);
+	assert_int_equal(database_exec(d, "SELECT count(*) FROM emu_IMSessionHistory"), 2);
+}
+
 static void a_newer_schema_than_the_program_knows_is_refused(void **state)
 {
 	struct database *d = *state;
@@ -498,6 +528,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FULL(a_new_database_has_the_newest_schema),
 		cmocka_unit_test(migrations_are_numbered_without_gaps),
+		EMPTY(a_database_of_version_1_is_brought_up_with_its_history),
 		FULL(the_page_lists_every_table_and_column),
 		FULL(a_newer_schema_than_the_program_knows_is_refused),
 		EMPTY(two_programs_may_make_the_same_database),

@@ -86,7 +86,8 @@ static void maximum_reached_and_a_session_out_of_coverage_gives_way(void **state
 	assert_int_equal(c.answer.ended[0].owner, me.id);
 	assert_int_equal(c.answer.ended[0].reason, IM_REASON_EVICTED_COVERAGE);
 	assert_int_equal(live(d), 2);
-	assert_int_equal(database_exec(d, "SELECT count(*) FROM emu_IMSessionHistory WHERE Reason = 'evicted-coverage'"), 1);
+	assert_int_equal(database_exec(d, "SELECT count(*) FROM emu_IMSessionHistory WHERE Reason = 'evicted-coverage' "
+		"AND EndedBy = 'login-1'"), 1);
 	/* Its owner hears of it when it acts on the session again. */
 	assert_int_equal(mark(d->db, me, a.answer.session, 0, 7), DB_CONFLICT);
 }

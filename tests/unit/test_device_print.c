@@ -45,6 +45,16 @@ static const struct {
 	{ "logged in", { .type = DEVICE_EVENT_LOGIN_OK, .user = TEXT("alice"), .name = TEXT("Alice"), .session = 5, .elapsed_us = 7 },
 	  "logged in as Alice\n", NULL,
 	  "{\"event\":\"login-ok\"" COMMON ",\"user\":\"alice\",\"display_name\":\"Alice\",\"session\":5,\"elapsed_us\":7}\n" },
+	{ "logged in, with what the service calls the login", { .type = DEVICE_EVENT_LOGIN_OK, .user = TEXT("alice"), .session = 5,
+	  .login_id = TEXT("2100000A-17"), .elapsed_us = 7 }, "logged in as alice\n", "logged in as alice\n  login 2100000A-17\n",
+	  "{\"event\":\"login-ok\"" COMMON ",\"user\":\"alice\",\"display_name\":\"\",\"session\":5,\"login_id\":\"2100000A-17\","
+	  "\"elapsed_us\":7}\n" },
+	{ "refused, with what the service calls the login",
+	  { .type = DEVICE_EVENT_LOGIN_FAILED, .user = TEXT("alice"), .code = 100, .text = TEXT("Server Busy"), .reason = "it is full",
+	    .login_id = TEXT("2100000A-18") },
+	  "Server Busy\n", "Server Busy\n  it is full\n  login 2100000A-18\n",
+	  "{\"event\":\"login-failed\"" COMMON ",\"user\":\"alice\",\"status_text\":\"Server Busy\",\"login_id\":\"2100000A-18\","
+	  "\"code\":100,\"reason\":\"it is full\",\"elapsed_us\":0}\n" },
 	{ "logged in without a name", { .type = DEVICE_EVENT_LOGIN_OK, .user = TEXT("alice") }, "logged in as alice\n", NULL, NULL },
 	{ "a refused login shows the status text and nothing else",
 	  { .type = DEVICE_EVENT_LOGIN_FAILED, .user = TEXT("alice"), .code = 100, .text = TEXT("Server Busy"), .reason = "it is full" },

@@ -26,6 +26,12 @@ static const struct wire_field extra_fields[] = {
 	WIRE_BYTES(struct extra, late, WIRE_OPTIONAL | WIRE_HEX, 8, ""),
 	WIRE_END,
 };
+static const struct wire_field named_fields[] = {
+	WIRE_U32(struct extra, first, 0, ""),
+	WIRE_BYTES(struct extra, late, WIRE_OPTIONAL | WIRE_NEVER_EMPTY, 8, ""),
+	WIRE_END,
+};
+static const struct wire_msg named_msg = { .code = 3, .name = "NAMED", .size = sizeof(struct extra), .fields = named_fields };
 static const struct wire_msg pairs_msg = { .code = 1, .name = "PAIRS", .size = sizeof(struct pairs), .fields = pairs_fields };
 static const struct wire_msg extra_msg = { .code = 2, .name = "EXTRA", .size = sizeof(struct extra), .fields = extra_fields };
 
@@ -114,6 +120,29 @@ static void an_optional_item_may_be_missing_at_the_end(void **state)
 	buf_free(&dump);
 }
 
+static void a_string_that_is_never_empty_is_left_out(void **state)
+{
+	struct buf raw = { 0 }, again = { 0 };
+	struct extra extra;
+	struct error err;
+
+	(void)state;
+	from_hex("49 00000001", &raw);
+	assert_int_equal(wire_decode(&named_msg, buf_bytes(&raw), &extra, &err), 0);
+	wire_encode(&named_msg, &extra, &again);
+	assert_true(bytes_equal(buf_bytes(&again), buf_bytes(&raw)));
+	from_hex("49 00000001 53 00000001 61", &raw);
+	assert_int_equal(wire_decode(&named_msg, buf_bytes(&raw), &extra, &err), 0);
+	buf_clear(&again);
+	wire_encode(&named_msg, &extra, &again);
+	assert_true(bytes_equal(buf_bytes(&again), buf_bytes(&raw)));
+	from_hex("49 00000001 53 00000000", &raw);
+	assert_int_equal(wire_decode(&named_msg, buf_bytes(&raw), &extra, &err), -1);
+	assert_string_equal(err.text, "NAMED: late at byte 5: an empty one is left out");
+	buf_free(&raw);
+	buf_free(&again);
+}
+
 static const struct {
 	const char *name;
 	const char *hex;
@@ -193,6 +222,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(decoding),
 		cmocka_unit_test(an_optional_item_may_be_missing_at_the_end),
+		cmocka_unit_test(a_string_that_is_never_empty_is_left_out),
 		cmocka_unit_test(splitting),
 		cmocka_unit_test(a_frame_of_another_message_is_refused),
 		cmocka_unit_test(pins_and_identifiers),

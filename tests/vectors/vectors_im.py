@@ -18,9 +18,15 @@ def vectors():
     yield (message(1, 1, string("alice"), string("alice-secret"), number(0)),
            "#1 LOGIN user=alice password=<hidden> capabilities=0")
     yield (message(2, 1, number(SESSION), string("Alice Adams"), number(60)),
-           '#1 LOGIN_OK session=5 display_name="Alice Adams" status_interval_s=60')
-    yield message(3, 1, number(100), string("Server Busy")), '#1 LOGIN_FAIL code=100 status_text="Server Busy"'
-    yield message(3, 2, number(300), string("Failed (300)")), '#2 LOGIN_FAIL code=300 status_text="Failed (300)"'
+           '#1 LOGIN_OK session=5 display_name="Alice Adams" status_interval_s=60 login_id=""')      # a device of old
+    yield (message(1, 1, string("alice"), string("alice-secret"), number(1)),
+           "#1 LOGIN user=alice password=<hidden> capabilities=1")
+    yield (message(2, 1, number(SESSION), string("Alice Adams"), number(60), string("2100000A-17")),
+           '#1 LOGIN_OK session=5 display_name="Alice Adams" status_interval_s=60 login_id=2100000A-17')
+    yield (message(3, 1, number(100), string("Server Busy"), string("2100000A-18")),
+           '#1 LOGIN_FAIL code=100 status_text="Server Busy" login_id=2100000A-18')
+    yield message(3, 1, number(100), string("Server Busy")), '#1 LOGIN_FAIL code=100 status_text="Server Busy" login_id=""'
+    yield message(3, 2, number(300), string("Failed (300)")), '#2 LOGIN_FAIL code=300 status_text="Failed (300)" login_id=""'
     yield message(4, 9, number(SESSION)), "#9 LOGOUT session=5"
     yield message(5, 3, number(SESSION)), "#3 STATUS session=5"
     yield message(6, 4, number(SESSION), number(4), string("at lunch")), '#4 PRESENCE_SET session=5 presence=4 text="at lunch"'

@@ -1,0 +1,110 @@
+#include "admin/trace_read.h"
+
+#include <string.h>
+
+#include "admin/session.h"
+#include "admin/session_rows.h"
+#include "base/log.h"
+#include "db/seats.h"
+#include "db/trail.h"
+#include "protocol/srp.h"
+
+/* A page of a trail: a whole ring of long entries would not fit one line of the control socket. */
+enum { PAGE = 2000, PAGES_MAX = 16 };
+
+static json_int_t last_seq(const json_t *entries)
+{
+	size_t count = json_array_size(entries);
+
+	return count ? json_integer_value(json_object_get(json_array_get(entries, count - 1), "seq")) : 0;
+}
+
+/* NULL: it does not answer. */
+static json_t *read_trail(const struct place *place, enum trace_process process, uint32_t pin)
+{
+	json_t *entries = json_array();
+
+	for (unsigned page = 0; page < PAGES_MAX; page++) {
+		/* The sessions that made way for a login are other devices'. */
+		json_t *params = process == TRACE_COLLAB ? json_pack("{s:I, s:i}", "after", last_seq(entries), "max", PAGE)
+			: json_pack("{s:I, s:i, s:s}", "after", last_seq(entries), "max", PAGE, "pin", pin_text(pin));
+		struct error err;
+		json_t *answer, *more;
+		size_t count;
+		int status;
+
+		answer = place_ask(place, trace_process_names[process], "trail", params, &status, &err);
+		if (!answer) {
+			json_decref(entries);
+			return NULL;
+		}
+		more = json_object_get(answer, "entries");
+		count = json_array_size(more);
+		json_array_extend(entries, more);
+		json_decref(answer);
+		if (count < PAGE)
+			break;
+	}
+	return entries;
+}
+
+static void take_events(void *ctx, enum db_status status, const struct db_trail_entry *entries, size_t count)
+{
+	struct store *store = ctx;
+
+	store->status = status;
+	store->rows = json_array();
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(store->rows, session_event_json(&entries[i]));
+}
+
+static void take_sessions(void *ctx, enum db_status status, const struct seat_row *rows, size_t count)
+{
+	struct store *store = ctx;
+
+	store->status = status;
+	store->rows = json_array();
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(store->rows, session_row_json(&rows[i]));
+}
+
+/* What the completion left in the store. */
+static int taken(struct store *store, const char *what, json_t **out)
+{
+	int status = store_wait(store, what);
+
+	*out = store->rows;
+	store->rows = NULL;
+	return status;
+}
+
+int trace_read_stored(struct trace_source *source, struct store *store, uint32_t pin)
+{
+	int status;
+
+	*source = (struct trace_source){ 0 };
+	db_trail_list(store->db, UINT64_MAX, pin, DB_TRAIL_KEEP, take_events, store);
+	status = taken(store, "the event trail", &source->events);
+	if (status == EXIT_DONE) {
+		db_session_list(store->db, true, DB_HISTORY_KEEP, take_sessions, store);
+		status = taken(store, "the history", &source->history);
+	}
+	if (status == EXIT_DONE) {
+		db_session_list(store->db, false, DB_HISTORY_KEEP, take_sessions, store);
+		status = taken(store, "the sessions", &source->live);
+	}
+	return status;
+}
+
+int trace_read(struct trace_source *source, struct store *store, uint32_t pin)
+{
+	json_t *trails[TRACE_PROCESSES];
+	int status;
+
+	/* The trails first: what the database has of a login is written after the process noted it. */
+	for (int i = 0; i < TRACE_PROCESSES; i++)
+		trails[i] = read_trail(&store->place, (enum trace_process)i, pin);
+	status = trace_read_stored(source, store, pin);
+	memcpy(source->trails, trails, sizeof trails);
+	return status;
+}
