@@ -31,7 +31,8 @@ class Players(threading.Thread):
         self.device = services.devices(k, "--login-timeout", "90s")
         self.random = random.Random(seed)
         self.habits = habits
-        self.pins = [crowd.pin(i) for i in range(k * EACH, (k + 1) * EACH)]
+        # With a small maximum a few are enough: many would only be refused in between.
+        self.pins = [crowd.pin(i) for i in range(k * EACH, k * EACH + habits["devices"])]
         self.users = dict(zip(self.pins, (crowd.user(i) for i in range(k * EACH, (k + 1) * EACH))))
         self.state = {pin: "out" for pin in self.pins}
         self.session = {}
@@ -174,21 +175,21 @@ class FourServices(unittest.TestCase):
         return heard
 
     def test_1_with_a_maximum_of_one(self):
-        heard = self.race(1, 5120, {"logout": 0.3, "away": 0.5, "restless": 0.2})
+        heard = self.race(1, 5120, {"devices": 3, "logout": 0.5, "away": 0.4, "restless": 0.3})
         self.assertGreater(heard["ok"], SERVICES)
         self.assertTrue(heard[BUSY], heard)
 
     def test_2_with_a_maximum_of_two(self):
-        heard = self.race(2, 5120, {"logout": 0.3, "away": 0.5, "restless": 0.2})
+        heard = self.race(2, 5120, {"devices": 3, "logout": 0.5, "away": 0.4, "restless": 0.3})
         self.assertGreater(heard["ok"], SERVICES)
         self.assertTrue(heard[BUSY], heard)
 
     def test_3_without_a_maximum_the_capacity_binds(self):
-        heard = self.race(0, 70, {"logout": 0.2, "away": 0.1, "restless": 0.03})
+        heard = self.race(0, 70, {"devices": EACH, "logout": 0.2, "away": 0.1, "restless": 0.03})
         self.assertTrue(heard["ok"] and heard[CAPACITY] and heard[NOT_PERMITTED], heard)
 
     def test_4_with_a_maximum_of_a_hundred(self):
-        heard = self.race(100, 5120, {"logout": 0.02, "away": 0.1, "restless": 0.01})
+        heard = self.race(100, 5120, {"devices": EACH, "logout": 0.02, "away": 0.1, "restless": 0.01})
         self.assertTrue(heard["ok"] and heard[NOT_PERMITTED] and heard["replaced"], heard)
 
 
