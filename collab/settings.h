@@ -17,6 +17,7 @@ struct collab_settings {
 	uint64_t list_refresh_ms;                /* 0: only when the IM server says that something changed */
 	uint64_t status_interval_ms;
 	uint64_t database_poll_ms;
+	uint64_t lease_ms;
 };
 
 extern const struct setting collab_setting_table[];

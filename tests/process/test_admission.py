@@ -202,6 +202,41 @@ class TestAdmission(Branch):
             self.assertEqual((heard["text"], heard["session"]), (text, alice["session"]))
         self.assertEqual(self.census()["logins_total"], 2)
 
+    def test_more_than_a_hundred_events_drop_the_oldest_and_are_counted(self):
+        self.login("alice")
+        self.login("bob")
+        self.device("alice").say("coverage off")
+        self.wait_session("alice", state="out-of-coverage")
+        for i in range(103):
+            self.device("bob").say(f"send alice {i}")
+            if i >= 20:      # a device keeps a bounded number that wait for their answer
+                self.device("bob").wait({"event": "ack", "code": 0})
+        for i in range(20):
+            self.device("bob").wait({"event": "ack", "code": 0})
+        self.wait_session("alice", waiting_events=100, dropped_events=3)
+        self.device("alice").say("coverage on")
+        heard = [int(self.device("alice").wait({"event": "message"})["text"]) for _ in range(100)]
+        self.assertEqual(heard, list(range(3, 103)))
+        self.wait_session("alice", waiting_events=0, dropped_events=3)
+        trail = [e for e in self.lab.ask("collab", "trail", pin=bramble.USERS["alice"])["entries"] if e["event"] == "events.dropped"]
+        self.assertEqual([e["numbers"]["dropped"] for e in trail], [1, 3])
+
+    def test_who_is_evicted_is_a_setting(self):
+        self.limits("--max", "2", "--idle-timeout", "10m", "--evict", "one")
+        for user in ("alice", "bob"):
+            self.login(user)
+            self.device(user).say("coverage off")
+            self.wait_session(user, mark="evicted-coverage")
+        self.login("carol")
+        self.assertEqual(sorted(self.sessions()), ["bob", "carol"])
+        self.limits("--evict", "all", "--max", "1")
+        self.assertEqual(sorted(self.sessions()), ["bob", "carol"])
+        self.device("carol").say("coverage off")
+        self.wait_session("carol", mark="evicted-coverage")
+        self.login("dave")
+        self.assertEqual(sorted(self.sessions()), ["dave"])
+        self.assertEqual(self.census()["sessions_most"], 2)
+
     def test_logout_leaves_nothing(self):
         self.login("alice")
         self.device("alice").say("logout")
