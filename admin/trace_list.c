@@ -138,8 +138,9 @@ static json_t *all_ids(const struct trace_source *source)
 		json_object_set_new(ids, id, json_null());
 	}
 	for (size_t list = 0; list < 2; list++) {
-		json_array_foreach(lists[list], i, row)
+		json_array_foreach(lists[list], i, row) {
 			json_object_set_new(ids, text(row, "login_id"), json_null());
+		}
 	}
 	return ids;
 }

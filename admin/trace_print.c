@@ -100,6 +100,7 @@ void trace_print(const json_t *login)
 	else
 		printf("  => %s\n", strcmp(outcome, "under-way") == 0 ? "under way" : strcmp(outcome, "unknown") == 0 ? "how it went on is not known" : outcome);
 	print_session(login);
-	json_array_foreach(json_object_get(login, "notes"), i, note)
+	json_array_foreach(json_object_get(login, "notes"), i, note) {
 		printf("%s%s\n", i ? "" : "\n", json_string_value(note));
+	}
 }

@@ -70,7 +70,7 @@ class Service:
             self.peer.down(self.next_id[pin], pin, envelope)
 
     def accept(self, user="alice", session=7, pin=PIN):
-        _, sequence, _ = self.hear(LOGIN, user, None, 0, pin=pin)
+        _, sequence, _ = self.hear(LOGIN, user, None, 1, pin=pin)
         self.say(LOGIN_OK, sequence, session, "Alice Adams", 60, pin=pin)
 
     def coverage(self, pin, available):
@@ -124,7 +124,7 @@ class Login(Case):
             device = self.device("-v")
             device.wait({"event": "link-up", "pin": number(PIN)})
             device.say(f"login alice {TYPED_SECRET}")
-            message_id, sequence, envelope = service.hear(LOGIN, "alice", TYPED_SECRET, 0)
+            message_id, sequence, envelope = service.hear(LOGIN, "alice", TYPED_SECRET, 1)
             self.assertNotIn(b"alice", envelope)
             self.assertNotIn(TYPED_SECRET.encode(), envelope)
             sent = device.wait({"event": "login-sent", "user": "alice"})
@@ -141,7 +141,7 @@ class Login(Case):
             device = self.device(json_lines=False)
             for code, text in ((100, "Server Busy"), (300, "Failed (300)"), (403, "Failed")):
                 device.say("login alice x")
-                _, sequence, _ = service.hear(LOGIN, "alice", "x", 0)
+                _, sequence, _ = service.hear(LOGIN, "alice", "x", 1)
                 service.say(LOGIN_FAIL, sequence, code, text)
                 device.wait_line(lambda line, text=text: line == text, text)
 
@@ -170,7 +170,7 @@ class Login(Case):
             for _ in range(2):
                 device = self.device(keys=keys)
                 device.say("login alice x")
-                message_id, sequence, _ = service.hear(LOGIN, "alice", "x", 0)
+                message_id, sequence, _ = service.hear(LOGIN, "alice", "x", 1)
                 service.say(LOGIN_FAIL, sequence, 100, "Server Busy")
                 device.wait({"event": "login-failed", "code": 100})
                 device.stop()
@@ -331,7 +331,7 @@ class People(Case):
             service.accept()
             _, sequence, _ = service.hear(LOGOUT, 7)
             service.say(ACK, 1, 7, sequence, 0, "")
-            _, sequence, _ = service.hear(LOGIN, "alice", TYPED_SECRET, 0)
+            _, sequence, _ = service.hear(LOGIN, "alice", TYPED_SECRET, 1)
             service.say(LOGIN_OK, sequence, 8, "Alice", 60)
             device.wait({"event": "login-ok", "session": 8})
             device.say("session\nhelp")
