@@ -20,10 +20,10 @@ OUT = pathlib.Path(os.environ.get("BRAMBLE_OUT", "build/gcc")).absolute()
 
 class Services(unittest.TestCase):
     """Two services with three devices each: 0 to 2 and 3 to 5."""
-    env = None
+    env, poll = None, "50ms"
 
     def setUp(self):
-        self.services = crowd.Services(2, 3, lease=f"{LEASE_S}s", env=self.env).up()
+        self.services = crowd.Services(2, 3, f"collab.database_poll={self.poll}", lease=f"{LEASE_S}s", env=self.env).up()
         self.addCleanup(self.services.__exit__)
         self.devices = []
         for k in range(2):
@@ -143,6 +143,21 @@ class Owners(Services):
         self.limits(0, inactivity_ms=2000)
         self.assertEqual(self.hear(0, "forced-logout")["reason"], "inactive")
         self.assertGreaterEqual(time.monotonic() - logged_in, 1.9)
+
+
+class Elsewhere(Services):
+    poll = "1s"
+
+    def test_the_connection_of_whom_a_login_evicts_at_another_service_is_closed_before_its_own_opens(self):
+        self.limits(1, idle_ms=600000)
+        self.login(0)
+        self.say(0, "coverage off")
+        bramble.wait_until(lambda: self.rows("SELECT 1 FROM emu_IMSession WHERE Mark <> 0"), "the session is marked")
+        self.login(3)
+        self.say(0, "coverage on")
+        self.assertEqual(self.hear(0, "forced-logout")["reason"], "evicted-coverage")
+        self.assertEqual(self.services.lab.ask("groupwise", "census")["sessions_most"], 1)
+        self.assertEqual(self.rows("SELECT count(*) FROM emu_IMClosing"), [(0,)])
 
 
 class Wall(Services):

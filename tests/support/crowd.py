@@ -51,7 +51,7 @@ class Services:
         self.lab = bramble.Lab(offset=bramble.free_offset(ports), dir=tempfile.mkdtemp(prefix="bramble-lab-", dir=memory))
         self.dir = self.lab.dir
         self.count, self.each = count, devices_each
-        self.options = [*options, f"collab.lease={lease}", "collab.database_poll=50ms"]
+        self.options = [f"collab.lease={lease}", *options]
         self.env = env
         self.processes = {}
 
