@@ -447,7 +447,7 @@ static void good_race(void **state, struct scene scene, unsigned most)
 		fail_msg("%s", wrong);
 	/* A large limit is reached or nearly: how far is a matter of luck, on a busy machine. */
 	assert_true(database_exec(d, "SELECT most FROM test_seats") >= (most > 2 ? most * 2 / 3 : most));
-	assert_true(SUM(granted) && SUM(replaced) && SUM(restarts));
+	assert_true(SUM(granted) && (scene.limits_change || (SUM(replaced) && SUM(restarts))));
 	assert_true(most > 2 || SUM(busy));
 	/* Whoever holds nothing is not missed while he sleeps. */
 	assert_true(most <= 2 || (SUM(fenced) && SUM(not_permitted)));
