@@ -87,6 +87,25 @@ void log_line(enum log_level level, const char *format, ...)
 	errno = saved;
 }
 
+/* Length of the character that begins here, 0 if none does that may stand in a line: broken UTF-8, or a control character. */
+static size_t character(const uint8_t *at, size_t len)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t size = at[0] < 0x80 ? 1 : at[0] < 0xc0 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf8 ? 4 : 0;
+	uint32_t point = size > 1 ? at[0] & (0x7fU >> size) : at[0];
+
+	if (size == 0 || size > len)
+		return 0;
+	for (size_t i = 1; i < size; i++) {
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+		point = point << 6 | (at[i] & 0x3f);
+	}
+	if (point < least[size] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
+		return 0;
+	return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == '"' || point == '\\' ? 0 : size;
+}
+
 const char *log_value(struct bytes value)
 {
 	static __thread char pool[16][4 * 200 + 8];
@@ -100,13 +119,15 @@ const char *log_value(struct bytes value)
 		quote = value.data[i] == ' ' || value.data[i] == '"' || value.data[i] == '=';
 	if (quote)
 		*at++ = '"';
-	for (size_t i = 0; i < len; i++) {
-		uint8_t c = value.data[i];
-
-		if (c == '"' || c == '\\' || c < 0x20 || c == 0x7f)
-			at += sprintf(at, "\\x%02x", c);
-		else
-			*at++ = (char)c;
+	for (size_t i = 0, size; i < len; i += size) {
+		size = character(value.data + i, len - i);
+		if (size) {
+			memcpy(at, value.data + i, size);
+			at += size;
+		} else {
+			at += sprintf(at, "\\x%02x", value.data[i]);
+			size = 1;
+		}
 	}
 	if (value.len > len)
 		at += sprintf(at, "...");

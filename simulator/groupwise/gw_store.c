@@ -268,6 +268,7 @@ static int from_json(struct reading *r, json_t *root)
 		return damaged(r, "a list, next_id or last_login of", user);
 	roster_clear(person);
 	person->allowed.count = person->denied.count = 0;
+	person->restored = false;
 	person->blocks_by_default = blocking;
 	person->last_login_s = (uint64_t)last_login;
 	person->next_id = (uint32_t)next_id;

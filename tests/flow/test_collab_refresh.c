@@ -159,6 +159,26 @@ static void where_a_user_has_one_session_it_goes_on_on_the_new_connection(void *
 	assert_int_equal(bench_forced_logout(b, ALICE, alice), IM_REASON_ELSEWHERE);
 }
 
+static void what_waited_on_the_connection_that_ended_is_said_again_on_the_new_one(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	b->groupwise.one_session = true;
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	say(b, alice, 1);
+	fake_groupwise_event(&b->groupwise, "alice", &(struct gw_event){ .type = GW_EVENT_CONTACT_ADDED });
+	bench_until(b, b->groupwise.open == 2);
+	b->groupwise.swallow = true;
+	bench_message(b, ALICE, alice, 2, "bob", "do not lose me");
+	assert_int_equal(bench_ack(b, ALICE, 2), IM_OK);
+	assert_string_equal(b->groupwise.last_text, "do not lose me");
+	assert_int_equal(b->groupwise.logins, 2);
+	assert_int_equal(b->groupwise.conferences, 2);
+	assert_int_equal(b->groupwise.messages, 2);
+}
+
 static void a_room_is_not_ended_to_find_out(void **state)
 {
 	struct collab_bench *b = *state;
@@ -271,6 +291,7 @@ int main(void)
 		T(privacy_changed_elsewhere_reaches_the_device),
 		T(a_burst_of_changes_is_read_once_and_once_more),
 		T(where_a_user_has_one_session_it_goes_on_on_the_new_connection),
+		T(what_waited_on_the_connection_that_ended_is_said_again_on_the_new_one),
 		T(a_room_is_not_ended_to_find_out),
 		T(a_login_that_fails_leaves_the_session_alone_and_is_tried_again),
 		T(a_password_that_is_refused_is_not_tried_again),

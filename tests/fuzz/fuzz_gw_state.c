@@ -8,11 +8,15 @@
 static const char people[] = "<world domain='corp.test'><user id='alice' password='a' name='Alice'/>"
 	"<user id='bob' password='b' name='Bob'/><user id='carol' password='c' name='Carol'/></world>";
 
-static struct gw_server *make_server(struct loop *loop, struct world *world)
+/* One for all inputs: what is read replaces what was there. */
+static struct gw_server *the_server(void)
 {
+	static struct gw_server *server;
 	struct error err = { "" };
-	struct gw_server *server = gw_server_new(loop, world, &(struct gw_server_settings){ .listen = "127.0.0.1:0" }, &err);
 
+	if (!server)
+		server = gw_server_new(loop_new(), world_parse(bytes_str(people), "people", &err),
+			&(struct gw_server_settings){ .listen = "127.0.0.1:0" }, &err);
 	if (!server)
 		bug("%s", err.text);
 	return server;
@@ -23,9 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct error err = { "" };
-	struct world *world = world_parse(bytes_str(people), "people", &err);
-	struct loop *loop = loop_new();
-	struct gw_server *server = make_server(loop, world);
+	struct gw_server *server = the_server();
 	struct buf once = { 0 }, twice = { 0 };
 
 	log_set_level(LOG_ERROR);
@@ -41,8 +43,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	buf_free(&once);
 	buf_free(&twice);
-	gw_server_free(&server);
-	world_free(&world);
-	loop_free(&loop);
 	return 0;
 }

@@ -121,6 +121,7 @@ static void do_login(struct fake_client *client, const struct gw_request *reques
 
 	assert_true(gw_number(gw_find(&g->request.root, GW_TAG_BUILD), &g->last_build));
 	g->logins++;
+	g->swallow = false;
 	assert_true(bytes_copy_str(user, client->user, sizeof client->user));
 	snprintf(expected, sizeof expected, "%s-secret", client->user);
 	if (g->login_code || !bytes_is(password, expected)) {
@@ -230,6 +231,8 @@ static void do_sendmessage(struct fake_client *client, const struct gw_request *
 	char dn[128];
 
 	g->send_code = 0;
+	if (g->swallow)
+		return;
 	assert_true(bytes_copy_str(conference, g->last_conference, sizeof g->last_conference));
 	assert_true(bytes_copy_str(to, dn, sizeof dn));
 	assert_true(bytes_copy_str(gw_dn_leaf(to), g->last_to, sizeof g->last_to));

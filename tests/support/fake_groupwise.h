@@ -29,6 +29,7 @@ struct fake_groupwise {
 	unsigned accepted, logins, logouts, pings, conferences, messages, details, rejected;
 	uint32_t last_build;             /* what the last login called itself */
 	bool one_session;                /* a login ends the user's other session, with event 114 */
+	bool swallow;                    /* messages are not answered; until the next login */
 	bool drop_login;                 /* the next login ends its connection, once */
 	struct fake_entry list[4];       /* the login answer's contacts; no first one: bob and carol in Team */
 	uint32_t login_code;             /* answered to every login, if not 0 */

@@ -14,6 +14,7 @@ import ssl
 import struct
 import sys
 import tempfile
+import unittest
 
 import bramble
 
@@ -266,3 +267,28 @@ class Raw:
 
 def conversation(guid, *more):
     return ("NM_A_FA_CONVERSATION", page.ARRAY, [("NM_A_SZ_OBJECT_ID", page.STRING, guid), *more])
+
+
+def values(fields, *path):
+    """The values of all fields at that place."""
+    found = [f[2] for f in fields if f[0] == path[0]]
+    return found if len(path) == 1 else [v for inner in found for v in values(inner, *path[1:])]
+
+
+class Case(unittest.TestCase):
+    """A server for each test, and clients of it."""
+    options = ()
+    world = WORLD
+
+    def setUp(self):
+        self.server = Server(*self.options, world=self.world)
+        self.addCleanup(self.server.stop)
+
+    def raw(self, user=None, status=2):
+        client = Raw(self.server.port)
+        self.addCleanup(client.close)
+        if user:
+            self.assertEqual(client.login(user)[0], 0)
+            if status:
+                self.assertEqual(client.status(status)[0], 0)
+        return client
