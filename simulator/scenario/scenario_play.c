@@ -135,9 +135,9 @@ static int carry_out(struct scenario_play *play, const struct scenario_node *nod
 	return play->story->failed < FAILURES_MAX ? 0 : -1;
 }
 
-static int walk(struct scenario_play *play, const struct scenario_node *node, const struct scenario_options *options);
+static int walk(struct scenario_play *play, const struct scenario_node *node);
 
-static int walk_any(struct scenario_play *play, const struct scenario_node *node, const struct scenario_options *options)
+static int walk_any(struct scenario_play *play, const struct scenario_node *node)
 {
 	const struct scenario_node *picked = node->first;
 	struct scenario_node alone;
@@ -151,36 +151,36 @@ static int walk_any(struct scenario_play *play, const struct scenario_node *node
 	alone = *picked;
 	alone.next = NULL;
 	play->depth++;
-	rc = walk(play, &alone, options);
+	rc = walk(play, &alone);
 	play->depth--;
 	return rc;
 }
 
-static int walk_repeat(struct scenario_play *play, const struct scenario_node *node, const struct scenario_options *options)
+static int walk_repeat(struct scenario_play *play, const struct scenario_node *node)
 {
 	int rc = 0;
 
 	play->depth++;
 	for (uint64_t i = scenario_number(node, "times", 1); i && rc == 0; i--)
-		rc = walk(play, node->first, options);
+		rc = walk(play, node->first);
 	play->depth--;
 	return rc;
 }
 
 /* -1: it goes no further. Depth is bounded by SCENARIO_DEPTH_MAX. */
-static int walk(struct scenario_play *play, const struct scenario_node *node, const struct scenario_options *options)
+static int walk(struct scenario_play *play, const struct scenario_node *node)
 {
 	int rc = 0;
 
 	for (; node && rc == 0; node = node->next) {
-		if (*options->stopped) {
+		if (*play->stopped) {
 			scenario_story_broken(play->story, EXIT_REFUSED, "ended by a signal");
 			return -1;
 		}
 		if (node->word == WORD_REPEAT)
-			rc = walk_repeat(play, node, options);
+			rc = walk_repeat(play, node);
 		else if (node->word == WORD_ANY)
-			rc = walk_any(play, node, options);
+			rc = walk_any(play, node);
 		else
 			rc = carry_out(play, node);
 	}
@@ -267,7 +267,8 @@ static void leave_the_stage(struct scenario_play *play, const struct scenario_op
 void scenario_play(const struct scenario *scenario, const struct scenario_cast *cast, const struct scenario_options *options,
 	const struct scenario_report *report, struct scenario_story *story)
 {
-	struct scenario_play play = { .scenario = scenario, .cast = cast, .report = report, .story = story, .random = options->seed };
+	struct scenario_play play = { .scenario = scenario, .cast = cast, .report = report, .story = story, .random = options->seed,
+		.stopped = options->stopped };
 	uint64_t began_us = loop_real_us();
 	struct error err = { "" };
 	int status;
@@ -281,7 +282,7 @@ void scenario_play(const struct scenario *scenario, const struct scenario_cast *
 	status = set_the_stage(&play, options, &err);
 	if (status == EXIT_DONE) {
 		play.started_ms = clocks_now_ms(play.clocks);
-		walk(&play, scenario_child(scenario->root, WORD_STEPS)->first, options);
+		walk(&play, scenario_child(scenario->root, WORD_STEPS)->first);
 		story->virtual_ms = clocks_now_ms(play.clocks) - play.started_ms;
 	} else {
 		scenario_story_broken(story, status, err.text);

@@ -24,6 +24,7 @@ struct scenario_play {
 	uint64_t random;                  /* state of the lots */
 	uint64_t started_ms;
 	unsigned depth;
+	const volatile int *stopped;      /* a signal came */
 	const struct scenario_report *report;
 	struct scenario_story *story;
 	struct scenario_result *result;   /* of the step under way; NULL between steps */
