@@ -140,7 +140,7 @@ static int look_message(const struct scenario_play *play, const struct scenario_
 			: memory_str(scenario_text(node, "text"));
 
 		if (!heard) {
-			char *wanted = memory_printf("message \"%s\"", log_str(text));
+			char *wanted = memory_printf("message %s", log_str(text));
 
 			status = nothing_heard(p, wanted, err);
 			free(wanted);
@@ -315,7 +315,7 @@ static int look_event(struct scenario_play *play, const struct scenario_node *no
 		found += !wanted || strstr(last, wanted) != NULL;
 	}
 	if (scenario_has(node, "count") ? found != scenario_number(node, "count", 0) : found == 0)
-		status = differs(p, err, "%" PRIu64 " such events; the last %s says \"%s\"", found, scenario_text(node, "event"), log_str(last));
+		status = differs(p, err, "%" PRIu64 " such events; the last %s says %s", found, scenario_text(node, "event"), log_str(last));
 	json_decref(rows);
 	return status;
 }

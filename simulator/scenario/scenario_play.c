@@ -7,7 +7,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-enum { FAILURES_MAX = 20 };      /* what comes after so many only repeats them */
+enum {
+	FAILURES_MAX = 20,      /* what comes after so many only repeats them */
+	PIECES_MS = 300,        /* the longest message in pieces takes 256 */
+};
 
 /* --- for the steps -------------------------------------------------------------------------------------------------------- */
 
@@ -78,8 +81,24 @@ uint64_t scenario_lot(struct scenario_play *play, uint64_t below)
 	return (z ^ (z >> 31)) % below;
 }
 
+/* Until nothing has happened here for so long. */
+static void await_pieces(struct scenario_play *play)
+{
+	uint64_t last_us = loop_real_us();
+
+	while (loop_real_us() - last_us < PIECES_MS * UINT64_C(1000)) {
+		if (loop_round(play->loop, 10))
+			last_us = loop_real_us();
+	}
+}
+
 int scenario_settle(struct scenario_play *play, struct error *err)
 {
+	if (clocks_settle(play->clocks, err))
+		return EXIT_TIMEOUT;
+	if (!play->has_real_faults)
+		return EXIT_DONE;
+	await_pieces(play);
 	return clocks_settle(play->clocks, err) ? EXIT_TIMEOUT : EXIT_DONE;
 }
 

@@ -28,13 +28,13 @@ void scenario_heard_words(const struct scenario_heard *heard, struct buf *out)
 		if (heard->accepted)
 			buf_text(out, "logged in");
 		else
-			buf_printf(out, "\"%s\" (%u)", log_str(heard->text), heard->code);
+			buf_printf(out, "%s (%u)", log_str(heard->text), heard->code);
 		break;
 	case HEARD_LOGOUT:
 		buf_printf(out, "logged out: %s", heard->reason);
 		break;
 	case HEARD_MESSAGE:
-		buf_printf(out, "%s says \"%s\"", log_str(heard->who), log_str(heard->text));
+		buf_printf(out, "%s says %s", log_str(heard->who), log_str(heard->text));
 		break;
 	}
 }

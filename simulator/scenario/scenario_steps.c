@@ -219,38 +219,48 @@ static int step_advance(struct scenario_play *play, const struct scenario_node *
 	return EXIT_DONE;
 }
 
-static int of_process(struct scenario_play *play, const struct scenario_node *node, const char *verb, struct error *err)
+/* signal: NULL for the verb's own. */
+static int of_process(struct scenario_play *play, const struct scenario_node *node, const char *verb, const char *signal, struct error *err)
 {
+	json_t *params = json_pack("{s:s}", "name", scenario_text(node, "process"));
+	json_t *answer;
 	int status;
-	json_t *answer = scenario_lab_ask(play->lab, "lab", verb, json_pack("{s:s}", "name", scenario_text(node, "process")), &status, err);
 
+	if (signal)
+		json_object_set_new(params, "signal", json_string(signal));
+	answer = scenario_lab_ask(play->lab, "lab", verb, params, &status, err);
 	json_decref(answer);
 	return answer ? EXIT_DONE : status;
 }
 
 static int step_kill(struct scenario_play *play, const struct scenario_node *node, struct error *err)
 {
-	return of_process(play, node, "process.kill", err);
+	return of_process(play, node, "process.kill", NULL, err);
 }
 
 static int step_stop(struct scenario_play *play, const struct scenario_node *node, struct error *err)
 {
-	return of_process(play, node, "process.stop", err);
+	return of_process(play, node, "process.stop", NULL, err);
 }
 
 static int step_continue(struct scenario_play *play, const struct scenario_node *node, struct error *err)
 {
-	return of_process(play, node, "process.continue", err);
+	return of_process(play, node, "process.continue", NULL, err);
 }
 
 static int step_start(struct scenario_play *play, const struct scenario_node *node, struct error *err)
 {
-	return of_process(play, node, "process.start", err);
+	return of_process(play, node, "process.start", NULL, err);
 }
 
+/* What it says when it ends is heard before it is back. */
 static int step_restart(struct scenario_play *play, const struct scenario_node *node, struct error *err)
 {
-	return of_process(play, node, "process.restart", err);
+	int status = of_process(play, node, "process.kill", "TERM", err);
+
+	if (status == EXIT_DONE)
+		status = scenario_settle(play, err);
+	return status == EXIT_DONE ? of_process(play, node, "process.start", NULL, err) : status;
 }
 
 static int ask_groupwise(struct scenario_play *play, const char *verb, json_t *params, struct error *err)
@@ -305,6 +315,7 @@ static int step_fault(struct scenario_play *play, const struct scenario_node *no
 	int status;
 
 	fault_word(node, &word);
+	play->has_real_faults = play->has_real_faults || strcmp(scenario_text(node, "action"), "split") == 0;
 	if (is_at_devices(node))
 		status = fault_devices(play, node, buf_cstr(&word), err);
 	else
