@@ -65,9 +65,10 @@ TEST_HELPERS := $(call objects,$(wildcard tests/support/*.c))
 FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS := $(FUZZ_NAMES:%=$(OUT)/tests/replay/%)
 INTEROP := $(patsubst tests/interop/%.c,$(OUT)/tests/interop/%,$(wildcard tests/interop/*.c))
+PRELOADS := $(patsubst tests/process/%.c,$(OUT)/tests/process/%.so,$(wildcard tests/process/*.c))
 BENCHES := $(patsubst tests/bench/%.c,$(OUT)/tests/bench/%,$(wildcard tests/bench/*.c))
 
-.PHONY: all help deps test-deps check-deps demo test test-build check fuzz fuzz-run bench tidy cppcheck install clean docs
+.PHONY: all help deps test-deps check-deps demo test test-build soak check fuzz fuzz-run bench tidy cppcheck install clean docs
 .SECONDARY:
 
 all: $(PROGRAMS)   ## build the five programs into build/bin
@@ -119,11 +120,14 @@ $(REPLAYS): $(OUT)/tests/replay/%: $(OUT)/tests/fuzz/%.o $(OUT)/tests/fuzz/repla
 $(INTEROP): $(OUT)/tests/interop/%: tests/interop/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O1 -g -Wall -Wextra -I. -o $@ $< $$(pkg-config --cflags --libs purple glib-2.0)
+$(PRELOADS): $(OUT)/tests/process/%.so: tests/process/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O1 -g $(WARNINGS) -shared -fPIC -o $@ $<
 $(BENCHES): $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(EVERYTHING)
 	@mkdir -p $(@D)
 	$(link_all)
 
-test-build: all $(TESTS) $(if $(wildcard tests/fuzz/replay.c),$(REPLAYS)) $(INTEROP)
+test-build: all $(TESTS) $(if $(wildcard tests/fuzz/replay.c),$(REPLAYS)) $(INTEROP) $(PRELOADS)
 
 test: test-deps    ## set up, build with sanitizers, run every test
 ifeq ($(SAN),)
@@ -132,6 +136,11 @@ else
 	@$(MAKE) --no-print-directory -j$$(nproc) test-build
 	@python3 tests/run.py --out $(OUT) --bin $(BIN) $(ONLY)
 endif
+
+SOAK_LOGINS ?= 20000
+soak: test-deps    ## an hour or more of races for seats: SOAK_LOGINS for each service and maximum
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(OUT)/tests/unit/test_db_race
+	@scripts/soak $(OUT) $(BIN) $(SOAK_LOGINS)
 
 # --- words for people --------------------------------------------------------------------------------------------------
 deps: ; @scripts/install-packages $(PACKAGES)

@@ -21,7 +21,9 @@ struct login {
 	struct buf password;          /* until the backend has it */
 	struct session *session;      /* once admitted */
 	char *display_name;           /* once the IM server has accepted */
-	unsigned waiting;             /* connections of evicted sessions that are not closed yet */
+	uint64_t *closing;            /* sessions that are over, whose connections must be closed first */
+	size_t closing_count;
+	uint64_t wait_until_us;       /* real */
 	bool in_database;             /* a completion will come back */
 	bool over;                    /* answered meanwhile: only kept for that completion */
 	uint64_t started_us;
@@ -31,13 +33,19 @@ struct admission {
 	struct collab *collab;
 	struct login *logins;
 	size_t count;
+	size_t waiting;               /* of these: until connections are closed */
+	struct loop_timer *look;      /* on the real clock: at the connections of other services */
+	bool looking;
 };
+
+static void look(void *arg);
 
 struct admission *admission_new(struct collab *collab)
 {
 	struct admission *a = memory_new(sizeof *a);
 
 	a->collab = collab;
+	a->look = loop_timer_new_real(collab->loop, look, a);
 	return a;
 }
 
@@ -47,6 +55,8 @@ static void free_login(struct login *login)
 
 	DL_DELETE(a->logins, login);
 	a->count--;
+	a->waiting -= login->closing_count != 0;
+	free(login->closing);
 	buf_wipe(&login->password);
 	free(login->user);
 	free(login->display_name);
@@ -61,6 +71,7 @@ void admission_free(struct admission **admission)
 		return;
 	if (a->logins)
 		bug("admission freed with %zu logins under way", a->count);
+	loop_timer_free(&a->look);
 	free(a);
 	*admission = NULL;
 }
@@ -89,7 +100,7 @@ static void done(struct login *login)
 	login->over = true;
 	login->session = NULL;
 	buf_wipe(&login->password);
-	if (!login->in_database && !login->waiting)
+	if (!login->in_database)
 		free_login(login);
 }
 
@@ -133,6 +144,112 @@ static void note_census(struct login *login, const struct seat_answer *answer, c
 	collab_note(login->collab, &entry, (uint32_t)answer->session, true);
 }
 
+/* --- connections that must be closed first --------------------------------------------------------------------------------- */
+
+static void await_closing(struct login *login, const struct seat_answer *answer)
+{
+	struct admission *a = login->collab->admission;
+
+	if (!answer->closing_count)
+		return;
+	login->closing = memory_new(answer->closing_count * sizeof *login->closing);
+	memcpy(login->closing, answer->closing, answer->closing_count * sizeof *login->closing);
+	login->closing_count = answer->closing_count;
+	login->wait_until_us = loop_real_us() + (ADMISSION_CLOSING_MS + login->collab->settings->database_poll_ms) * 1000;
+	a->waiting++;
+	if (!loop_timer_is_set(a->look))
+		loop_timer_set(a->look, ADMISSION_LOOK_MS);
+}
+
+static bool is_in(uint64_t session, const uint64_t *sessions, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (sessions[i] == session)
+			return true;
+	}
+	return false;
+}
+
+static void no_longer_waits(struct login *login)
+{
+	free(login->closing);
+	login->closing = NULL;
+	login->closing_count = 0;
+	login->collab->admission->waiting--;
+	/* Without a session it is only just being admitted, and connects by itself. */
+	if (!login->over && login->session)
+		connect_backend(login);
+}
+
+/* Of those that the login waits for stay the ones in the list, or (closed) all but this one. */
+static void forget_closed(struct login *login, uint64_t closed, const uint64_t *remaining, size_t count)
+{
+	size_t kept = 0;
+
+	if (!login->closing_count)
+		return;
+	for (size_t i = 0; i < login->closing_count; i++) {
+		uint64_t session = login->closing[i];
+
+		if (closed ? session != closed : is_in(session, remaining, count))
+			login->closing[kept++] = session;
+	}
+	if (kept)
+		login->closing_count = kept;
+	else
+		no_longer_waits(login);
+}
+
+void admission_closed(struct admission *a, uint32_t session)
+{
+	struct login *login, *next;
+
+	owner_closed(a->collab->owner, session);
+	if (!a->waiting)
+		return;
+	DL_FOREACH_SAFE(a->logins, login, next)
+		forget_closed(login, session, NULL, 0);
+}
+
+/* Their owner is stopped, or cannot reach the database. Nobody shall wait for those again. */
+static void give_up_waiting(struct login *login)
+{
+	struct collab *c = login->collab;
+
+	for (size_t i = 0; i < login->closing_count; i++) {
+		log_warning("connection of an ended session not known to be closed session=%llu login=%s: the login goes on",
+			(unsigned long long)login->closing[i], login->login_id);
+		owner_closed(c->owner, login->closing[i]);
+	}
+	no_longer_waits(login);
+}
+
+static void looked(void *ctx, enum db_status status, const uint64_t *sessions, size_t count)
+{
+	struct admission *a = ctx;
+	struct login *login, *next;
+
+	a->looking = false;
+	DL_FOREACH_SAFE(a->logins, login, next) {
+		if (status == DB_OK)
+			forget_closed(login, 0, sessions, count);
+		if (login->closing_count && loop_real_us() >= login->wait_until_us)
+			give_up_waiting(login);
+	}
+	if (a->waiting)
+		loop_timer_set(a->look, ADMISSION_LOOK_MS);
+}
+
+static void look(void *arg)
+{
+	struct admission *a = arg;
+
+	if (a->looking || !a->waiting)
+		return;
+	a->looking = true;
+	db_session_closing(a->collab->db, environment_now(a->collab->environment)->name, looked, a);
+}
+
 /* Sessions that the transaction has ended. Ours end here and now; those of other services are ended by their owners. */
 static void end_others(struct login *login, const struct seat_answer *answer)
 {
@@ -144,7 +261,7 @@ static void end_others(struct login *login, const struct seat_answer *answer)
 			: NULL;
 
 		if (s)
-			session_end(s, (enum im_logout_reason)ended->reason, login->login_id, false, login);
+			session_end(s, (enum im_logout_reason)ended->reason, login->login_id, false);
 	}
 }
 
@@ -183,12 +300,11 @@ static void admitted(void *ctx, enum db_status status, const struct seat_answer 
 	log_info("login %s device=%s user=%s login=%s session=%llu %s", accepted ? "admitted" : "not admitted", pin_text(login->pin),
 		log_str(login->user), login->login_id, (unsigned long long)answer->session, buf_cstr(&arithmetic));
 	note_census(login, answer, buf_cstr(&arithmetic));
-	/* Held until the end of this function: the sessions that end may go at once. */
-	login->waiting++;
+	if (accepted)
+		await_closing(login, answer);
 	end_others(login, answer);
-	login->waiting--;
 	if (accepted && (c->stopping || c->fenced)) {
-		owner_release(c->owner, answer->session, IM_REASON_SHUTDOWN);
+		owner_release(c->owner, answer->session, IM_REASON_SHUTDOWN, false);
 		refuse(login, IM_NO_DATABASE, "the service ends");
 	} else if (!accepted) {
 		refuse(login, code_of(answer), buf_cstr(&arithmetic));
@@ -196,7 +312,7 @@ static void admitted(void *ctx, enum db_status status, const struct seat_answer 
 		c->counts.admitted++;
 		login->session = session_new(c, (uint32_t)answer->session, login->pin, login->user, login->login_id, login->transaction);
 		login->session->login = login;
-		if (!login->waiting)
+		if (!login->closing_count)
 			connect_backend(login);
 	}
 	buf_free(&arithmetic);
@@ -253,21 +369,6 @@ void admission_login(struct admission *a, uint32_t pin, uint32_t transaction, ui
 	db_session_admit(c->db, &request, admitted, login);
 }
 
-void admission_wait(struct login *login)
-{
-	login->waiting++;
-}
-
-void admission_go_on(struct login *login)
-{
-	if (--login->waiting)
-		return;
-	if (login->over)
-		done(login);
-	else if (login->session)
-		connect_backend(login);
-}
-
 static void recorded(void *ctx, enum db_status status)
 {
 	struct login *login = ctx;
@@ -283,7 +384,7 @@ static void recorded(void *ctx, enum db_status status)
 	if (status != DB_OK) {
 		/* session_end refuses the login. */
 		session_end(s, status == DB_UNAVAILABLE ? IM_REASON_REFUSED : IM_REASON_REPLACED, status == DB_UNAVAILABLE ?
-			"the database did not record the login" : "its seat was given to another login", status == DB_UNAVAILABLE, NULL);
+			"the database did not record the login" : "its seat was given to another login", status == DB_UNAVAILABLE);
 		return;
 	}
 	ok = (struct im_login_ok){ .session = s->id, .display_name = bytes_str(login->display_name),
@@ -317,7 +418,7 @@ void admission_login_failed(struct login *login, uint32_t code, const char *why)
 
 	s->login = NULL;
 	refuse(login, code, why);
-	session_end(s, code == IM_UNREACHABLE ? IM_REASON_SERVER_LOST : IM_REASON_REFUSED, why, true, NULL);
+	session_end(s, code == IM_UNREACHABLE ? IM_REASON_SERVER_LOST : IM_REASON_REFUSED, why, true);
 }
 
 void admission_abandoned(struct login *login, enum im_logout_reason reason, const char *why)

@@ -10,7 +10,11 @@ struct collab;
 struct admission;
 struct login;
 
-enum { ADMISSION_MAX = 8192 };        /* logins under way; beyond that they fail (ours) */
+enum {
+	ADMISSION_MAX = 8192,             /* logins under way; beyond that they fail (ours) */
+	ADMISSION_LOOK_MS = 10,           /* how often a login that waits for connections of other services looks, in real time */
+	ADMISSION_CLOSING_MS = 5000,      /* and for how long, besides the others' time to notice: then it goes on all the same */
+};
 
 struct admission *admission_new(struct collab *collab);
 /* All sessions must have ended, and all completions have come back. */
@@ -21,9 +25,10 @@ size_t admission_count(const struct admission *admission);
 void admission_login(struct admission *admission, uint32_t pin, uint32_t transaction, uint32_t sequence,
 	const struct im_login *message);
 
+/* The connection of a session of ours that is over is closed: told to the database, and logins that wait for it go on. */
+void admission_closed(struct admission *admission, uint32_t session);
+
 /* The login's session and its backend say how it goes on; each of the last three consumes the login. */
-void admission_wait(struct login *login);         /* one more connection that must close first */
-void admission_go_on(struct login *login);        /* one of them is closed */
 void admission_logged_in(struct login *login, struct bytes display_name);
 void admission_login_failed(struct login *login, uint32_t code, const char *why);
 void admission_abandoned(struct login *login, enum im_logout_reason reason, const char *why);

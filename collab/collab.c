@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "collab/device.h"
+#include "collab/doubt.h"
 #include "collab/groupwise_client.h"
 #include "collab/parts.h"
 #include "db/trail.h"
@@ -57,7 +58,10 @@ static void link_changed(void *ctx, bool up)
 
 static void link_message(void *ctx, const struct link_up *up)
 {
-	device_message(ctx, up);
+	struct collab *c = ctx;
+
+	if (!doubt_takes(c->doubt, up))
+		device_message(c, up);
 }
 
 static void link_status(void *ctx, uint32_t tag, uint32_t status)
@@ -97,7 +101,7 @@ static bool way_is_full(void *ctx)
 {
 	const struct collab *c = ctx;
 
-	return dispatcher_link_is_full(c->link);
+	return owner_in_doubt(c->owner) || dispatcher_link_is_full(c->link);
 }
 
 static void coverage_changed(void *ctx, uint32_t pin, bool available)
@@ -109,7 +113,17 @@ static void coverage_changed(void *ctx, uint32_t pin, bool available)
 		session_coverage(s, available);
 }
 
-static const struct courier_callbacks courier_callbacks = { .send = courier_out, .is_full = way_is_full, .coverage = coverage_changed };
+static void event_dropped(void *ctx, uint32_t pin, uint32_t session)
+{
+	struct collab *c = ctx;
+	struct session *s = session_table_find(&c->sessions, session);
+
+	if (s && s->pin == pin)
+		session_dropped(s);
+}
+
+static const struct courier_callbacks courier_callbacks = { .send = courier_out, .is_full = way_is_full, .coverage = coverage_changed,
+	.dropped = event_dropped };
 
 /* --- the database's side ---------------------------------------------------------------------------------------------- */
 
@@ -137,8 +151,7 @@ static enum im_logout_reason reason_of(const char *name)
 
 static void others_changed(void *ctx);
 
-/* Another service's login, or a tool, may have ended sessions of ours: the newest ends tell. One that is overlooked because very
- * many ended at once is found when it next speaks, by its mark. */
+/* Another service's login, or a tool, may have ended sessions of ours: the ends since the last look tell. */
 static void got_ends(void *ctx, enum db_status status, const struct seat_row *rows, size_t count)
 {
 	struct collab *c = ctx;
@@ -147,10 +160,11 @@ static void got_ends(void *ctx, enum db_status status, const struct seat_row *ro
 	for (size_t i = 0; status == DB_OK && i < count; i++) {
 		struct session *s = session_table_find(&c->sessions, (uint32_t)rows[i].session);      /* ids fit */
 
+		c->ends_seen = rows[i].ended_as;
 		if (s)
-			session_end(s, reason_of(rows[i].reason), "it was ended in the database", false, NULL);
+			session_end(s, reason_of(rows[i].reason), "it was ended in the database", false);
 	}
-	if (c->look_again)
+	if (c->look_again || (status == DB_OK && count == ENDS_LOOKED_AT))
 		others_changed(c);
 }
 
@@ -162,13 +176,13 @@ static void others_changed(void *ctx)
 	if (c->looking)
 		return;
 	c->looking = true;
-	db_session_list(c->db, true, ENDS_LOOKED_AT, got_ends, c);
+	db_session_ends(c->db, owner_seat(c->owner), c->ends_seen, ENDS_LOOKED_AT, got_ends, c);
 }
 
 static void end_fenced(struct session *s, void *arg)
 {
 	(void)arg;
-	session_end(s, IM_REASON_SHUTDOWN, "another instance has taken over", false, NULL);
+	session_end(s, IM_REASON_SHUTDOWN, "another instance has taken over", false);
 }
 
 static void fenced(void *ctx)
@@ -177,7 +191,19 @@ static void fenced(void *ctx)
 
 	c->fenced = true;
 	session_table_each(&c->sessions, end_fenced, NULL);
+	/* Logins among it get their answer: that somebody else has taken over. */
+	doubt_is_over(c->doubt);
+	courier_drained(c->courier);
 	loop_stop(c->loop);
+}
+
+static void sure_again(void *ctx)
+{
+	struct collab *c = ctx;
+
+	log_info("lease renewed instance=%s: its seats are still its own", log_str(c->settings->instance));
+	doubt_is_over(c->doubt);
+	courier_drained(c->courier);
 }
 
 bool collab_is_fenced(const struct collab *collab)
@@ -234,6 +260,7 @@ static void free_parts(struct collab **collab)
 	struct collab *c = *collab;
 
 	dispatcher_link_free(&c->link);
+	doubt_free(&c->doubt);
 	admission_free(&c->admission);
 	owner_free(&c->owner);
 	environment_free(&c->environment);
@@ -256,6 +283,7 @@ struct collab *collab_new(struct loop *loop, const struct collab_settings *set, 
 	c->trail = trail;
 	c->courier = courier_new(loop, &courier_callbacks, c);
 	c->admission = admission_new(c);
+	c->doubt = doubt_new(c);
 	*status = EXIT_CONFIG;
 	if (collab_settings_check(set, err) != 0)
 		goto fail;
@@ -266,9 +294,10 @@ struct collab *collab_new(struct loop *loop, const struct collab_settings *set, 
 	if (!c->environment || check_environment(c, err) != 0)
 		goto fail;
 	*status = EXIT_DATABASE;
-	c->owner = owner_new(loop, db, set->environment, set->instance, fenced, c, err);
+	c->owner = owner_new(loop, db, set->environment, set->instance, set->lease_ms, fenced, c, err);
 	if (!c->owner)
 		goto fail;
+	owner_on_sure(c->owner, sure_again);
 	environment_on_change(c->environment, others_changed);
 	c->link = dispatcher_link_new(loop, set->dispatcher, set->instance, c->dispatcher_tls, &link_callbacks, c);
 	return c;
@@ -281,7 +310,7 @@ static void end_for_stop(struct session *s, void *arg)
 {
 	struct collab *c = arg;
 
-	session_end(s, IM_REASON_SHUTDOWN, "the service ends", !c->fenced, NULL);
+	session_end(s, IM_REASON_SHUTDOWN, "the service ends", !c->fenced);
 }
 
 static bool is_quiet(const struct collab *c)

@@ -110,6 +110,13 @@ static void empty(struct courier *c, struct recipient *r)
 		discard(c, r->queue);
 }
 
+static void count_dropped(struct courier *c, const struct parcel *p)
+{
+	c->counts.dropped++;
+	if (p->session)
+		c->callbacks.dropped(c->ctx, p->to->pin, p->session);
+}
+
 static void set_absent(struct courier *c, struct recipient *r, bool absent)
 {
 	if (absent == r->absent)
@@ -134,9 +141,11 @@ static void tidy(struct courier *c, struct recipient *r)
 	}
 	if (c->absent_count > COURIER_ABSENT) {
 		struct recipient *oldest = c->absent;
+		const struct parcel *p;
 
 		log_warning("courier gave up pin=%s waiting=%zu reason=too-many-absent", pin_text(oldest->pin), oldest->waiting);
-		c->counts.dropped += oldest->waiting;
+		DL_FOREACH(oldest->queue, p)
+			count_dropped(c, p);
 		empty(c, oldest);
 		tidy(c, oldest);
 	}
@@ -350,7 +359,7 @@ static bool drop_oldest(struct courier *c, struct recipient *r, size_t bytes, en
 			return true;
 		if (!may_go(p, which))
 			continue;
-		c->counts.dropped++;
+		count_dropped(c, p);
 		log_warning("courier dropped pin=%s session=%u waiting=%zu reason=queue-full", pin_text(r->pin), p->session, r->waiting);
 		discard(c, p);
 	}

@@ -27,6 +27,8 @@ struct courier_callbacks {
 	bool (*is_full)(void *ctx);
 	/* A PIN came into coverage or left it. */
 	void (*coverage)(void *ctx, uint32_t pin, bool available);
+	/* Something about a session (not 0) was dropped because too much waits for its device. */
+	void (*dropped)(void *ctx, uint32_t pin, uint32_t session);
 };
 
 struct courier *courier_new(struct loop *loop, const struct courier_callbacks *callbacks, void *ctx);

@@ -38,7 +38,7 @@ static void got_logout(struct session *s, uint32_t sequence, const union im_up *
 	/* It outlives the session: a device that does not get it asks again. */
 	courier_send(c->courier, s->pin, s->id, COURIER_KEEP | COURIER_LAST_WORD, collab_encode(c, &im_ack_msg, s->next_sequence++,
 		&(struct im_ack){ .session = s->id, .sequence = sequence, .code = IM_OK }));
-	session_end(s, IM_REASON_LOGOUT, "the device asked", true, NULL);
+	session_end(s, IM_REASON_LOGOUT, "the device asked", true);
 }
 
 static void got_status(struct session *s, uint32_t sequence, const union im_up *m)

@@ -8,11 +8,15 @@
 #include "base/memory.h"
 #include "protocol/im.h"
 
+enum { RENEWALS = 3 };        /* within a lease: two may be lost */
+
 struct release {
 	struct release *prev, *next;
 	struct owner *owner;
 	uint64_t session;
-	int reason;
+	int reason;                /* 0: the seat is free, only the connection is to be called closed */
+	bool closing;
+	bool closed;               /* meanwhile: to be said when the seat is free */
 	bool asked;                /* a completion will come back */
 };
 
@@ -21,6 +25,7 @@ struct owner {
 	struct db *db;
 	struct seat_owner seat;
 	char *instance;
+	uint64_t lease_ms;
 	owner_fenced_fn *fenced;
 	void *ctx;
 	struct loop_timer *renew;
@@ -28,7 +33,10 @@ struct owner {
 	struct release *releases;
 	size_t release_count;
 	enum db_status start_status;
-	bool renewing, ill, is_fenced;
+	loop_fn *sure;
+	uint64_t asked_ms;         /* the renewal that is under way, or was last answered */
+	uint64_t sure_until_ms;
+	bool renewing, ill, is_fenced, doubted;
 };
 
 static void renew(void *arg);
@@ -42,19 +50,22 @@ static void started(void *ctx, enum db_status status, struct seat_owner seat)
 	o->seat = seat;
 }
 
-struct owner *owner_new(struct loop *loop, struct db *db, const char *environment, const char *instance, owner_fenced_fn *fenced,
-	void *ctx, struct error *err)
+struct owner *owner_new(struct loop *loop, struct db *db, const char *environment, const char *instance, uint64_t lease_ms,
+	owner_fenced_fn *fenced, void *ctx, struct error *err)
 {
 	struct owner *o = memory_new(sizeof *o);
 
 	o->loop = loop;
 	o->db = db;
 	o->instance = memory_str(instance);
+	o->lease_ms = lease_ms;
 	o->fenced = fenced;
 	o->ctx = ctx;
 	o->renew = loop_timer_new(loop, renew, o);
 	o->retry = loop_timer_new_real(loop, retry, o);
-	db_owner_start(db, environment, instance, loop_now_ms(loop), OWNER_LEASE_MS, started, o);
+	o->asked_ms = loop_now_ms(loop);
+	o->sure_until_ms = o->asked_ms + lease_ms;
+	db_owner_start(db, environment, instance, loop_now_ms(loop), o->lease_ms, started, o);
 	db_wait(db);
 	if (o->start_status != DB_OK) {
 		error_set(err, "Collaboration Service %s cannot take its place in environment %s: %s", instance, environment,
@@ -62,7 +73,7 @@ struct owner *owner_new(struct loop *loop, struct db *db, const char *environmen
 		owner_free(&o);
 		return NULL;
 	}
-	loop_timer_set(o->renew, OWNER_RENEW_MS);
+	loop_timer_set(o->renew, o->lease_ms / RENEWALS);
 	return o;
 }
 
@@ -74,7 +85,9 @@ void owner_free(struct owner **owner)
 	if (!o)
 		return;
 	DL_FOREACH_SAFE(o->releases, r, next) {
-		log_error("seat not given back session=%llu reason=%s", (unsigned long long)r->session, im_reason_name((uint32_t)r->reason));
+		if (r->reason)
+			log_error("seat not given back session=%llu reason=%s", (unsigned long long)r->session,
+				im_reason_name((uint32_t)r->reason));
 		free(r);
 	}
 	loop_timer_free(&o->renew);
@@ -107,24 +120,49 @@ static void renewed(void *ctx, enum db_status status)
 
 	o->renewing = false;
 	say_health(o, status);
-	if (status != DB_CONFLICT || o->is_fenced)
+	if (o->is_fenced)
 		return;
+	if (status != DB_CONFLICT) {
+		o->sure_until_ms = o->asked_ms + o->lease_ms;
+		if (o->doubted && !owner_in_doubt(o)) {
+			o->doubted = false;
+			o->sure(o->ctx);
+		}
+		return;
+	}
 	o->is_fenced = true;
 	loop_timer_cancel(o->renew);
-	log_error("fenced instance=%s epoch=%u: another instance of that name has taken over", log_str(o->instance), o->seat.epoch);
+	log_error("fenced instance=%s epoch=%u: another instance of that name has taken over, or its lease ran out", log_str(o->instance), o->seat.epoch);
 	o->fenced(o->ctx);
+}
+
+bool owner_in_doubt(struct owner *o)
+{
+	if (o->is_fenced || loop_now_ms(o->loop) < o->sure_until_ms)
+		return false;
+	o->doubted = true;
+	renew(o);
+	return true;
+}
+
+void owner_on_sure(struct owner *owner, loop_fn *fn)
+{
+	owner->sure = fn;
 }
 
 static void renew(void *arg)
 {
 	struct owner *o = arg;
 
-	loop_timer_set(o->renew, OWNER_RENEW_MS);
+	loop_timer_set(o->renew, o->lease_ms / RENEWALS);
 	if (o->renewing)
 		return;
 	o->renewing = true;
-	db_owner_renew(o->db, o->seat, loop_now_ms(o->loop), OWNER_LEASE_MS, renewed, o);
+	o->asked_ms = loop_now_ms(o->loop);
+	db_owner_renew(o->db, o->seat, o->asked_ms, o->lease_ms, renewed, o);
 }
+
+static void ask(struct release *r);
 
 static void released(void *ctx, enum db_status status)
 {
@@ -135,8 +173,15 @@ static void released(void *ctx, enum db_status status)
 	say_health(o, status);
 	/* A seat that somebody newer owns is not ours to give back. */
 	if (status == DB_UNAVAILABLE) {
+		r->closing = r->closing && !r->closed;
 		if (!loop_timer_is_set(o->retry))
 			loop_timer_set(o->retry, OWNER_RETRY_MS);
+		return;
+	}
+	if (r->closing && r->closed) {
+		r->reason = 0;
+		r->closing = false;
+		ask(r);
 		return;
 	}
 	DL_DELETE(o->releases, r);
@@ -151,7 +196,10 @@ static void ask(struct release *r)
 	if (r->asked)
 		return;
 	r->asked = true;
-	db_session_end(o->db, o->seat, r->session, r->reason, loop_now_ms(o->loop), released, r);
+	if (r->reason)
+		db_session_end(o->db, o->seat, r->session, r->reason, r->closing, released, r);
+	else
+		db_session_closed(o->db, r->session, released, r);
 }
 
 static void retry(void *arg)
@@ -163,16 +211,31 @@ static void retry(void *arg)
 		ask(r);
 }
 
-void owner_release(struct owner *o, uint64_t session, int reason)
+void owner_release(struct owner *o, uint64_t session, int reason, bool closing)
 {
 	struct release *r = memory_new(sizeof *r);
 
 	r->owner = o;
 	r->session = session;
 	r->reason = reason;
+	r->closing = closing;
 	DL_APPEND(o->releases, r);
 	o->release_count++;
 	ask(r);
+}
+
+void owner_closed(struct owner *o, uint64_t session)
+{
+	struct release *r;
+
+	DL_FOREACH(o->releases, r) {
+		if (r->session == session && r->reason) {
+			r->closed = true;
+			r->closing = r->closing && r->asked;
+			return;
+		}
+	}
+	owner_release(o, session, 0, false);
 }
 
 size_t owner_releasing(const struct owner *owner)

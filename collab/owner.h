@@ -8,19 +8,28 @@
  * until the database has taken it: no seat leaks while it is away. */
 struct owner;
 
-enum { OWNER_LEASE_MS = 30000, OWNER_RENEW_MS = 10000, OWNER_RETRY_MS = 1000 };
+enum { OWNER_RETRY_MS = 1000 };
 
 typedef void owner_fenced_fn(void *ctx);
 
-/* Runs the loop until the database has answered. NULL with a sentence. */
-struct owner *owner_new(struct loop *loop, struct db *db, const char *environment, const char *instance, owner_fenced_fn *fenced,
-	void *ctx, struct error *err);
+/* lease_ms: how long a renewal holds; one is made every third of it. Runs the loop until the database has answered. NULL with a
+ * sentence. */
+struct owner *owner_new(struct loop *loop, struct db *db, const char *environment, const char *instance, uint64_t lease_ms,
+	owner_fenced_fn *fenced, void *ctx, struct error *err);
 /* All completions must have come back (db_wait). */
 void owner_free(struct owner **owner);
 
 struct seat_owner owner_seat(const struct owner *owner);
-/* reason: enum im_logout_reason. */
-void owner_release(struct owner *owner, uint64_t session, int reason);
+/* The lease has run out without an answer to a renewal, as when the process was stopped for a while: others may have given its seats
+ * away, and until the database has answered nothing may be done as if they were still ours. A database that cannot be reached is
+ * an answer: live sessions go on without it. When it is true a renewal is on its way, and fn is called when it is no longer. */
+bool owner_in_doubt(struct owner *owner);
+void owner_on_sure(struct owner *owner, loop_fn *fn);     /* with the context of owner_new */
+/* The session is over: its seat is given back. reason: enum im_logout_reason; closing: its connection to the IM server is still to be
+ * closed, and owner_closed follows. */
+void owner_release(struct owner *owner, uint64_t session, int reason, bool closing);
+/* The connection of a session that is over is closed: logins that wait for that, here and elsewhere, go on. */
+void owner_closed(struct owner *owner, uint64_t session);
 size_t owner_releasing(const struct owner *owner);        /* seats on their way back */
 
 #endif

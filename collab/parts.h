@@ -10,6 +10,7 @@
 #include "collab/session_table.h"
 
 /* What the parts of one Collaboration Service share. Only files of this folder that need several of them include it. */
+struct doubt;
 struct collab {
 	struct loop *loop;
 	const struct collab_settings *settings;
@@ -23,9 +24,11 @@ struct collab {
 	struct courier *courier;
 	struct dispatcher_link *link;
 	struct admission *admission;
+	struct doubt *doubt;
 	struct session_table sessions;
 	bool fenced, stopping;
 	bool looking, look_again;    /* at the ends of sessions, in the database */
+	uint64_t ends_seen;
 	struct {
 		uint64_t logins, admitted, refused, answered;
 		uint64_t evicted, expired, closed, lost, replaced;

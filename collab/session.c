@@ -130,7 +130,7 @@ static void inactivity_due(void *arg)
 	if (limit_ms == 0 || s->state == SESSION_CONNECTING)
 		return;
 	if (quiet_ms >= limit_ms)
-		session_end(s, IM_REASON_INACTIVE, "no user activity", true, NULL);
+		session_end(s, IM_REASON_INACTIVE, "no user activity", true);
 	else
 		loop_timer_set(s->inactivity, limit_ms - quiet_ms);
 }
@@ -151,11 +151,35 @@ void session_seen(struct session *s, bool action)
 		evaluate(s);
 }
 
+static void note_dropped(struct session *s)
+{
+	struct trail_entry entry = { .event = "events.dropped", .pin = s->pin, .transaction = s->transaction,
+		.numbers = { { "session", s->id }, { "dropped", s->dropped } } };
+
+	trail_text(&entry, "user=%s login=%s", log_str(s->user), s->login_id);
+	collab_note(s->collab, &entry, s->id, true);
+	log_warning("events dropped session=%u login=%s dropped=%llu", s->id, s->login_id, (unsigned long long)s->dropped);
+	s->dropped_told = s->dropped;
+}
+
+void session_dropped(struct session *s)
+{
+	s->dropped++;
+	if (!s->dropping)
+		note_dropped(s);
+	s->dropping = true;
+}
+
 void session_coverage(struct session *s, bool available)
 {
 	if (!move(s, available ? SESSION_COVERAGE_BACK : SESSION_COVERAGE_GONE))
 		return;
 	log_info("session coverage session=%u login=%s available=%s", s->id, s->login_id, available ? "yes" : "no");
+	if (available) {
+		if (s->dropped != s->dropped_told)
+			note_dropped(s);
+		s->dropping = false;
+	}
 	evaluate(s);
 }
 
@@ -256,8 +280,10 @@ void session_tell(struct session *s, const struct wire_msg *msg, const void *in)
 		struct bytes early = collab_encode(s->collab, msg, 0, in);
 		uint32_t len = (uint32_t)early.len;
 
-		if (s->early_count >= SESSION_EARLY_MAX)
+		if (s->early_count >= SESSION_EARLY_MAX) {
+			session_dropped(s);
 			return;
+		}
 		s->early_count++;
 		buf_append(&s->early, bytes_of(&len, 4));
 		buf_append(&s->early, early);
@@ -341,7 +367,7 @@ static void tell_end(struct session *s, enum im_logout_reason reason)
 		collab_encode(s->collab, &im_forced_logout_msg, s->next_sequence++, &logout));
 }
 
-void session_end(struct session *s, enum im_logout_reason reason, const char *why, bool release, struct login *waiter)
+void session_end(struct session *s, enum im_logout_reason reason, const char *why, bool release)
 {
 	struct collab *c = s->collab;
 	struct login *login = s->login;
@@ -354,6 +380,8 @@ void session_end(struct session *s, enum im_logout_reason reason, const char *wh
 	log_info("session ended device=%s user=%s session=%u login=%s reason=%s why=%s", pin_text(s->pin), log_str(s->user), s->id,
 		s->login_id, im_reason_name(reason), log_str(why));
 	trail_text(&entry, "user=%s login=%s reason=%s", log_str(s->user), s->login_id, im_reason_name(reason));
+	if (s->dropped != s->dropped_told)
+		note_dropped(s);
 	collab_note(c, &entry, s->id, true);
 	count_end(c, reason);
 	session_hold(s);
@@ -365,13 +393,12 @@ void session_end(struct session *s, enum im_logout_reason reason, const char *wh
 	loop_timer_cancel(s->inactivity);
 	session_mark_free(s);
 	if (release)
-		owner_release(c->owner, s->id, reason);
+		owner_release(c->owner, s->id, reason, s->backend != NULL);
 	if (s->backend) {
 		c->sessions.closing++;
-		s->waiter = waiter;
-		if (waiter)
-			admission_wait(waiter);
 		c->backend_type->finish(s->backend);
+	} else if (!release) {
+		admission_closed(c->admission, s->id);
 	}
 	s->login = NULL;
 	if (login)

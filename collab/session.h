@@ -58,7 +58,6 @@ struct session {
 	uint32_t transaction;        /* the login's */
 	enum session_state state;
 	struct login *login;         /* until LOGIN_OK or LOGIN_FAIL */
-	struct login *waiter;        /* a login that waits until our connection to the IM server is closed */
 	struct backend *backend;
 	unsigned holds;              /* completions that will come back to this struct */
 	uint64_t started_ms;
@@ -72,6 +71,9 @@ struct session {
 	struct buf early;            /* u32 length, message: kept until LOGIN_OK is on its way */
 	unsigned early_count;
 	uint64_t messages_in, messages_out;
+	uint64_t dropped;            /* events that the device never gets, because too many waited for it */
+	uint64_t dropped_told;       /* of these: already in the trail */
+	bool dropping;               /* since the device was last there */
 };
 
 /* A new one in state CONNECTING, in the table. */
@@ -91,13 +93,16 @@ void session_acknowledge(struct session *session, uint32_t sequence, uint32_t co
 /* Client traffic came; action: the user did something, which counts for the inactivity timeout. */
 void session_seen(struct session *session, bool action);
 void session_coverage(struct session *session, bool available);
+/* An event for the device was dropped: counted, and told in the trail when the first is and again, with the count, when the
+ * device is back. */
+void session_dropped(struct session *session);
 /* The limits were read again: both timers follow at once. */
 void session_limits_changed(struct session *session);
 
 /* Ends it: the device is told (FORCED_LOGOUT, or LOGIN_FAIL while connecting; nothing for IM_REASON_LOGOUT), the connection to the IM
- * server is closed. release: give the seat back (false: the database has ended it already).
- * waiter: a login to go on with when that connection is closed. */
-void session_end(struct session *session, enum im_logout_reason reason, const char *why, bool release, struct login *waiter);
+ * server is closed. release: give the seat back (false: the database has ended it already). When the connection is
+ * closed, the database and the logins that wait for that hear it. */
+void session_end(struct session *session, enum im_logout_reason reason, const char *why, bool release);
 
 /* Keeps the struct for a completion that will come back to it; false from the second: it was the last, and the session is over. */
 void session_hold(struct session *session);

@@ -115,22 +115,21 @@ static void backend_lost(void *ctx, enum im_logout_reason reason, const char *wh
 
 	session_hold(s);
 	drop_backend(s);
-	session_end(s, reason, why, true, NULL);
+	session_end(s, reason, why, true);
 	session_release(s);
 }
 
 static void backend_ended(void *ctx)
 {
 	struct session *s = ctx;
-	struct login *waiter = s->waiter;
+	struct collab *c = s->collab;
+	uint32_t id = s->id;
 
 	session_hold(s);
-	s->waiter = NULL;
-	s->collab->sessions.closing--;
+	c->sessions.closing--;
 	drop_backend(s);
 	session_release(s);
-	if (waiter)
-		admission_go_on(waiter);
+	admission_closed(c->admission, id);
 }
 
 const struct backend_events session_backend_events = {

@@ -68,7 +68,7 @@ static void settled(struct session *s, enum db_status status, int sent)
 	default:
 		log_info("session seat gone session=%u login=%s", s->id, s->login_id);
 		session_end(s, mark->stored ? (enum im_logout_reason)mark->stored : IM_REASON_REPLACED,
-			"its seat was given to another login", false, NULL);
+			"its seat was given to another login", false);
 	}
 }
 
@@ -113,8 +113,12 @@ bool session_mark_admits(struct session *s, uint32_t transaction, struct bytes c
 	struct held_message *m, **end;
 
 	mark->wanted = 0;
-	if (mark->unsettled || (!mark->busy && mark->stored == 0))
+	if (!mark->unsettled && !mark->busy && mark->stored == 0)
 		return true;
+	if (mark->unsettled) {
+		push(s);
+		return true;
+	}
 	if (mark->held_count >= SESSION_HELD_MAX) {
 		/* The device sends it again: nothing was acknowledged. */
 		log_warning("message dropped session=%u held=%u reason=too-many-wait", s->id, mark->held_count);

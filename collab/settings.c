@@ -31,6 +31,9 @@ const struct setting collab_setting_table[] = {
 	  .help = "how often devices are told to send a status message" },
 	{ ROW("database_poll", SETTING_DURATION, database_poll_ms), .fallback = "250ms", .min = 10, .max = 60000,
 	  .help = "how often to look whether others changed the database" },
+	{ ROW("lease", SETTING_DURATION, lease_ms), .fallback = "30s", .min = 1000, .max = 86400000,
+	  .help = "how long this service's sessions keep their seats without a renewal, which it makes every third of it; after that "
+		"the others give them away" },
 	{ .key = NULL },
 };
 

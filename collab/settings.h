@@ -15,6 +15,7 @@ struct collab_settings {
 	char *trust_ca, *trust_pin;
 	uint64_t status_interval_ms;
 	uint64_t database_poll_ms;
+	uint64_t lease_ms;
 };
 
 extern const struct setting collab_setting_table[];

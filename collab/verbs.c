@@ -112,6 +112,7 @@ static void list_session(struct session *s, void *arg)
 	put_left(row, "idle_in_ms", environment->idle_timeout_ms, now_ms - s->seen_ms);
 	put_left(row, "inactive_in_ms", environment->inactivity_timeout_ms, now_ms - s->active_ms);
 	put(row, "waiting_events", courier_waiting(s->collab->courier, s->pin));
+	put(row, "dropped_events", s->dropped);
 	put(row, "messages_up", s->messages_out);
 	put(row, "messages_down", s->messages_in);
 	json_array_append_new(listing->rows, row);
@@ -144,7 +145,7 @@ static void verb_logout(void *ctx, struct control_request *request)
 	put(result, "session", id);
 	json_object_set_new(result, "pin", json_string(pin_text(s->pin)));
 	json_object_set_new(result, "user", json_string(s->user));
-	session_end(s, IM_REASON_ADMIN, "the administrator asked", true, NULL);
+	session_end(s, IM_REASON_ADMIN, "the administrator asked", true);
 	control_done(&request, result);
 }
 

@@ -30,8 +30,10 @@ void seat_batch_adjust(struct core *core, int64_t environment_id, int live, int 
 	}
 }
 
-void seat_end(struct core *core, uint64_t session, int reason)
+void seat_end(struct core *core, uint64_t session, int reason, bool closing)
 {
+	if (closing)
+		sql_run(core, SQL_CLOSING_ADD, number((int64_t)session));
 	sql_run(core, SQL_SEAT_TO_HISTORY, number((int64_t)session), text(seat_reason_name(reason)), number((int64_t)loop_wall_ms()));
 	sql_run(core, SQL_SEAT_REMOVE, number((int64_t)session));
 	sql_run(core, SQL_HISTORY_PRUNE, number(HISTORY_KEEP));
@@ -41,6 +43,8 @@ uint64_t seats_end_of_owner(struct core *core, uint64_t owner_id, int reason)
 {
 	uint64_t ended;
 
+	/* Its process is gone, and its connections with it; those of one that only sleeps are out of anybody's reach. */
+	sql_run(core, SQL_CLOSING_REMOVE_OWNER, number((int64_t)owner_id));
 	sql_run(core, SQL_OWNER_TO_HISTORY, number((int64_t)owner_id), text(seat_reason_name(reason)), number((int64_t)loop_wall_ms()));
 	sql_run(core, SQL_OWNER_SEATS_REMOVE, number((int64_t)owner_id));
 	ended = sql_changed(core);

@@ -19,8 +19,8 @@ int64_t seat_environment_id(struct core *core, const char *environment);    /* 0
 /* A change besides the admissions. */
 void seat_batch_adjust(struct core *core, int64_t environment_id, int live, int evictable);
 
-/* Moves a seat to history and frees it. */
-void seat_end(struct core *core, uint64_t session, int reason);
+/* Moves a seat to history and frees it. closing: its connection to the IM server is not closed yet. */
+void seat_end(struct core *core, uint64_t session, int reason, bool closing);
 /* All of an owner's. Returns how many. */
 uint64_t seats_end_of_owner(struct core *core, uint64_t owner_id, int reason);
 

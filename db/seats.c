@@ -90,7 +90,7 @@ static void evict(struct core *core, struct admit_verb *v, struct seat_batch *ba
 				(int)sql_number(core, SQL_SEATS_EVICTABLE, 2));
 	}
 	for (size_t i = first; i < v->answer.ended_count; i++)
-		seat_end(core, v->ended[i].session, v->ended[i].reason);
+		seat_end(core, v->ended[i].session, v->ended[i].reason, true);
 	batch->census.live -= (uint32_t)(v->answer.ended_count - first);
 	batch->census.evictable -= (uint32_t)(v->answer.ended_count - first);
 }
@@ -101,7 +101,7 @@ static void take_seat(struct core *core, struct admit_verb *v, struct seat_batch
 
 	for (size_t i = 0; i < replaced->count; i++) {
 		add_ended(v, replaced->items[i].session, replaced->items[i].owner, REASON_REPLACED);
-		seat_end(core, replaced->items[i].session, REASON_REPLACED);
+		seat_end(core, replaced->items[i].session, REASON_REPLACED, true);
 	}
 	if (sql_row(core, SQL_SEAT_ADD, number(batch->id), number((int64_t)v->request.owner.id), number(v->request.owner.epoch),
 		text(pin.text), text(v->request.im_user), text(v->request.login_id), number((int64_t)loop_wall_ms())))
@@ -110,6 +110,32 @@ static void take_seat(struct core *core, struct admit_verb *v, struct seat_batch
 		sql_fail(core, "the session ids of the configuration database %s are used up", core->where);
 	batch->census.live += 1 - (uint32_t)replaced->count;
 	batch->census.evictable -= replaced->marked;
+}
+
+/* What must be closed before this login's connection opens: all that is not, if there would be more connections than seats; else
+ * only what it ended itself. */
+static void find_closing(struct core *core, struct admit_verb *v, const struct seat_batch *batch)
+{
+	const struct seat_census *census = &batch->census;
+	uint32_t most = census->max_sessions && census->max_sessions < census->transport_capacity ? census->max_sessions
+		: census->transport_capacity;
+	bool row = sql_row(core, SQL_CLOSING_LIST, number(batch->id));
+	uint64_t *closing = NULL;
+	size_t count = 0, own = 0;
+
+	for (; row; row = sql_next(core, SQL_CLOSING_LIST)) {
+		closing = arena_grow(&v->verb.arena, closing, count, sizeof *closing);
+		closing[count++] = (uint64_t)sql_number(core, SQL_CLOSING_LIST, 0);
+	}
+	if (core->failed != DRIVER_DONE)
+		return;
+	v->answer.closing = closing;
+	v->answer.closing_count = count;
+	if (census->live + count <= most) {
+		for (; own < v->answer.ended_count; own++)
+			closing[own] = v->ended[own].session;
+		v->answer.closing_count = own;
+	}
 }
 
 static void admit_work(struct core *core, struct verb *verb)
@@ -138,8 +164,10 @@ static void admit_work(struct core *core, struct verb *verb)
 	v->answer.decision = r->decide(&v->answer.census);
 	if (v->answer.decision.evict)
 		evict(core, v, batch, &replaced);
-	if (v->answer.decision.outcome == SEAT_ADMITTED)
+	if (v->answer.decision.outcome == SEAT_ADMITTED) {
 		take_seat(core, v, batch, &replaced);
+		find_closing(core, v, batch);
+	}
 }
 
 static void admit_answer(struct verb *verb)

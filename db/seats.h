@@ -72,6 +72,11 @@ struct seat_answer {
 	uint64_t session;                /* when admitted; fits 32 bits, never 0, never used again */
 	const struct seat_ended *ended;  /* evicted and replaced sessions; lives until done returns */
 	size_t ended_count;
+	/* When admitted: ended sessions, of this login or of earlier ones and of whichever service, whose connections to the IM
+	 * server are not closed yet and must be before this one's opens, for there would be more than the limits allow (or two of
+	 * one user). Lives until done returns. */
+	const uint64_t *closing;
+	size_t closing_count;
 };
 
 /* Decides one login: reads, calls decide, ends what is evicted, inserts the seat, all in one transaction that logins of the
@@ -88,9 +93,16 @@ void db_session_activate(struct db *db, struct seat_owner owner, uint64_t sessio
  * gone. A mark that is set again keeps its first time. */
 void db_session_mark(struct db *db, struct seat_owner owner, uint64_t session, int reason, uint64_t now_ms, db_status_done *done,
 	void *ctx);
-/* Ends a session: its seat is free when done says DB_OK (also if it was free already), and history keeps the reason. */
-void db_session_end(struct db *db, struct seat_owner owner, uint64_t session, int reason, uint64_t now_ms, db_status_done *done,
+/* Ends a session: its seat is free when done says DB_OK (also if it was free already), and history keeps the reason.
+ * closing: its connection to the IM server is not closed yet; db_session_closed follows when it is. */
+void db_session_end(struct db *db, struct seat_owner owner, uint64_t session, int reason, bool closing, db_status_done *done,
 	void *ctx);
+/* The connection of a session that has ended is closed, or nobody shall wait for that any longer. Those that an admission has ended
+ * count as not closed until their owner says this. */
+void db_session_closed(struct db *db, uint64_t session, db_status_done *done, void *ctx);
+/* The ended sessions of an environment whose connections are not closed; the list lives until done returns. */
+typedef void db_closing_done(void *ctx, enum db_status status, const uint64_t *sessions, size_t count);
+void db_session_closing(struct db *db, const char *environment, db_closing_done *done, void *ctx);
 
 /* All live sessions, or (history) the last ended ones, newest first. Rows live until done returns. The live ones are those of
  * every owner: an owner that misses one of its own here has lost it to another's eviction. */
@@ -100,8 +112,12 @@ struct seat_row {
 	const char *user, *environment, *instance, *state, *reason, *login_id;
 	uint64_t started_wall_ms, ended_wall_ms;
 	int mark;                        /* enum im_logout_reason, 0: none */
+	uint64_t ended_as;               /* db_session_ends: counts up with each end */
 };
 typedef void db_sessions_done(void *ctx, enum db_status status, const struct seat_row *rows, size_t count);
 void db_session_list(struct db *db, bool history, uint32_t max, db_sessions_done *done, void *ctx);
+/* The ends of an owner's sessions, whoever ended them, oldest first, from the one after ended_as on; only session, reason and
+ * ended_as are filled. */
+void db_session_ends(struct db *db, struct seat_owner owner, uint64_t after, uint32_t max, db_sessions_done *done, void *ctx);
 
 #endif

@@ -92,6 +92,7 @@ struct session_verb {
 	struct seat_owner owner;
 	uint64_t session, now_ms;
 	int reason;
+	bool closing;
 };
 
 static struct session_verb *session_verb(struct seat_owner owner, uint64_t session, void (*work)(struct core *, struct verb *),
@@ -155,22 +156,38 @@ static void end_work(struct core *core, struct verb *verb)
 	int64_t environment;
 	bool marked;
 
-	if (!sql_row(core, SQL_SEAT_OWNED, OWNED(v)))
-		return;   /* free already */
+	/* Free already: another login has it, and waits until the connection is closed. */
+	if (!sql_row(core, SQL_SEAT_OWNED, OWNED(v))) {
+		if (!v->closing)
+			sql_run(core, SQL_CLOSING_REMOVE, number((int64_t)v->session));
+		return;
+	}
 	environment = sql_number(core, SQL_SEAT_OWNED, 0);
 	marked = sql_number(core, SQL_SEAT_OWNED, 1) != 0;
-	seat_end(core, v->session, v->reason);
+	seat_end(core, v->session, v->reason, v->closing);
 	seat_batch_adjust(core, environment, -1, -(int)marked);
 }
 
-void db_session_end(struct db *db, struct seat_owner owner, uint64_t session, int reason, uint64_t now_ms, db_status_done *done,
+void db_session_end(struct db *db, struct seat_owner owner, uint64_t session, int reason, bool closing, db_status_done *done,
 	void *ctx)
 {
 	struct session_verb *v = session_verb(owner, session, end_work, done, ctx);
 
 	v->reason = reason;
-	v->now_ms = now_ms;
+	v->closing = closing;
 	verb_give(db, &v->status.verb);
+}
+
+static void closed_work(struct core *core, struct verb *verb)
+{
+	const struct session_verb *v = (struct session_verb *)(void *)verb;
+
+	sql_run(core, SQL_CLOSING_REMOVE, number((int64_t)v->session));
+}
+
+void db_session_closed(struct db *db, uint64_t session, db_status_done *done, void *ctx)
+{
+	verb_give(db, &session_verb((struct seat_owner){ 0 }, session, closed_work, done, ctx)->status.verb);
 }
 
 /* --- lists ------------------------------------------------------------------------------------------------------------------ */
@@ -179,6 +196,7 @@ struct list_verb {
 	struct verb verb;
 	db_sessions_done *done;
 	bool history;
+	uint64_t owner, after;           /* ends */
 	uint32_t max;
 	struct seat_row *rows;
 	size_t count;
@@ -216,6 +234,68 @@ void db_session_list(struct db *db, bool history, uint32_t max, db_sessions_done
 
 	v->done = done;
 	v->history = history;
+	v->max = max;
+	verb_give(db, &v->verb);
+}
+
+struct closing_verb {
+	struct verb verb;
+	db_closing_done *done;
+	const char *environment;
+	uint64_t *sessions;
+	size_t count;
+};
+
+static void closing_work(struct core *core, struct verb *verb)
+{
+	struct closing_verb *v = (struct closing_verb *)(void *)verb;
+	bool row = sql_row(core, SQL_CLOSING_LIST, number(seat_environment_id(core, v->environment)));
+
+	for (; row; row = sql_next(core, SQL_CLOSING_LIST)) {
+		v->sessions = arena_grow(&verb->arena, v->sessions, v->count, sizeof *v->sessions);
+		v->sessions[v->count++] = (uint64_t)sql_number(core, SQL_CLOSING_LIST, 0);
+	}
+}
+
+static void closing_answer(struct verb *verb)
+{
+	struct closing_verb *v = (struct closing_verb *)(void *)verb;
+
+	v->done(verb->ctx, verb->status, verb->status == DB_OK ? v->sessions : NULL, verb->status == DB_OK ? v->count : 0);
+}
+
+void db_session_closing(struct db *db, const char *environment, db_closing_done *done, void *ctx)
+{
+	struct closing_verb *v = VERB_NEW(struct closing_verb, VERB_READ, closing_work, closing_answer, ctx);
+
+	v->done = done;
+	v->environment = verb_text(&v->verb, "environment", environment, NAME_MAX_BYTES);
+	verb_give(db, &v->verb);
+}
+
+static void ends_work(struct core *core, struct verb *verb)
+{
+	struct list_verb *v = (struct list_verb *)(void *)verb;
+	struct arena *arena = &verb->arena;
+	bool row = sql_row(core, SQL_HISTORY_AFTER, number((int64_t)v->after), number((int64_t)v->owner), number(v->max));
+
+	for (; row; row = sql_next(core, SQL_HISTORY_AFTER)) {
+		v->rows = arena_grow(arena, v->rows, v->count, sizeof *v->rows);
+		v->rows[v->count++] = (struct seat_row){
+			.ended_as = (uint64_t)sql_number(core, SQL_HISTORY_AFTER, 0),
+			.session = (uint64_t)sql_number(core, SQL_HISTORY_AFTER, 1), .owner = v->owner,
+			.reason = sql_text(core, SQL_HISTORY_AFTER, 2, arena),
+		};
+	}
+}
+
+void db_session_ends(struct db *db, struct seat_owner owner, uint64_t after, uint32_t max, db_sessions_done *done, void *ctx)
+{
+	struct list_verb *v = VERB_NEW(struct list_verb, VERB_READ, ends_work, list_answer, ctx);
+
+	v->done = done;
+	v->owner = owner.id;
+	v->after = after;
 	v->max = max;
 	verb_give(db, &v->verb);
 }

@@ -79,7 +79,8 @@ const struct db_statement db_statements[SQL_COUNT] = {
 	/* A lease further ahead than any renewal could have put it was given before the host's clock started anew. */
 	[SQL_OWNERS_EXPIRED] = { "owners-expired", "SELECT Id FROM emu_ServiceState o WHERE EnvironmentId = ?1 AND Id <> ?3 "
 		"AND (LeaseUntilMs < ?2 OR LeaseUntilMs > ?2 + 2 * LeaseMs) "
-		"AND EXISTS (SELECT 1 FROM emu_IMSession s WHERE s.ServiceStateId = o.Id)" },
+		"AND (EXISTS (SELECT 1 FROM emu_IMSession s WHERE s.ServiceStateId = o.Id) "
+		"OR EXISTS (SELECT 1 FROM emu_IMClosing c WHERE c.ServiceStateId = o.Id))" },
 	[SQL_OWNER_TO_HISTORY] = { "owner-to-history", HISTORY_INTO "WHERE s.ServiceStateId = ?1" },
 	[SQL_OWNER_SEATS_REMOVE] = { "owner-seats-remove", "DELETE FROM emu_IMSession WHERE ServiceStateId = ?1" },
 
@@ -108,8 +109,16 @@ const struct db_statement db_statements[SQL_COUNT] = {
 		"JOIN emu_ServiceState o ON o.Id = s.ServiceStateId ORDER BY s.Id DESC LIMIT ?1" },
 	[SQL_HISTORY_LIST] = { "history-list", "SELECT SessionId, ServiceStateId, PIN, IMUser, Environment, Instance, State, Reason, "
 		"LoginId, StartedMs, EndedMs, 0 FROM emu_IMSessionHistory ORDER BY Id DESC LIMIT ?1" },
+	[SQL_HISTORY_AFTER] = { "history-after", "SELECT Id, SessionId, Reason FROM emu_IMSessionHistory "
+		"WHERE Id > ?1 AND ServiceStateId = ?2 ORDER BY Id LIMIT ?3" },
 	[SQL_HISTORY_PRUNE] = { "history-prune", "DELETE FROM emu_IMSessionHistory "
 		"WHERE Id <= (SELECT max(Id) FROM emu_IMSessionHistory) - ?1" },
+
+	[SQL_CLOSING_ADD] = { "closing-add", "INSERT INTO emu_IMClosing (SessionId, EnvironmentId, ServiceStateId) "
+		"SELECT Id, EnvironmentId, ServiceStateId FROM emu_IMSession WHERE Id = ?1" },
+	[SQL_CLOSING_LIST] = { "closing-list", "SELECT SessionId FROM emu_IMClosing WHERE EnvironmentId = ?1" },
+	[SQL_CLOSING_REMOVE] = { "closing-remove", "DELETE FROM emu_IMClosing WHERE SessionId = ?1" },
+	[SQL_CLOSING_REMOVE_OWNER] = { "closing-remove-owner", "DELETE FROM emu_IMClosing WHERE ServiceStateId = ?1" },
 
 	[SQL_TRAIL_ADD] = { "trail-add", "INSERT INTO emu_EventTrail (AtMs, Process, Event, PIN, TransactionId, SessionId, Detail) "
 		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)" },

@@ -255,6 +255,8 @@ void session_login(struct session *s, struct person *person)
 	person->sessions[slot] = s;
 	person->slots |= 1u << slot;
 	s->server->session_count++;
+	if (s->server->sessions_most < s->server->session_count)
+		s->server->sessions_most = s->server->session_count;
 	/* Available until he says otherwise, which clients do at once; others are told only then. */
 	if (!person->announced && !person->restored && person_session_count(person) == 1) {
 		person->status = GW_AVAILABLE;

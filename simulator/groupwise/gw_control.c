@@ -23,8 +23,9 @@ static void verb_census(void *ctx, struct control_request *request)
 			(json_int_t)person_session_count(person), "logins", (json_int_t)person->logins, "refused",
 			(json_int_t)person->refused, "status", gw_status_name(person->slots ? person->status : GW_OFFLINE)));
 	}
-	control_done(&request, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "listen", gw_server_address(server),
+	control_done(&request, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "listen", gw_server_address(server),
 		"connections", (json_int_t)server->connection_count, "sessions", (json_int_t)server->session_count,
+		"sessions_most", (json_int_t)server->sessions_most,
 		"connections_total", (json_int_t)server->connections_total, "logins_total", (json_int_t)server->logins_total,
 		"refused_total", (json_int_t)server->refused_total, "messages_total", (json_int_t)server->messages_total,
 		"conferences", (json_int_t)HASH_COUNT(server->conferences), "users", users));

@@ -234,7 +234,7 @@ struct gw_server {
 	struct person *persons;                 /* as many as the world has users, in its order */
 	struct person *by_dotted;               /* index */
 	struct session *sessions;               /* all connections, logged in or not */
-	uint64_t connection_count, session_count;
+	uint64_t connection_count, session_count, sessions_most;
 	uint64_t connections_total, logins_total, refused_total, messages_total;
 	struct conference *conferences;         /* index by prefix */
 	uint32_t conference_salt, conference_next;

@@ -17,8 +17,9 @@
 int database_setup_empty(void **state)
 {
 	struct database *d = memory_new(sizeof *d);
+	const char *where = getenv("DATABASE_FOLDER");
 
-	snprintf(d->folder, sizeof d->folder, "/tmp/bramble-db-XXXXXX");
+	snprintf(d->folder, sizeof d->folder, "%s/bramble-db-XXXXXX", where ? where : "/tmp");
 	assert_non_null(mkdtemp(d->folder));
 	snprintf(d->file, sizeof d->file, "%s/bramble.db", d->folder);
 	snprintf(d->key_file, sizeof d->key_file, "%s/install.key", d->folder);
@@ -196,7 +197,7 @@ enum db_status end_session(struct db *db, struct seat_owner owner, uint64_t sess
 {
 	struct heard_status heard = { 0 };
 
-	db_session_end(db, owner, session, reason, 0, hear_status, &heard);
+	db_session_end(db, owner, session, reason, false, hear_status, &heard);
 	db_wait(db);
 	return heard.status;
 }

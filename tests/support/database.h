@@ -9,8 +9,8 @@
 #include "db/keys.h"
 #include "db/seats.h"
 
-/* A configuration database in a folder of its own, for tests: a server "bes1", an environment "groupwise", and verbs that
- * wait for their answer. */
+/* A configuration database in a folder of its own (under DATABASE_FOLDER if that is set, else /tmp), for tests: a server "bes1", an
+ * environment "groupwise", and verbs that wait for their answer. */
 struct database {
 	struct loop *loop;
 	struct db *db;

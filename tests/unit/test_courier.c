@@ -20,7 +20,7 @@ struct post {
 	uint32_t tags[4096];
 	size_t count;
 	bool full;
-	unsigned gone, back;
+	unsigned gone, back, dropped;
 };
 
 static void on_send(void *ctx, uint32_t pin, uint32_t tag, struct bytes clear)
@@ -48,9 +48,19 @@ static void on_coverage(void *ctx, uint32_t pin, bool available)
 	p->gone += !available;
 }
 
+static void on_dropped(void *ctx, uint32_t pin, uint32_t session)
+{
+	struct post *p = ctx;
+
+	assert_int_equal(pin, PIN);
+	assert_int_equal(session, SESSION);
+	p->dropped++;
+}
+
 static int begin(void **state)
 {
-	static const struct courier_callbacks callbacks = { .send = on_send, .is_full = on_full, .coverage = on_coverage };
+	static const struct courier_callbacks callbacks = { .send = on_send, .is_full = on_full, .coverage = on_coverage,
+		.dropped = on_dropped };
 	struct post *p = calloc(1, sizeof *p);
 
 	log_set_level(LOG_ERROR);
@@ -231,6 +241,7 @@ static void presence_goes_from_a_full_queue_before_any_message(void **state)
 		post(p, "n", 0);
 	courier_count(p->courier, &counts);
 	assert_int_equal(counts.dropped, 10);
+	assert_int_equal(p->dropped, 10);
 	courier_link(p->courier, true);
 	courier_seen(p->courier, PIN);
 	assert_int_equal(p->sent[0], 'm');

@@ -264,7 +264,7 @@ static void marks_ends_and_logins_of_one_round_see_each_other(void **state)
 	assert_int_equal(c.answer.decision.outcome, SEAT_SERVER_BUSY);
 	assert_int_equal(b.answer.decision.outcome, SEAT_ADMITTED);
 	assert_int_equal(b.answer.ended[0].session, a.answer.session);
-	db_session_end(d->db, me, b.answer.session, IM_REASON_LOGOUT, 3, hear_status, &heard);
+	db_session_end(d->db, me, b.answer.session, IM_REASON_LOGOUT, false, hear_status, &heard);
 	admit_start(d->db, me, CAROL, "carol", 3, &c);
 	db_wait(d->db);
 	assert_int_equal(c.answer.decision.outcome, SEAT_ADMITTED);
@@ -349,7 +349,7 @@ static void answers_come_in_the_order_of_the_calls_and_never_inside_them(void **
 	unsigned one = 1, two = 2, three = 3;
 
 	order = &o;
-	db_session_end(d->db, me, 999, IM_REASON_LOGOUT, 0, second_done, &one);
+	db_session_end(d->db, me, 999, IM_REASON_LOGOUT, false, second_done, &one);
 	db_user_permit(d->db, "", true, second_done, &two);            /* refused at once, answered in turn */
 	db_session_activate(d->db, me, 999, second_done, &three);
 	assert_int_equal(o.next, 0);
