@@ -68,7 +68,7 @@ INTEROP := $(patsubst tests/interop/%.c,$(OUT)/tests/interop/%,$(wildcard tests/
 PRELOADS := $(patsubst tests/process/%.c,$(OUT)/tests/process/%.so,$(wildcard tests/process/*.c))
 BENCHES := $(patsubst tests/bench/%.c,$(OUT)/tests/bench/%,$(wildcard tests/bench/*.c))
 
-.PHONY: all help deps test-deps check-deps demo test test-build soak check fuzz fuzz-run bench tidy cppcheck install clean docs
+.PHONY: all help deps test-deps check-deps demo test test-build scenarios soak check fuzz fuzz-run bench tidy cppcheck install clean docs
 .SECONDARY:
 
 all: $(PROGRAMS)   ## build the five programs into build/bin
@@ -138,6 +138,10 @@ else
 endif
 
 SOAK_LOGINS ?= 20000
+scenarios: deps    ## every ready scenario in full, on the plain build
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all
+	@$(BIN)/bramble-sim run simulator/scenarios/*.xml
+
 soak: test-deps    ## an hour or more of races for seats: SOAK_LOGINS for each service and maximum
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(OUT)/tests/unit/test_db_race
 	@scripts/soak $(OUT) $(BIN) $(SOAK_LOGINS)
@@ -197,6 +201,6 @@ clean:             ## remove everything that was built
 install: all       ## install programs, samples and pages under PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/bramble
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
-	cp -r README.md docs samples $(DESTDIR)$(PREFIX)/share/doc/bramble
+	cp -r README.md docs samples simulator/scenarios $(DESTDIR)$(PREFIX)/share/doc/bramble
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -82,6 +82,11 @@ static void verb_advance(void *ctx, struct control_request *request)
 			(unsigned long long)loop_now_ms(loop), (unsigned long long)to_ms);
 		return;
 	}
+	if (control_switch(control_params(request), "hold", false)) {
+		loop_clock_reach(loop, to_ms);
+		control_done(&request, clock_json(loop));
+		return;
+	}
 	loop_clock_advance(loop, to_ms);
 	answer_when_idle(loop, request);
 }
@@ -100,6 +105,7 @@ static void verb_run(void *ctx, struct control_request *request)
 
 static const struct control_param advance_params[] = {
 	{ "to_ms", CONTROL_NUMBER, true, "the clock's new value in milliseconds" },
+	{ "hold", CONTROL_SWITCH, false, "only that, and at most to the first timer: none rings until the next advance" },
 	{ NULL, CONTROL_TEXT, false, NULL },
 };
 

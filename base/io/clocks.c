@@ -508,17 +508,33 @@ int clocks_settle(struct clocks *c, struct error *err)
 	return look_and_become_quiet(c, err);
 }
 
-static int step_to(struct clocks *c, uint64_t to_ms, struct error *err)
+static void ask_to_advance(struct clocks *c, uint64_t to_ms, bool hold)
 {
 	json_t *to = json_pack("{s:I}", "to_ms", (json_int_t)to_ms);
-	int rc;
 
-	c->steps++;
+	if (hold)
+		json_object_set_new(to, "hold", json_true());
 	for (size_t i = 0; i < c->count; i++) {
 		if (!c->members[i]->stopped && !c->members[i]->deaf)
 			ask(c->members[i], "clock.advance", to);
 	}
 	json_decref(to);
+}
+
+/* First all reach the time, then timers ring: else a message that one sends at it could find another still at the stop before. */
+static int step_to(struct clocks *c, uint64_t to_ms, struct error *err)
+{
+	int rc;
+
+	c->steps++;
+	ask_to_advance(c, to_ms, true);
+	if (c->own)
+		loop_clock_reach(c->own, to_ms);
+	rc = wait_for_answers(c, CLOCKS_PATIENCE_MS, err);
+	drop_gone(c);
+	if (rc != 0)
+		return -1;
+	ask_to_advance(c, to_ms, false);
 	if (c->own)
 		loop_clock_advance(c->own, to_ms);
 	rc = wait_for_answers(c, CLOCKS_PATIENCE_MS, err);

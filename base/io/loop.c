@@ -35,6 +35,7 @@ struct loop {
 	struct timers real_timers;
 	uint64_t timer_order;
 	bool manual;
+	bool held;                     /* no timer of the manual clock rings until it is advanced */
 	uint64_t manual_now_ms;
 	uint64_t ahead_ms;             /* of the real clock, modulo 2^64, when the clock runs: it may have stood before */
 
@@ -120,7 +121,7 @@ void loop_clock_run(struct loop *loop, uint64_t real_ms)
 	if (!loop->manual)
 		return;
 	loop->ahead_ms = loop->manual_now_ms - real_ms;
-	loop->manual = false;
+	loop->manual = loop->held = false;
 }
 
 uint64_t loop_next_due_ms(const struct loop *loop)
@@ -138,12 +139,26 @@ static void ring(struct loop *loop, struct loop_timer *timer)
 	timer->fn(timer->arg);
 }
 
+void loop_clock_reach(struct loop *loop, uint64_t now_ms)
+{
+	uint64_t due_ms = loop_next_due_ms(loop);
+
+	if (!loop->manual)
+		bug("only a manual clock can be advanced");
+	loop->held = true;
+	if (now_ms > due_ms)
+		now_ms = due_ms;
+	if (now_ms > loop->manual_now_ms)
+		loop->manual_now_ms = now_ms;
+}
+
 void loop_clock_advance(struct loop *loop, uint64_t now_ms)
 {
 	struct loop_timer *first;
 
 	if (!loop->manual)
 		bug("only a manual clock can be advanced");
+	loop->held = false;
 	while ((first = timers_first(&loop->timers)) && first->due_ms <= now_ms) {
 		if (first->due_ms > loop->manual_now_ms)
 			loop->manual_now_ms = first->due_ms;
@@ -546,7 +561,8 @@ static bool must_not_wait(const struct loop *loop)
 {
 	const struct loop_timer *first = timers_first(&loop->timers);
 
-	return loop->tasks || loop->stopped || (loop->idle_tasks && !loop->busy) || (loop->manual && first && first->due_ms <= loop->manual_now_ms);
+	return loop->tasks || loop->stopped || (loop->idle_tasks && !loop->busy) ||
+		(loop->manual && !loop->held && first && first->due_ms <= loop->manual_now_ms);
 }
 
 /* Lets the descriptors' events happen; blocks for the first one until then, or not at all. */
@@ -577,7 +593,8 @@ bool loop_round(struct loop *loop, int wait_ms)
 	wait_for_events(loop, wait_ms);
 	/* After the sockets: what a peer sent in time counts before the timer that would have missed it. */
 	run_due(loop, &loop->real_timers);
-	run_due(loop, &loop->timers);
+	if (!loop->held)
+		run_due(loop, &loop->timers);
 	run_tasks(loop);
 	if (loop->idle_tasks && !loop->busy && !loop->tasks && loop->activity == before)
 		run_idle_tasks(loop);

@@ -28,6 +28,10 @@ void loop_clock_run(struct loop *loop, uint64_t real_ms);
  * time. Events of sockets are not waited for. */
 void loop_clock_advance(struct loop *loop, uint64_t now_ms);
 
+/* Moves a manual clock to now_ms, at most to the first timer, and lets none ring until loop_clock_advance. So several processes can all be
+ * at a time before anything happens at it: what one of them then sends finds the others at the same time. */
+void loop_clock_reach(struct loop *loop, uint64_t now_ms);
+
 /* When the earliest timer of the loop's clock is due; UINT64_MAX if there is none. */
 uint64_t loop_next_due_ms(const struct loop *loop);
 

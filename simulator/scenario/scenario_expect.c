@@ -140,7 +140,7 @@ static int look_message(const struct scenario_play *play, const struct scenario_
 			: memory_str(scenario_text(node, "text"));
 
 		if (!heard) {
-			char *wanted = memory_printf("message \"%s\"", log_str(text));
+			char *wanted = memory_printf("message %s", log_str(text));
 
 			status = nothing_heard(p, wanted, err);
 			free(wanted);
@@ -190,57 +190,7 @@ static int expect_device(struct scenario_play *play, const struct scenario_node 
 	return each(play, node, look_device, err);
 }
 
-/* --- counts ------------------------------------------------------------------------------------------------------------------ */
-
-/* 0, or the exit status with a sentence. */
-static int ask_count(struct scenario_play *play, const struct scenario_node *node, const struct scenario_count *count, uint64_t *value,
-	struct error *err)
-{
-	static const char *const inside[] = { [COUNT_OF_SESSIONS] = "sessions", [COUNT_OF_COLLAB] = "counts" };
-	bool is_groupwise = count->source == COUNT_OF_GROUPWISE;
-	const char *names = scenario_text(node, "device");
-	struct scenario_player *p = NULL;
-	const json_t *number;
-	json_t *answer;
-	int status = EXIT_DONE;
-
-	*value = 0;
-	if (count->source == COUNT_OF_DEVICES) {
-		while ((p = scenario_next_player(play, names ? names : "*", p)))
-			*value += scenario_player_count(p, count->member);
-		return EXIT_DONE;
-	}
-	answer = scenario_lab_ask(play->lab, is_groupwise ? "groupwise" : "collab", is_groupwise ? "census" : "status", NULL, &status, err);
-	if (!answer)
-		return status;
-	number = json_object_get(is_groupwise ? answer : json_object_get(answer, inside[count->source]), count->member);
-	if (json_is_integer(number)) {
-		*value = (uint64_t)json_integer_value(number);
-	} else {
-		error_set(err, "the answer of %s has no %s", is_groupwise ? "groupwise" : "collab", count->member);
-		status = EXIT_INTERNAL;
-	}
-	json_decref(answer);
-	return status;
-}
-
-static int expect_count(struct scenario_play *play, const struct scenario_node *node, struct error *err)
-{
-	const struct scenario_count *count = scenario_count_find(scenario_text(node, "of"));
-	uint64_t value;
-	int status = ask_count(play, node, count, &value, err);
-
-	if (status != EXIT_DONE)
-		return status;
-	if ((scenario_has(node, "is") && value != scenario_number(node, "is", 0)) || value < scenario_number(node, "at-least", 0) ||
-	    value > scenario_number(node, "at-most", UINT64_MAX)) {
-		error_set(err, "%s is %" PRIu64, count->name, value);
-		return EXIT_REFUSED;
-	}
-	return EXIT_DONE;
-}
-
-/* --- what the database remembers --------------------------------------------------------------------------------------------- */
+/* --- asked of the tool ------------------------------------------------------------------------------------------------ */
 
 /* The rows that the tool prints as JSON; NULL with a sentence and the exit status. */
 static json_t *tool_rows(struct scenario_play *play, const char *const *words, int *status, struct error *err)
@@ -261,6 +211,80 @@ static json_t *tool_rows(struct scenario_play *play, const char *const *words, i
 	buf_free(&text);
 	return rows;
 }
+
+/* --- counts ------------------------------------------------------------------------------------------------------------------ */
+
+static uint64_t count_of_devices(const struct scenario_play *play, const char *names, const char *of)
+{
+	struct scenario_player *p = NULL;
+	uint64_t sum = 0;
+
+	while ((p = scenario_next_player(play, names ? names : "*", p)))
+		sum += scenario_player_count(p, of);
+	return sum;
+}
+
+static int count_of_database(struct scenario_play *play, uint64_t *value, struct error *err)
+{
+	char most[16];
+	const char *const words[] = { "session", "list", "--json", "--most", most, NULL };
+	json_t *rows;
+	int status;
+
+	snprintf(most, sizeof most, "%d", ROWS_MAX);
+	rows = tool_rows(play, words, &status, err);
+	*value = json_array_size(rows);
+	json_decref(rows);
+	return status;
+}
+
+static int count_of_process(struct scenario_play *play, const struct scenario_count *count, uint64_t *value, struct error *err)
+{
+	static const struct { const char *process, *verb, *inside; } sources[] = {
+		[COUNT_OF_SESSIONS] = { "collab", "status", "sessions" }, [COUNT_OF_COLLAB] = { "collab", "status", "counts" },
+		[COUNT_OF_GROUPWISE] = { "groupwise", "census", NULL },
+	};
+	const char *process = sources[count->source].process, *inside = sources[count->source].inside;
+	int status;
+	json_t *answer = scenario_lab_ask(play->lab, process, sources[count->source].verb, NULL, &status, err);
+	const json_t *number;
+
+	if (!answer)
+		return status;
+	number = json_object_get(inside ? json_object_get(answer, inside) : answer, count->member);
+	status = json_is_integer(number) ? EXIT_DONE : EXIT_INTERNAL;
+	if (status == EXIT_DONE)
+		*value = (uint64_t)json_integer_value(number);
+	else
+		error_set(err, "the answer of %s has no %s", process, count->member);
+	json_decref(answer);
+	return status;
+}
+
+static int expect_count(struct scenario_play *play, const struct scenario_node *node, struct error *err)
+{
+	const struct scenario_count *count = scenario_count_find(scenario_text(node, "of"));
+	uint64_t value = 0;
+	int status = EXIT_DONE;
+
+	if (count->source == COUNT_OF_DEVICES)
+		value = count_of_devices(play, scenario_text(node, "device"), count->member);
+	else if (count->source == COUNT_OF_DATABASE)
+		status = count_of_database(play, &value, err);
+	else
+		status = count_of_process(play, count, &value, err);
+
+	if (status != EXIT_DONE)
+		return status;
+	if ((scenario_has(node, "is") && value != scenario_number(node, "is", 0)) || value < scenario_number(node, "at-least", 0) ||
+	    value > scenario_number(node, "at-most", UINT64_MAX)) {
+		error_set(err, "%s is %" PRIu64, count->name, value);
+		return EXIT_REFUSED;
+	}
+	return EXIT_DONE;
+}
+
+/* --- what the database remembers --------------------------------------------------------------------------------------------- */
 
 static const char *member(const json_t *row, const char *name)
 {
@@ -291,7 +315,7 @@ static int look_event(struct scenario_play *play, const struct scenario_node *no
 		found += !wanted || strstr(last, wanted) != NULL;
 	}
 	if (scenario_has(node, "count") ? found != scenario_number(node, "count", 0) : found == 0)
-		status = differs(p, err, "%" PRIu64 " such events; the last %s says \"%s\"", found, scenario_text(node, "event"), log_str(last));
+		status = differs(p, err, "%" PRIu64 " such events; the last %s says %s", found, scenario_text(node, "event"), log_str(last));
 	json_decref(rows);
 	return status;
 }

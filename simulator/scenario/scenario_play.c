@@ -7,7 +7,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-enum { FAILURES_MAX = 20 };      /* what comes after so many only repeats them */
+enum {
+	FAILURES_MAX = 20,      /* what comes after so many only repeats them */
+	PIECES_MS = 300,        /* the longest message in pieces takes 256 */
+};
 
 /* --- for the steps -------------------------------------------------------------------------------------------------------- */
 
@@ -78,8 +81,24 @@ uint64_t scenario_lot(struct scenario_play *play, uint64_t below)
 	return (z ^ (z >> 31)) % below;
 }
 
+/* Until nothing has happened here for so long. */
+static void await_pieces(struct scenario_play *play)
+{
+	uint64_t last_us = loop_real_us();
+
+	while (loop_real_us() - last_us < PIECES_MS * UINT64_C(1000)) {
+		if (loop_round(play->loop, 10))
+			last_us = loop_real_us();
+	}
+}
+
 int scenario_settle(struct scenario_play *play, struct error *err)
 {
+	if (clocks_settle(play->clocks, err))
+		return EXIT_TIMEOUT;
+	if (!play->has_real_faults)
+		return EXIT_DONE;
+	await_pieces(play);
 	return clocks_settle(play->clocks, err) ? EXIT_TIMEOUT : EXIT_DONE;
 }
 
@@ -135,9 +154,9 @@ static int carry_out(struct scenario_play *play, const struct scenario_node *nod
 	return play->story->failed < FAILURES_MAX ? 0 : -1;
 }
 
-static int walk(struct scenario_play *play, const struct scenario_node *node, const struct scenario_options *options);
+static int walk(struct scenario_play *play, const struct scenario_node *node);
 
-static int walk_any(struct scenario_play *play, const struct scenario_node *node, const struct scenario_options *options)
+static int walk_any(struct scenario_play *play, const struct scenario_node *node)
 {
 	const struct scenario_node *picked = node->first;
 	struct scenario_node alone;
@@ -151,36 +170,36 @@ static int walk_any(struct scenario_play *play, const struct scenario_node *node
 	alone = *picked;
 	alone.next = NULL;
 	play->depth++;
-	rc = walk(play, &alone, options);
+	rc = walk(play, &alone);
 	play->depth--;
 	return rc;
 }
 
-static int walk_repeat(struct scenario_play *play, const struct scenario_node *node, const struct scenario_options *options)
+static int walk_repeat(struct scenario_play *play, const struct scenario_node *node)
 {
 	int rc = 0;
 
 	play->depth++;
 	for (uint64_t i = scenario_number(node, "times", 1); i && rc == 0; i--)
-		rc = walk(play, node->first, options);
+		rc = walk(play, node->first);
 	play->depth--;
 	return rc;
 }
 
 /* -1: it goes no further. Depth is bounded by SCENARIO_DEPTH_MAX. */
-static int walk(struct scenario_play *play, const struct scenario_node *node, const struct scenario_options *options)
+static int walk(struct scenario_play *play, const struct scenario_node *node)
 {
 	int rc = 0;
 
 	for (; node && rc == 0; node = node->next) {
-		if (*options->stopped) {
+		if (*play->stopped) {
 			scenario_story_broken(play->story, EXIT_REFUSED, "ended by a signal");
 			return -1;
 		}
 		if (node->word == WORD_REPEAT)
-			rc = walk_repeat(play, node, options);
+			rc = walk_repeat(play, node);
 		else if (node->word == WORD_ANY)
-			rc = walk_any(play, node, options);
+			rc = walk_any(play, node);
 		else
 			rc = carry_out(play, node);
 	}
@@ -267,7 +286,8 @@ static void leave_the_stage(struct scenario_play *play, const struct scenario_op
 void scenario_play(const struct scenario *scenario, const struct scenario_cast *cast, const struct scenario_options *options,
 	const struct scenario_report *report, struct scenario_story *story)
 {
-	struct scenario_play play = { .scenario = scenario, .cast = cast, .report = report, .story = story, .random = options->seed };
+	struct scenario_play play = { .scenario = scenario, .cast = cast, .report = report, .story = story, .random = options->seed,
+		.stopped = options->stopped };
 	uint64_t began_us = loop_real_us();
 	struct error err = { "" };
 	int status;
@@ -281,7 +301,7 @@ void scenario_play(const struct scenario *scenario, const struct scenario_cast *
 	status = set_the_stage(&play, options, &err);
 	if (status == EXIT_DONE) {
 		play.started_ms = clocks_now_ms(play.clocks);
-		walk(&play, scenario_child(scenario->root, WORD_STEPS)->first, options);
+		walk(&play, scenario_child(scenario->root, WORD_STEPS)->first);
 		story->virtual_ms = clocks_now_ms(play.clocks) - play.started_ms;
 	} else {
 		scenario_story_broken(story, status, err.text);

@@ -24,6 +24,8 @@ struct scenario_play {
 	uint64_t random;                  /* state of the lots */
 	uint64_t started_ms;
 	unsigned depth;
+	bool has_real_faults;             /* messages in pieces leave a millisecond of real time apart: nobody is busy meanwhile */
+	const volatile int *stopped;      /* a signal came */
 	const struct scenario_report *report;
 	struct scenario_story *story;
 	struct scenario_result *result;   /* of the step under way; NULL between steps */

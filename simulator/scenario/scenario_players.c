@@ -28,13 +28,13 @@ void scenario_heard_words(const struct scenario_heard *heard, struct buf *out)
 		if (heard->accepted)
 			buf_text(out, "logged in");
 		else
-			buf_printf(out, "\"%s\" (%u)", log_str(heard->text), heard->code);
+			buf_printf(out, "%s (%u)", log_str(heard->text), heard->code);
 		break;
 	case HEARD_LOGOUT:
 		buf_printf(out, "logged out: %s", heard->reason);
 		break;
 	case HEARD_MESSAGE:
-		buf_printf(out, "%s says \"%s\"", log_str(heard->who), log_str(heard->text));
+		buf_printf(out, "%s says %s", log_str(heard->who), log_str(heard->text));
 		break;
 	}
 }
@@ -188,12 +188,14 @@ int scenario_players_start(struct scenario_players *players, struct loop *loop, 
 
 	players->loop = loop;
 	players->channel = channel_new();
+	players->faults = device_faults_new(NULL, NULL);
 	players->list = memory_new((cast->count + 1) * sizeof *players->list);
 	players->count = cast->count;
 	for (size_t i = 0; i < cast->count; i++) {
 		struct scenario_player *p = &players->list[i];
 		struct device_settings settings = { .router = router, .identity = &p->identity, .channel = players->channel,
-			.status_interval_ms = cast->roles[i].status_interval_ms, .store = keep_keys ? store_keys : NULL, .store_ctx = p };
+			.status_interval_ms = cast->roles[i].status_interval_ms, .store = keep_keys ? store_keys : NULL, .store_ctx = p,
+			.faults = players->faults };
 
 		p->role = &cast->roles[i];
 		p->all = players;
@@ -220,6 +222,7 @@ void scenario_players_free(struct scenario_players *players)
 		free(p->key_file);
 	}
 	free(players->list);
+	faults_free(&players->faults);
 	channel_free(&players->channel);
 	*players = (struct scenario_players){ 0 };
 }

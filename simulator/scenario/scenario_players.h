@@ -38,6 +38,7 @@ typedef void scenario_told_fn(void *ctx, const char *words);
 struct scenario_players {
 	struct loop *loop;
 	struct channel *channel;
+	struct faults *faults;            /* of all their links; device_faults.h */
 	struct scenario_player *list;
 	size_t count;
 	scenario_told_fn *told;

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "simulator/fault.h"
 #include "simulator/scenario/scenario_play.h"
 
 /* What a scenario does: one function per element that is neither an assertion nor made of other steps. */
@@ -193,6 +194,8 @@ static int step_end_session(struct scenario_play *play, const struct scenario_no
 
 /* --- the pipeline ----------------------------------------------------------------------------------------------------------- */
 
+enum { ADVANCE_MS = 600000 };
+
 static int step_advance(struct scenario_play *play, const struct scenario_node *node, struct error *err)
 {
 	uint64_t to_ms = clocks_now_ms(play->clocks) + scenario_number(node, "by", 0);
@@ -206,41 +209,58 @@ static int step_advance(struct scenario_play *play, const struct scenario_node *
 			return EXIT_CONFIG;
 		}
 	}
-	return clocks_advance(play->clocks, to_ms, err) ? EXIT_TIMEOUT : EXIT_DONE;
+	/* In parts, so that a signal ends a long one. */
+	do {
+		uint64_t next_ms = clocks_now_ms(play->clocks) + ADVANCE_MS;
+
+		if (clocks_advance(play->clocks, next_ms < to_ms ? next_ms : to_ms, err))
+			return EXIT_TIMEOUT;
+	} while (clocks_now_ms(play->clocks) < to_ms && !*play->stopped);
+	return EXIT_DONE;
 }
 
-static int of_process(struct scenario_play *play, const struct scenario_node *node, const char *verb, struct error *err)
+/* signal: NULL for the verb's own. */
+static int of_process(struct scenario_play *play, const struct scenario_node *node, const char *verb, const char *signal, struct error *err)
 {
+	json_t *params = json_pack("{s:s}", "name", scenario_text(node, "process"));
+	json_t *answer;
 	int status;
-	json_t *answer = scenario_lab_ask(play->lab, "lab", verb, json_pack("{s:s}", "name", scenario_text(node, "process")), &status, err);
 
+	if (signal)
+		json_object_set_new(params, "signal", json_string(signal));
+	answer = scenario_lab_ask(play->lab, "lab", verb, params, &status, err);
 	json_decref(answer);
 	return answer ? EXIT_DONE : status;
 }
 
 static int step_kill(struct scenario_play *play, const struct scenario_node *node, struct error *err)
 {
-	return of_process(play, node, "process.kill", err);
+	return of_process(play, node, "process.kill", NULL, err);
 }
 
 static int step_stop(struct scenario_play *play, const struct scenario_node *node, struct error *err)
 {
-	return of_process(play, node, "process.stop", err);
+	return of_process(play, node, "process.stop", NULL, err);
 }
 
 static int step_continue(struct scenario_play *play, const struct scenario_node *node, struct error *err)
 {
-	return of_process(play, node, "process.continue", err);
+	return of_process(play, node, "process.continue", NULL, err);
 }
 
 static int step_start(struct scenario_play *play, const struct scenario_node *node, struct error *err)
 {
-	return of_process(play, node, "process.start", err);
+	return of_process(play, node, "process.start", NULL, err);
 }
 
+/* What it says when it ends is heard before it is back. */
 static int step_restart(struct scenario_play *play, const struct scenario_node *node, struct error *err)
 {
-	return of_process(play, node, "process.restart", err);
+	int status = of_process(play, node, "process.kill", "TERM", err);
+
+	if (status == EXIT_DONE)
+		status = scenario_settle(play, err);
+	return status == EXIT_DONE ? of_process(play, node, "process.start", NULL, err) : status;
 }
 
 static int ask_groupwise(struct scenario_play *play, const char *verb, json_t *params, struct error *err)
@@ -252,10 +272,10 @@ static int ask_groupwise(struct scenario_play *play, const char *verb, json_t *p
 	return answer ? EXIT_DONE : status;
 }
 
-/* ACTION[=VALUE],user=NAME,on=KIND,nth=N,count=N,for=TIME: the words of docs/faults.md. */
+/* ACTION[=VALUE],user=NAME,on=KIND,nth=N,count=N,after=TIME,for=TIME: the words of docs/faults.md. */
 static void fault_word(const struct scenario_node *node, struct buf *word)
 {
-	static const char *const parts[] = { "user", "on", "nth", "count", "for", NULL };
+	static const char *const parts[] = { "user", "on", "nth", "count", "after", "for", NULL };
 
 	buf_text(word, scenario_text(node, "action"));
 	if (scenario_has(node, "value"))
@@ -266,21 +286,50 @@ static void fault_word(const struct scenario_node *node, struct buf *word)
 	}
 }
 
+static bool is_at_devices(const struct scenario_node *node)
+{
+	return strcmp(scenario_text(node, "at"), "device") == 0;
+}
+
+/* A word for each device that is named, or one for all, which then counts what all of them say. */
+static int fault_devices(struct scenario_play *play, const struct scenario_node *node, const char *word, struct error *err)
+{
+	uint64_t now_ms = loop_now_ms(play->loop);
+	struct scenario_player *p = NULL;
+	int rc = 0;
+
+	if (!scenario_has(node, "device"))
+		return faults_add(play->players.faults, word, now_ms, err) ? EXIT_REFUSED : EXIT_DONE;
+	while (rc == 0 && (p = scenario_next_player(play, scenario_text(node, "device"), p))) {
+		char *of_one = memory_printf("%s,pin=%s", word, pin_text(p->role->pin));
+
+		rc = faults_add(play->players.faults, of_one, now_ms, err);
+		free(of_one);
+	}
+	return rc ? EXIT_REFUSED : EXIT_DONE;
+}
+
 static int step_fault(struct scenario_play *play, const struct scenario_node *node, struct error *err)
 {
 	struct buf word = { 0 };
 	int status;
 
 	fault_word(node, &word);
-	status = ask_groupwise(play, "fault", json_pack("{s:s}", "word", buf_cstr(&word)), err);
+	play->has_real_faults = play->has_real_faults || strcmp(scenario_text(node, "action"), "split") == 0;
+	if (is_at_devices(node))
+		status = fault_devices(play, node, buf_cstr(&word), err);
+	else
+		status = ask_groupwise(play, "fault", json_pack("{s:s}", "word", buf_cstr(&word)), err);
 	buf_free(&word);
 	return status;
 }
 
 static int step_clear_faults(struct scenario_play *play, const struct scenario_node *node, struct error *err)
 {
-	(void)node;
-	return ask_groupwise(play, "fault.clear", NULL, err);
+	if (!is_at_devices(node))
+		return ask_groupwise(play, "fault.clear", NULL, err);
+	faults_clear(play->players.faults);
+	return EXIT_DONE;
 }
 
 static int step_kick(struct scenario_play *play, const struct scenario_node *node, struct error *err)

@@ -28,6 +28,7 @@
 	X("connections", COUNT_OF_GROUPWISE, "connections", "connections that the IM server has now") \
 	X("im-sessions", COUNT_OF_GROUPWISE, "sessions", "of these, logged in") \
 	X("im-logins", COUNT_OF_GROUPWISE, "logins_total", "logins that the IM server took since it started") \
+	X("seats", COUNT_OF_DATABASE, "seats", "rows of live sessions in the database, also those of a service that was killed") \
 	X("status-sent", COUNT_OF_DEVICES, "status_sent", "status messages that devices sent") \
 	X("messages-sent", COUNT_OF_DEVICES, "messages_out", "messages that devices sent") \
 	X("messages-received", COUNT_OF_DEVICES, "messages_in", "messages that devices took") \
@@ -123,13 +124,14 @@ const struct scenario_element scenario_elements[SCENARIO_WORDS] = {
 	[WORD_FAULT] = { "fault", KIND_PIPELINE_STEP, "Misbehaviour of a device's link or of the IM server; docs/faults.md has the words.",
 		{ { 0 } }, {
 		{ "at", SCENARIO_CHOICE, true, "where", 0, 0, CHOICES("device", "groupwise") },
-		{ "device", SCENARIO_NAMES, false, "of these devices; left out: of all", 0, 0, NULL },
+		{ "device", SCENARIO_NAMES, false, "of each of these devices; left out: of all together", 0, 0, NULL },
 		{ "action", SCENARIO_NAME, true, "what happens", 0, 0, NULL },
 		{ "value", SCENARIO_TEXT, false, "how much of it: ACTION=VALUE", 0, 0, NULL },
 		{ "user", SCENARIO_TEXT, false, "at groupwise: of this user alone", 0, 0, NULL },
 		{ "on", SCENARIO_NAME, false, "to messages of this kind alone", 0, 0, NULL },
 		{ "nth", SCENARIO_NUMBER, false, "to every N-th of them", 1, 1000000, NULL },
 		{ "count", SCENARIO_NUMBER, false, "so many times", 1, 1000000, NULL },
+		{ "after", SCENARIO_DURATION, false, "only from so long after this step on", 0, 0, NULL },
 		{ "for", SCENARIO_DURATION, false, "for so long", 0, 0, NULL } } },
 	[WORD_CLEAR_FAULTS] = { "clear-faults", KIND_PIPELINE_STEP, "No more of them.", { { 0 } }, {
 		{ "at", SCENARIO_CHOICE, true, "where", 0, 0, CHOICES("device", "groupwise") } } },

@@ -78,7 +78,7 @@ extern const struct scenario_element scenario_elements[SCENARIO_WORDS];
 const char *scenario_kind_name(enum scenario_kind kind);
 
 /* The words of <expect-count of="...">: where each number comes from. */
-enum scenario_source { COUNT_OF_SESSIONS, COUNT_OF_COLLAB, COUNT_OF_GROUPWISE, COUNT_OF_DEVICES };
+enum scenario_source { COUNT_OF_SESSIONS, COUNT_OF_COLLAB, COUNT_OF_GROUPWISE, COUNT_OF_DATABASE, COUNT_OF_DEVICES };
 struct scenario_count { const char *name; enum scenario_source source; const char *member, *help; };
 extern const struct scenario_count scenario_counts[];      /* ends with a NULL name */
 const struct scenario_count *scenario_count_find(const char *name);

@@ -49,6 +49,30 @@ static void a_frozen_clock_stands_where_it_was_and_its_timers_with_it(void **sta
 	loop_free(&loop);
 }
 
+static void a_clock_can_be_at_a_time_before_any_timer_rings_there(void **state)
+{
+	struct loop *loop = loop_new();
+	struct loop_timer *timer;
+	unsigned rung = 0;
+
+	(void)state;
+	loop_clock_manual(loop, 1000);
+	timer = loop_timer_new(loop, count, &rung);
+	loop_timer_set(timer, 600);
+	loop_clock_reach(loop, 1500);
+	assert_int_equal(loop_now_ms(loop), 1500);
+	/* Never past a timer, and not even a round lets it ring. */
+	loop_clock_reach(loop, 2000);
+	assert_int_equal(loop_now_ms(loop), 1600);
+	loop_round(loop, 0);
+	assert_int_equal(rung, 0);
+	loop_clock_advance(loop, 1600);
+	assert_int_equal(rung, 1);
+	assert_int_equal(loop_now_ms(loop), 1600);
+	loop_timer_free(&timer);
+	loop_free(&loop);
+}
+
 static void two_clocks_that_are_given_the_same_moment_run_on_as_one(void **state)
 {
 	struct loop *a = loop_new(), *b = loop_new();
@@ -238,6 +262,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_frozen_clock_stands_where_it_was_and_its_timers_with_it),
+		cmocka_unit_test(a_clock_can_be_at_a_time_before_any_timer_rings_there),
 		cmocka_unit_test(two_clocks_that_are_given_the_same_moment_run_on_as_one),
 		cmocka_unit_test(a_loop_is_not_idle_while_a_job_is_out),
 		cmocka_unit_test(what_waits_for_idleness_is_called_when_the_loop_is_freed),

@@ -16,6 +16,7 @@
 #include "protocol/im.h"
 #include "protocol/link.h"
 #include "protocol/srp.h"
+#include "simulator/scenario/scenario_schema.h"
 
 static void messages(const struct wire_msg *const *list, struct buf *out)
 {
@@ -159,6 +160,36 @@ static void gw_event_table(struct buf *out)
 	}
 }
 
+static void scenario_frame(struct buf *out)
+{
+	scenario_reference_print(KIND_ROOT | KIND_LAB | KIND_SETTING | KIND_CAST | KIND_STEPS, out);
+}
+
+static void scenario_devices(struct buf *out)
+{
+	scenario_reference_print(KIND_DEVICE_STEP, out);
+}
+
+static void scenario_administrator(struct buf *out)
+{
+	scenario_reference_print(KIND_ADMIN_STEP, out);
+}
+
+static void scenario_pipeline(struct buf *out)
+{
+	scenario_reference_print(KIND_PIPELINE_STEP, out);
+}
+
+static void scenario_order(struct buf *out)
+{
+	scenario_reference_print(KIND_ORDER_STEP, out);
+}
+
+static void scenario_assertions(struct buf *out)
+{
+	scenario_reference_print(KIND_ASSERTION, out);
+}
+
 static const struct {
 	const char *page, *name;
 	void (*print)(struct buf *out);
@@ -180,6 +211,13 @@ static const struct {
 	{ "protocol/groupwise", "statuses", gw_status_table },
 	{ "protocol/groupwise", "events", gw_event_table },
 	{ "sessions", "states", state_table },
+	{ "scenarios", "frame", scenario_frame },
+	{ "scenarios", "devices", scenario_devices },
+	{ "scenarios", "administrator", scenario_administrator },
+	{ "scenarios", "pipeline", scenario_pipeline },
+	{ "scenarios", "order", scenario_order },
+	{ "scenarios", "assertions", scenario_assertions },
+	{ "scenarios", "counts", scenario_counts_print },
 };
 
 static char *read_page(const char *path)
