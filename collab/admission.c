@@ -22,6 +22,8 @@ struct login {
 	struct session *session;      /* once admitted */
 	char *display_name;           /* once the IM server has accepted */
 	bool wants_id;                /* the device understands the login's name in the answer */
+	bool wants_policy;            /* and what the server does not allow */
+	bool forget_password;
 	uint64_t *closing;            /* sessions that are over, whose connections must be closed first */
 	size_t closing_count;
 	uint64_t wait_until_us;       /* real */
@@ -356,6 +358,7 @@ void admission_login(struct admission *a, uint32_t pin, uint32_t transaction, ui
 	login->sequence = sequence;
 	login->user = bytes_dup(message->user);
 	login->wants_id = message->capabilities & IM_CAPABLE_LOGIN_ID;
+	login->wants_policy = login->wants_id && message->capabilities & IM_CAPABLE_POLICY;
 	login->started_us = loop_real_us();
 	snprintf(login->login_id, sizeof login->login_id, "%s-%u", pin_text(pin), transaction);
 	DL_APPEND(a->logins, login);
@@ -397,7 +400,8 @@ static void recorded(void *ctx, enum db_status status)
 		return;
 	}
 	ok = (struct im_login_ok){ .session = s->id, .display_name = bytes_str(login->display_name),
-		.status_interval_s = (uint32_t)(c->settings->status_interval_ms / 1000), .login_id = told_id(login) };
+		.status_interval_s = (uint32_t)(c->settings->status_interval_ms / 1000), .login_id = told_id(login),
+		.forget_password = login->wants_policy && login->forget_password };
 	c->counts.answered++;
 	log_info("login done device=%s user=%s session=%u login=%s took_ms=%llu", pin_text(login->pin), log_str(login->user), s->id,
 		login->login_id, (unsigned long long)((loop_real_us() - login->started_us) / 1000));
@@ -407,13 +411,14 @@ static void recorded(void *ctx, enum db_status status)
 	session_start(s);
 }
 
-void admission_logged_in(struct login *login, struct bytes display_name)
+void admission_logged_in(struct login *login, struct bytes display_name, bool forget_password)
 {
 	struct collab *c = login->collab;
 	struct session *s = login->session;
 	struct trail_entry entry = { .event = "backend.login", .pin = login->pin, .transaction = login->transaction,
 		.numbers = { { "session", s->id }, { "took_us", loop_real_us() - login->started_us } } };
 
+	login->forget_password = forget_password;
 	login->display_name = bytes_dup(gw_utf8_cut(display_name, IM_NAME_MAX));
 	trail_text(&entry, "user=%s login=%s name=%s", log_str(login->user), login->login_id, log_str(login->display_name));
 	collab_note(c, &entry, s->id, false);

@@ -29,7 +29,7 @@ void admission_login(struct admission *admission, uint32_t pin, uint32_t transac
 void admission_closed(struct admission *admission, uint32_t session);
 
 /* The login's session and its backend say how it goes on; each of the last three consumes the login. */
-void admission_logged_in(struct login *login, struct bytes display_name);
+void admission_logged_in(struct login *login, struct bytes display_name, bool forget_password);
 void admission_login_failed(struct login *login, uint32_t code, const char *why);
 void admission_abandoned(struct login *login, enum im_logout_reason reason, const char *why);
 

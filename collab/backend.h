@@ -24,7 +24,8 @@ struct backend_target {
 struct backend_events {
 	/* The connection stands and its certificate was checked; the login is on its way. Again when the session goes on on another. */
 	void (*connected)(void *ctx, const char *peer, const char *local, const char *tls_version);
-	void (*logged_in)(void *ctx, struct bytes display_name);
+	/* forget_password: the server does not let clients keep it. */
+	void (*logged_in)(void *ctx, struct bytes display_name, bool forget_password);
 	/* It will not come to a login: IM_BAD_CREDENTIALS, IM_UNREACHABLE, IM_BACKEND_REFUSED. why is for the log. */
 	void (*login_failed)(void *ctx, uint32_t code, const char *why);
 	void (*presence)(void *ctx, struct bytes user, uint32_t presence, struct bytes text);

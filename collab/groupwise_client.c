@@ -27,6 +27,7 @@ enum phase { CONNECTING, LOGGING_IN, ONLINE, LEAVING, OVER };
 struct backend {
 	struct messenger m;
 	char *display_name;
+	bool forget_password;            /* the server does not let clients keep it */
 	enum phase phase;
 	struct groupwise_login login;
 	struct refresh *refresh;
@@ -175,7 +176,7 @@ static void ready(void *arg, bool connection_over)
 	b->presence = IM_AVAILABLE;
 	tell_status(b);
 	refresh_start(b->refresh);
-	b->m.events.logged_in(b->m.ctx, bytes_str(b->display_name));
+	b->m.events.logged_in(b->m.ctx, bytes_str(b->display_name), b->forget_password);
 }
 
 static void login_answered(void *ctx, void *arg, const struct gw_answer *answer, const struct gw_field *fields)
@@ -205,6 +206,7 @@ static void login_answered(void *ctx, void *arg, const struct gw_answer *answer,
 		minutes = KEEP_ALIVE_MINUTES;
 	b->ping_ms = minutes * 60000ULL;
 	name = gw_text(fields, GW_TAG_FULL_NAME);
+	b->forget_password = bytes_is(gw_text(fields, GW_TAG_PASSWORD_REMEMBER), "0");
 	b->display_name = name.len ? bytes_dup(name) : memory_str(b->login.user);
 	/* A server may leave the details out for clients of version 3 and up, and tells none of those on the privacy lists. */
 	messenger_know_everybody(&b->m, b->m.privacy, ready, b);

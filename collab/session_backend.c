@@ -16,12 +16,12 @@ static void backend_connected(void *ctx, const char *peer, const char *local, co
 	collab_note(s->collab, &entry, s->id, false);
 }
 
-static void backend_logged_in(void *ctx, struct bytes display_name)
+static void backend_logged_in(void *ctx, struct bytes display_name, bool forget_password)
 {
 	struct session *s = ctx;
 
 	if (s->login)
-		admission_logged_in(s->login, display_name);
+		admission_logged_in(s->login, display_name, forget_password);
 }
 
 static void backend_login_failed(void *ctx, uint32_t code, const char *why)

@@ -17,6 +17,7 @@ static const struct wire_field login_ok_fields[] = {
 	WIRE_BYTES(struct im_login_ok, display_name, 0, IM_NAME_MAX, "the user's own name"),
 	WIRE_U32(struct im_login_ok, status_interval_s, 0, "seconds between STATUS messages"),
 	LOGIN_ID_FIELD(struct im_login_ok),
+	WIRE_U32(struct im_login_ok, forget_password, WIRE_OPTIONAL | WIRE_NEVER_EMPTY, "1: the device may not keep the password"),
 	WIRE_END,
 };
 static const struct wire_field login_fail_fields[] = {

@@ -75,6 +75,7 @@ const char *im_message_kind_name(uint32_t kind);             /* "automatic-reply
 /* Bits of LOGIN's capabilities: what the device understands besides the first version. */
 enum im_capability {
 	IM_CAPABLE_LOGIN_ID = 1,         /* login_id in LOGIN_OK and LOGIN_FAIL; a device that does not say so gets none */
+	IM_CAPABLE_POLICY = 2,           /* and after it forget_password in LOGIN_OK; needs the other */
 };
 
 enum im_contact_action { IM_CONTACT_ADD = 1, IM_CONTACT_RENAME, IM_CONTACT_MOVE, IM_CONTACT_REMOVE };
@@ -95,7 +96,7 @@ const char *im_search_field_name(uint32_t field);            /* "given-name" */
 #define IM_ROOM_USERS_MAX 16             /* invited when a room is made; more may be invited later */
 
 struct im_login { struct bytes user, password; uint32_t capabilities; };
-struct im_login_ok { uint32_t session; struct bytes display_name; uint32_t status_interval_s; struct bytes login_id; };
+struct im_login_ok { uint32_t session; struct bytes display_name; uint32_t status_interval_s; struct bytes login_id; uint32_t forget_password; };
 struct im_login_fail { uint32_t code; struct bytes status_text, login_id; };
 struct im_session { uint32_t session; };                          /* LOGOUT, STATUS */
 struct im_presence_set { uint32_t session, presence; struct bytes text; };

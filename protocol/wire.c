@@ -42,6 +42,8 @@ static int decode_number(struct decoding *d, const struct wire_field *f, void *b
 			f->name, at, type);
 	if (!reader_ok(&d->in))
 		return complain(d, f, at, "the number is cut off");
+	if (value == 0 && f->flags & WIRE_NEVER_EMPTY)
+		return complain(d, f, at, "a 0 is left out");
 	memcpy(member(base, f->offset), &value, sizeof value);
 	return 0;
 }
@@ -161,6 +163,8 @@ static void encode_fields(const struct wire_msg *msg, const struct wire_field *f
 
 		switch (f->kind) {
 		case WIRE_KIND_U32:
+			if (number_of(f, base) == 0 && f->flags & WIRE_NEVER_EMPTY)
+				break;
 			buf_u8(out, ITEM_NUMBER);
 			buf_u32(out, number_of(f, base));
 			break;

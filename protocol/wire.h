@@ -18,7 +18,7 @@ enum {
 	WIRE_HEX = 2,       /* printed as hex; a number as 8 digits, the way people write PINs */
 	WIRE_OPTIONAL = 4,  /* may be missing at the end: zero or empty then. The encoder always writes it */
 	WIRE_OPAQUE = 8,    /* another format inside: a dump says its length */
-	WIRE_NEVER_EMPTY = 16,   /* of an optional last string: left out when it is empty, so an empty one is refused */
+	WIRE_NEVER_EMPTY = 16,   /* of an optional last item: left out when it is empty or 0, so such a one is refused */
 };
 
 struct wire_field {

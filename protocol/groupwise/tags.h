@@ -54,6 +54,7 @@
 #define GW_TAG_ALLOW_ITEM "NM_A_SZ_BLOCKING_ALLOW_ITEM"
 #define GW_TAG_LOCKED_LIST "nnmLockedAttrList"
 #define GW_TAG_QUERY "nnmQuery"
+#define GW_TAG_PASSWORD_REMEMBER "nnmPasswordRemember"
 #define GW_TAG_DENY_ITEM "NM_A_SZ_BLOCKING_DENY_ITEM"
 
 #endif

@@ -156,7 +156,7 @@ static void login_late(struct device *d, const void *arg)
 
 int device_begin_login(struct device *d, struct bytes user, struct bytes password, struct error *err)
 {
-	struct im_login login = { .user = user, .password = password, .capabilities = IM_CAPABLE_LOGIN_ID };
+	struct im_login login = { .user = user, .password = password, .capabilities = IM_CAPABLE_LOGIN_ID | IM_CAPABLE_POLICY };
 
 	if (d->state != DEVICE_LOGGED_OUT)
 		return error_set(err, "cannot log in while %s", device_state_name(d->state));

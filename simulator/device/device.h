@@ -28,7 +28,7 @@ enum device_event_type {
 	DEVICE_EVENT_LINK_REFUSED,    /* text: why */
 	DEVICE_EVENT_COVERAGE,        /* code: 1 in coverage, 0 out of it */
 	DEVICE_EVENT_LOGIN_SENT,      /* user, transaction, sizes, peer */
-	DEVICE_EVENT_LOGIN_OK,        /* session, name, login_id, transaction, elapsed_us, sizes of the answer */
+	DEVICE_EVENT_LOGIN_OK,        /* session, name, login_id, transaction, elapsed_us, sizes of the answer; code: 1 the password may not be kept */
 	DEVICE_EVENT_LOGIN_FAILED,    /* code (0: no answer of the service), text: what the screen shows, reason, login_id, elapsed_us */
 	DEVICE_EVENT_SENT,            /* message, sequence, user: to whom (may be empty), room, transaction, sizes */
 	DEVICE_EVENT_ACK,             /* message, sequence, code, user, room, text, elapsed_us since it was first sent */

@@ -90,6 +90,12 @@ void device_remember(struct device *d, bool on)
 	device_again_stop(d);
 }
 
+void device_forbid_password(struct device *d)
+{
+	forget_password(d);
+	device_again_stop(d);
+}
+
 void device_keep_password(struct device *d, struct bytes user, struct bytes password)
 {
 	if (!d->remember)

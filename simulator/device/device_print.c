@@ -119,6 +119,8 @@ static json_t *json_event(const struct device_event *e)
 		json_object_set_new(line, shape->text, json_of(e->text));
 	if (shape->with & WITH_SESSION)
 		json_object_set_new(line, "session", json_integer(e->session));
+	if (e->type == DEVICE_EVENT_LOGIN_OK && e->code)
+		json_object_set_new(line, "forget_password", json_true());
 	if (e->login_id.len)
 		json_object_set_new(line, "login_id", json_of(e->login_id));
 	if (shape->with & WITH_SEQUENCE)

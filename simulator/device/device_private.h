@@ -125,6 +125,7 @@ void device_habits_free(struct device *d);
 void device_settle_habits(struct device *d);                          /* a session has begun */
 void device_keep_presence(struct device *d, enum im_presence presence, struct bytes text);
 void device_keep_password(struct device *d, struct bytes user, struct bytes password);
+void device_forbid_password(struct device *d);                        /* the server does not let it be kept: this one is forgotten */
 bool device_kept_password(const struct device *d, struct bytes user, struct bytes *password);
 void device_again_after(struct device *d, uint32_t reason);           /* a session was ended from outside */
 void device_again_refused(struct device *d, uint32_t code);           /* a login has failed; 0: without an answer */

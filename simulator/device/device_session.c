@@ -36,8 +36,10 @@ void device_begin_session(struct device *d, const void *arg)
 	if (d->status_interval_ms)
 		loop_timer_set(d->status_timer, d->status_interval_ms);
 	device_forget_login(d);
+	if (ok->forget_password)
+		device_forbid_password(d);
 	device_tell(d, (struct device_event){
-		.type = DEVICE_EVENT_LOGIN_OK, .user = bytes_str(d->login_user), .name = ok->display_name, .login_id = ok->login_id,
+		.type = DEVICE_EVENT_LOGIN_OK, .code = ok->forget_password, .user = bytes_str(d->login_user), .name = ok->display_name, .login_id = ok->login_id,
 		.elapsed_us = loop_real_us() - d->login_us, .transaction = accepted->message_id, .sizes = *accepted->sizes,
 	});
 	device_settle_habits(d);

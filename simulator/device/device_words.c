@@ -59,6 +59,8 @@ static void login_ok(const struct device_printer *p, const struct device_event *
 {
 	buf_text(out, "logged in as ");
 	device_say(out, e->name.len ? e->name : e->user);
+	if (e->code)
+		buf_text(out, " (the server does not let the password be kept)");
 	say_login_id(p, e, out);
 }
 

@@ -82,6 +82,30 @@ static void the_answer_names_the_login_if_the_device_understands_that(void **sta
 	assert_memory_equal(fail.login_id.data, "2100000B-", 9);
 }
 
+static void the_answer_says_whether_the_password_may_be_kept_if_the_device_understands_that(void **state)
+{
+	static const struct { uint32_t capabilities; bool no_remember; uint32_t want; } rows[] = {
+		{ IM_CAPABLE_LOGIN_ID | IM_CAPABLE_POLICY, true, 1 },
+		{ IM_CAPABLE_LOGIN_ID | IM_CAPABLE_POLICY, false, 0 },
+		{ IM_CAPABLE_LOGIN_ID, true, 0 },
+		{ IM_CAPABLE_POLICY, true, 0 },
+		{ 0, true, 0 },
+	};
+	struct collab_bench *b = *state;
+	struct im_login login = { .user = bytes_str("alice"), .password = bytes_str("alice-secret") };
+	struct im_login_ok ok;
+
+	bench_start(b, (struct bench_limits){ 0 });
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		b->groupwise.no_remember = rows[i].no_remember;
+		login.capabilities = rows[i].capabilities;
+		fake_dispatcher_up(&b->dispatcher, ALICE, &im_login_msg, 5 + (uint32_t)i, &login);
+		bench_expect(b, ALICE, &im_login_ok_msg, NULL, &ok);
+		assert_int_equal(ok.forget_password, rows[i].want);
+		assert_int_equal(ok.login_id.len != 0, (rows[i].capabilities & IM_CAPABLE_LOGIN_ID) != 0);
+	}
+}
+
 static void each_session_has_a_connection_of_its_own(void **state)
 {
 	struct collab_bench *b = *state;
@@ -498,6 +522,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(below_the_maximum_the_login_goes_on),
 		T(the_answer_names_the_login_if_the_device_understands_that),
+		T(the_answer_says_whether_the_password_may_be_kept_if_the_device_understands_that),
 		T(each_session_has_a_connection_of_its_own),
 		T(maximum_reached_a_session_out_of_coverage_is_logged_out),
 		T(maximum_reached_a_session_without_status_messages_is_logged_out),

@@ -142,6 +142,7 @@ static void do_login(struct fake_client *client, const struct gw_request *reques
 	gw_add_str(&g->answer, NULL, GW_TAG_CN, client->user);
 	gw_add_str(&g->answer, NULL, GW_TAG_FULL_NAME, client->user);
 	gw_add_str(&g->answer, NULL, GW_TAG_QUERY, g->no_query ? "0" : "1");
+	gw_add_str(&g->answer, NULL, GW_TAG_PASSWORD_REMEMBER, g->no_remember ? "0" : "1");
 	gw_add_str(&g->answer, NULL, GW_TAG_BLOCKING, g->denies ? "1" : "0");
 	add_privacy_list(g, GW_TAG_ALLOW_LIST, g->allowed);
 	add_privacy_list(g, GW_TAG_DENY_LIST, g->denied);

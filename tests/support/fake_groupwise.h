@@ -41,6 +41,7 @@ struct fake_groupwise {
 	bool bare;                       /* list changes are answered without their differences */
 	bool without_details;            /* the login answer names contacts and tells nothing of them */
 	bool denies, locked, no_query;   /* what the login answer says of privacy and search */
+	bool no_remember;                /* and of keeping the password */
 	const char *denied[4], *allowed[4];
 	unsigned still_searching;        /* answers to getresults without results */
 	const char *search_status;       /* of the following ones; NULL: "2" */

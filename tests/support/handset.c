@@ -276,7 +276,7 @@ int handset_tear_down(void **state)
 /* A device's first LOGIN has arrived: its sequence number. */
 uint32_t handset_login_sequence(struct handset *b)
 {
-	handset_await(b, &b->heard, "#1 LOGIN user=alice password=<hidden> capabilities=1\n");
+	handset_await(b, &b->heard, "#1 LOGIN user=alice password=<hidden> capabilities=3\n");
 	return 1;
 }
 

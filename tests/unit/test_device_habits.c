@@ -237,6 +237,22 @@ static void a_refused_password_is_forgotten(void **state)
 	handset_never(b, &b->heard, "LOGIN");
 }
 
+static void a_password_that_the_server_does_not_let_be_kept_is_forgotten(void **state)
+{
+	struct handset *b = *state;
+	struct im_login_ok accepted = { .session = HANDSET_SESSION, .display_name = bytes_str("Alice"), .login_id = bytes_str("2100000A-1"),
+		.forget_password = 1 };
+
+	device_remember(b->device, true);
+	handset_type_login(b);
+	handset_await(b, &b->heard, "#1 LOGIN");
+	handset_say(b, &im_login_ok_msg, 1, &accepted);
+	handset_await(b, &b->told, "login-ok");
+	force_out(b, HANDSET_SESSION, IM_REASON_SERVER_LOST);
+	handset_pass_ms(b, 10 * MINUTE_MS);
+	handset_never(b, &b->heard, "LOGIN");
+}
+
 static void it_tries_after_longer_and_longer_times(void **state)
 {
 	struct handset *b = *state;
@@ -332,6 +348,7 @@ int main(void)
 		TEST(only_after_a_loss_it_logs_in_by_itself),
 		TEST(only_what_may_pass_is_tried_again),
 		TEST(a_refused_password_is_forgotten),
+		TEST(a_password_that_the_server_does_not_let_be_kept_is_forgotten),
 		TEST(it_tries_after_longer_and_longer_times),
 		TEST(a_server_that_takes_logins_and_drops_them_is_not_worn_down),
 		TEST(out_of_coverage_it_waits_for_the_link),

@@ -31,6 +31,12 @@ static const struct wire_field named_fields[] = {
 	WIRE_BYTES(struct extra, late, WIRE_OPTIONAL | WIRE_NEVER_EMPTY, 8, ""),
 	WIRE_END,
 };
+static const struct wire_field counted_fields[] = {
+	WIRE_BYTES(struct extra, late, 0, 8, ""),
+	WIRE_U32(struct extra, first, WIRE_OPTIONAL | WIRE_NEVER_EMPTY, ""),
+	WIRE_END,
+};
+static const struct wire_msg counted_msg = { .code = 4, .name = "COUNTED", .size = sizeof(struct extra), .fields = counted_fields };
 static const struct wire_msg named_msg = { .code = 3, .name = "NAMED", .size = sizeof(struct extra), .fields = named_fields };
 static const struct wire_msg pairs_msg = { .code = 1, .name = "PAIRS", .size = sizeof(struct pairs), .fields = pairs_fields };
 static const struct wire_msg extra_msg = { .code = 2, .name = "EXTRA", .size = sizeof(struct extra), .fields = extra_fields };
@@ -139,6 +145,21 @@ static void a_string_that_is_never_empty_is_left_out(void **state)
 	from_hex("49 00000001 53 00000000", &raw);
 	assert_int_equal(wire_decode(&named_msg, buf_bytes(&raw), &extra, &err), -1);
 	assert_string_equal(err.text, "NAMED: late at byte 5: an empty one is left out");
+	/* A last number is left out when it is 0. */
+	from_hex("53 00000001 61", &raw);
+	assert_int_equal(wire_decode(&counted_msg, buf_bytes(&raw), &extra, &err), 0);
+	buf_clear(&again);
+	wire_encode(&counted_msg, &extra, &again);
+	assert_true(bytes_equal(buf_bytes(&again), buf_bytes(&raw)));
+	from_hex("53 00000001 61 49 00000007", &raw);
+	assert_int_equal(wire_decode(&counted_msg, buf_bytes(&raw), &extra, &err), 0);
+	assert_int_equal(extra.first, 7);
+	buf_clear(&again);
+	wire_encode(&counted_msg, &extra, &again);
+	assert_true(bytes_equal(buf_bytes(&again), buf_bytes(&raw)));
+	from_hex("53 00000001 61 49 00000000", &raw);
+	assert_int_equal(wire_decode(&counted_msg, buf_bytes(&raw), &extra, &err), -1);
+	assert_string_equal(err.text, "COUNTED: first at byte 6: a 0 is left out");
 	buf_free(&raw);
 	buf_free(&again);
 }

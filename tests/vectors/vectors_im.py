@@ -18,11 +18,15 @@ def vectors():
     yield (message(1, 1, string("alice"), string("alice-secret"), number(0)),
            "#1 LOGIN user=alice password=<hidden> capabilities=0")
     yield (message(2, 1, number(SESSION), string("Alice Adams"), number(60)),
-           '#1 LOGIN_OK session=5 display_name="Alice Adams" status_interval_s=60 login_id=""')      # a device of old
+           '#1 LOGIN_OK session=5 display_name="Alice Adams" status_interval_s=60 login_id="" forget_password=0')      # a device of old
     yield (message(1, 1, string("alice"), string("alice-secret"), number(1)),
            "#1 LOGIN user=alice password=<hidden> capabilities=1")
     yield (message(2, 1, number(SESSION), string("Alice Adams"), number(60), string("2100000A-17")),
-           '#1 LOGIN_OK session=5 display_name="Alice Adams" status_interval_s=60 login_id=2100000A-17')
+           '#1 LOGIN_OK session=5 display_name="Alice Adams" status_interval_s=60 login_id=2100000A-17 forget_password=0')
+    yield (message(1, 2, string("alice"), string("alice-secret"), number(3)),
+           "#2 LOGIN user=alice password=<hidden> capabilities=3")
+    yield (message(2, 2, number(SESSION), string("Alice Adams"), number(60), string("2100000A-17"), number(1)),
+           '#2 LOGIN_OK session=5 display_name="Alice Adams" status_interval_s=60 login_id=2100000A-17 forget_password=1')
     yield (message(3, 1, number(100), string("Server Busy"), string("2100000A-18")),
            '#1 LOGIN_FAIL code=100 status_text="Server Busy" login_id=2100000A-18')
     yield message(3, 1, number(100), string("Server Busy")), '#1 LOGIN_FAIL code=100 status_text="Server Busy" login_id=""'
