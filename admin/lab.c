@@ -136,7 +136,8 @@ static int prepare(struct lab *lab, int *status, struct error *err)
 	if ((mkdir(dir, 0700) != 0 && errno != EEXIST) || !realpath(dir, lab->dir))
 		return error_set(err, "the folder %s cannot be made: %s", dir, strerror(errno));
 	*status = EXIT_REFUSED;
-	if (take_lock(lab, err) != 0 || lab_folder_make(lab->dir, &fresh, lab->options.users, status, err) != 0)
+	if (take_lock(lab, err) != 0 || lab_folder_make(lab->dir, &fresh, lab->options.users, status, err) != 0 ||
+	    lab_folder_forget(lab->dir, err) != 0)
 		return -1;
 	*status = EXIT_CONFIG;
 	if (lab_programs(lab->programs, sizeof lab->programs, err) != 0 || place_open(&lab->place, lab->dir, NULL, err) != 0 ||

@@ -59,6 +59,7 @@ static int start_groupwise(struct lab *lab, const char *clock, struct error *err
 	char *program = memory_printf("%s/bramble-sim", lab->programs);
 	char *certificate = memory_printf("%s/groupwise.crt", lab->dir);
 	char *key = memory_printf("%s/groupwise.key", lab->dir);
+	char *life = memory_printf("%s/state", lab->dir);          /* as long as the lab lives */
 	const char *world = lab->place.groupwise_world, *state = lab->place.groupwise_state, *sessions = lab->place.groupwise_sessions;
 	const char *argv[24];
 	size_t count = 0;
@@ -79,10 +80,8 @@ static int start_groupwise(struct lab *lab, const char *clock, struct error *err
 	end_words(argv, &count, key);
 	end_words(argv, &count, "--control");
 	end_words(argv, &count, lab->sockets[LAB_GROUPWISE]);
-	if (state) {
-		end_words(argv, &count, "--state");
-		end_words(argv, &count, state);
-	}
+	end_words(argv, &count, "--state");
+	end_words(argv, &count, state ? state : life);
 	if (sessions) {
 		end_words(argv, &count, "--sessions");
 		end_words(argv, &count, sessions);
@@ -93,6 +92,7 @@ static int start_groupwise(struct lab *lab, const char *clock, struct error *err
 	free(program);
 	free(certificate);
 	free(key);
+	free(life);
 	return rc;
 }
 

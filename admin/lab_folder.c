@@ -1,6 +1,7 @@
 #include "admin/lab_folder.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -335,6 +336,23 @@ out:
 	free(settings);
 	free(database);
 	free(key);
+	return rc;
+}
+
+int lab_folder_forget(const char *dir, struct error *err)
+{
+	char *pattern = memory_printf("%s/state/groupwise/*", dir);
+	int rc = make_folder(dir, "state", err);
+	glob_t found = { 0 };
+
+	if (rc == 0 && glob(pattern, GLOB_NOSORT, NULL, &found) == 0) {
+		for (size_t i = 0; i < found.gl_pathc && rc == 0; i++) {
+			if (unlink(found.gl_pathv[i]) != 0)
+				rc = error_set(err, "%s cannot be removed: %s", found.gl_pathv[i], strerror(errno));
+		}
+	}
+	globfree(&found);
+	free(pattern);
 	return rc;
 }
 

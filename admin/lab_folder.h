@@ -11,4 +11,7 @@ int lab_folder_make(const char *dir, const struct lab_ports *fresh_ports, unsign
 /* Sets where sessions are opened: the port of the environment in the database, unless its host is somewhere else. */
 int lab_folder_point(const struct place *place, unsigned port, int *status, struct error *err);
 
+/* What the simulators keep between two starts within one life of the lab is forgotten: the next life begins with world.xml. */
+int lab_folder_forget(const char *dir, struct error *err);
+
 #endif

@@ -91,6 +91,21 @@ class TestLab(unittest.TestCase):
                         if not again:
                             lab.down()
 
+    def test_lists_outlive_a_restart_of_the_im_server_within_the_labs_life(self):
+        def name_of_bob(device):
+            device.say("login alice alice-secret")
+            device.wait({"event": "login-ok"})
+            return {c["user"]: c["name"] for c in device.wait({"event": "contacts"})["contacts"]}["bob"]
+
+        with bramble.Lab() as lab:
+            with lab.device("alice") as alice:
+                self.assertNotEqual(name_of_bob(alice), "Bobby")
+                alice.say("rename bob Bobby")
+                self.assertEqual(alice.wait({"event": "ack", "type": "CONTACT_CHANGE"})["code"], 0)
+                lab.tool("lab", "restart", "groupwise")
+                alice.wait({"event": "forced-logout"})
+                self.assertEqual(name_of_bob(alice), "Bobby")
+
     def test_several_sessions_of_a_user_where_the_lab_says_so(self):
         with bramble.Lab("-o", "groupwise.sessions=several") as lab:
             port = lab.port(8300)
