@@ -1,7 +1,5 @@
 #include "simulator/world.h"
 
-#include <errno.h>
-#include <libxml/parser.h>
 #include <libxml/tree.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "simulator/xml_file.h"
 
 struct world_index {
 	char *key;                          /* id or DN in lower case: a DN has an '=', an id never */
@@ -58,7 +57,6 @@ struct reading {
 	struct world *world;
 	const char *file;
 	struct error *err;
-	bool doctype;
 };
 
 static int wrong(struct reading *r, long line, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -342,77 +340,27 @@ static int read_world(struct reading *r, const xmlNode *root)
 	return resolve_contacts(r);
 }
 
-static void on_doctype(void *arg, const xmlChar *name, const xmlChar *public_id, const xmlChar *system_id)
-{
-	xmlParserCtxtPtr parser = arg;
-	struct reading *r = parser->_private;
-
-	(void)name;
-	(void)public_id;
-	(void)system_id;
-	r->doctype = true;
-	xmlStopParser(parser);
-}
-
-static int parse(struct reading *r, struct bytes xml)
-{
-	xmlParserCtxtPtr parser = xmlNewParserCtxt();
-	xmlDocPtr doc;
-	int rc;
-
-	if (!parser)
-		memory_exhausted(sizeof *parser);
-	parser->_private = r;
-	parser->sax->internalSubset = on_doctype;
-	doc = xmlCtxtReadMemory(parser, (const char *)xml.data, (int)xml.len, NULL, NULL,
-		XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_BIG_LINES);
-	if (r->doctype) {
-		rc = error_set(r->err, "%s: a DOCTYPE is not accepted", r->file);
-	} else if (!doc) {
-		const xmlError *e = xmlCtxtGetLastError(parser);
-		const char *text = e && e->message ? e->message : "no XML\n";
-
-		rc = wrong(r, e ? e->line : 1, "%.*s", (int)strcspn(text, "\n"), text);
-	} else {
-		rc = read_world(r, xmlDocGetRootElement(doc));
-	}
-	xmlFreeDoc(doc);
-	xmlFreeParserCtxt(parser);
-	return rc;
-}
-
 struct world *world_parse(struct bytes xml, const char *name, struct error *err)
 {
-	struct reading r = { .world = memory_new(sizeof *r.world), .file = name, .err = err };
+	struct reading r = { .file = name, .err = err };
+	xmlDocPtr doc = xml_file_parse(xml, name, WORLD_FILE_MAX, err);
 
-	if (xml.len > WORLD_FILE_MAX) {
-		error_set(err, "%s has %zu bytes; at most %d are read", name, xml.len, WORLD_FILE_MAX);
+	if (!doc)
+		return NULL;
+	r.world = memory_new(sizeof *r.world);
+	if (read_world(&r, xmlDocGetRootElement(doc)) < 0)
 		world_free(&r.world);
-	} else if (parse(&r, xml) < 0) {
-		world_free(&r.world);
-	}
+	xmlFreeDoc(doc);
 	return r.world;
 }
 
 struct world *world_load(const char *file, struct error *err)
 {
-	FILE *in = fopen(file, "rb");
 	struct world *world = NULL;
 	struct buf content = { 0 };
 
-	if (!in) {
-		error_set(err, "%s cannot be read: %s", file, strerror(errno));
-		return NULL;
-	}
-	while (!feof(in) && !ferror(in) && content.len <= WORLD_FILE_MAX) {
-		buf_reserve(&content, 65536);
-		content.len += fread(content.data + content.len, 1, 65536, in);
-	}
-	if (ferror(in))
-		error_set(err, "%s cannot be read: %s", file, strerror(errno));
-	else
+	if (xml_file_read(file, WORLD_FILE_MAX, &content, err) == 0)
 		world = world_parse(buf_bytes(&content), file, err);
-	fclose(in);
 	buf_wipe(&content);
 	return world;
 }

@@ -8,11 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "base/control.h"
+#include "base/io/clock_member.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -21,28 +19,13 @@ enum {
 	LOOK_STOPPED_MS = 100,   /* without an answer for so long: is it stopped? */
 	FIRST_ANSWER_MS = 2000,  /* of a socket that was just found */
 	MEMBERS_MAX = 256,
-	READ_SIZE = 4096,
-};
-
-struct member {
-	char *name, *path;
-	int fd;
-	pid_t pid;
-	struct buf in;
-	uint64_t asked;          /* ids of the last question and of the last answer */
-	uint64_t answered;
-	bool stopped, gone;
-	bool deaf;               /* it does not know the clock verbs */
-	bool manual;
-	uint64_t now_ms, next_due_ms;
-	struct loop_work work;
 };
 
 struct clocks {
 	struct loop *own;
 	char *run_dir;
 	int lock;
-	struct member *members[MEMBERS_MAX];
+	struct clock_member *members[MEMBERS_MAX];
 	size_t count;
 	clocks_progress_fn *progress;
 	void *progress_ctx;
@@ -54,154 +37,6 @@ static uint64_t real_ms(void)
 	return loop_real_us() / 1000;
 }
 
-/* --- members ------------------------------------------------------------------------------------------------------------ */
-
-static void member_free(struct member *m)
-{
-	if (m->fd >= 0)
-		close(m->fd);
-	buf_free(&m->in);
-	free(m->name);
-	free(m->path);
-	free(m);
-}
-
-static struct member *member_dial(const char *run_dir, const char *file)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct ucred who = { 0 };
-	socklen_t len = sizeof who;
-	struct member *m;
-	int fd;
-
-	if ((size_t)snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", run_dir, file) >= sizeof address.sun_path)
-		return NULL;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return NULL;
-	/* A socket that was left behind by a killed process answers nobody. */
-	if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0) {
-		close(fd);
-		return NULL;
-	}
-	m = memory_new(sizeof *m);
-	m->name = memory_printf("%.*s", (int)(strlen(file) - strlen(".sock")), file);
-	m->path = memory_str(address.sun_path);
-	m->fd = fd;
-	m->pid = who.pid;
-	return m;
-}
-
-/* The state letter of a process; '\0': there is none. */
-static char state_of(pid_t pid)
-{
-	char path[64], text[512];
-	const char *end;
-	ssize_t got;
-	int fd;
-
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return '\0';
-	got = read(fd, text, sizeof text - 1);
-	close(fd);
-	if (got <= 0)
-		return '\0';
-	text[got] = '\0';
-	end = strrchr(text, ')');
-	return end && end[1] == ' ' ? end[2] : '\0';
-}
-
-static bool is_stopped(const struct member *m)
-{
-	char state = state_of(m->pid);
-
-	return state == 'T' || state == 't';
-}
-
-/* --- questions and answers ------------------------------------------------------------------------------------------------ */
-
-static void ask(struct member *m, const char *verb, const json_t *params)
-{
-	struct control_call call = { .id = ++m->asked, .params = params ? json_deep_copy(params) : NULL };
-	struct buf line = { 0 };
-	size_t at = 0;
-
-	snprintf(call.verb, sizeof call.verb, "%s", verb);
-	control_call_encode(&call, &line);
-	control_call_free(&call);
-	while (at < line.len) {
-		ssize_t sent = send(m->fd, line.data + at, line.len - at, MSG_NOSIGNAL);
-
-		if (sent < 0 && errno == EINTR)
-			continue;
-		if (sent < 0) {
-			m->gone = true;
-			break;
-		}
-		at += (size_t)sent;
-	}
-	buf_free(&line);
-}
-
-static uint64_t number(const json_t *object, const char *name, uint64_t fallback)
-{
-	const json_t *value = json_object_get(object, name);
-
-	return json_is_integer(value) ? (uint64_t)json_integer_value(value) : fallback;
-}
-
-static int take_answer(struct member *m, struct bytes line, struct error *err)
-{
-	struct control_answer answer = { 0 };
-
-	if (control_answer_decode(line, &answer, err) != 0)
-		return error_prefix(err, "%s: ", m->path);
-	m->answered = answer.id;
-	if (answer.ok && json_is_boolean(json_object_get(answer.result, "manual"))) {
-		m->manual = json_is_true(json_object_get(answer.result, "manual"));
-		m->now_ms = number(answer.result, "now_ms", 0);
-		m->next_due_ms = number(answer.result, "next_due_ms", UINT64_MAX);
-		m->work.done = number(answer.result, "work", 0);
-		m->work.balance = number(answer.result, "balance", 0);
-	} else if (answer.ok || answer.status == EXIT_USAGE) {
-		m->deaf = true;
-	} else {
-		error_set(err, "%s: %s", m->name, answer.error);
-		control_answer_free(&answer);
-		return -1;
-	}
-	control_answer_free(&answer);
-	return 0;
-}
-
-static int take_what_came(struct member *m, struct error *err)
-{
-	ssize_t got = recv(m->fd, buf_extend(&m->in, READ_SIZE), READ_SIZE, MSG_DONTWAIT);
-	uint8_t *end;
-	int rc = 0;
-
-	m->in.len -= (size_t)(READ_SIZE - (got > 0 ? got : 0));
-	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
-		m->gone = true;
-	while (rc == 0 && m->in.len && (end = memchr(m->in.data, '\n', m->in.len)) != NULL) {
-		size_t len = (size_t)(end - m->in.data);
-
-		rc = take_answer(m, bytes_of(m->in.data, len), err);
-		buf_consume(&m->in, len + 1);
-	}
-	if (m->in.len > CONTROL_MAX_LINE)
-		m->gone = true;
-	return rc;
-}
-
-static bool is_open(const struct member *m)
-{
-	return m->answered < m->asked && !m->gone && !m->stopped;
-}
-
 /* Waits for all answers. What our own loop has to do goes on meanwhile. -1 with a sentence. */
 static int wait_for_answers(struct clocks *c, unsigned patience_ms, struct error *err)
 {
@@ -209,15 +44,15 @@ static int wait_for_answers(struct clocks *c, unsigned patience_ms, struct error
 
 	for (;;) {
 		struct pollfd fds[MEMBERS_MAX];
-		struct member *who[MEMBERS_MAX];
-		const struct member *open = NULL;
+		struct clock_member *who[MEMBERS_MAX];
+		const struct clock_member *open = NULL;
 		nfds_t used = 0;
 		bool busy = false;
 
 		for (unsigned round = 0; c->own && round < 1000 && loop_round(c->own, 0); round++)
 			busy = true;
 		for (size_t i = 0; i < c->count; i++) {
-			if (is_open(c->members[i])) {
+			if (clock_member_owes(c->members[i])) {
 				open = who[used] = c->members[i];
 				fds[used++] = (struct pollfd){ .fd = c->members[i]->fd, .events = POLLIN };
 			}
@@ -226,14 +61,14 @@ static int wait_for_answers(struct clocks *c, unsigned patience_ms, struct error
 			return 0;
 		if (poll(fds, used, busy ? 0 : 1) > 0) {
 			for (nfds_t i = 0; i < used; i++) {
-				if (fds[i].revents && take_what_came(who[i], err) != 0)
+				if (fds[i].revents && clock_member_take(who[i], err) != 0)
 					return -1;
 			}
 		}
 		if (real_ms() - looked >= LOOK_STOPPED_MS) {
 			looked = real_ms();
 			for (nfds_t i = 0; i < used; i++)
-				who[i]->stopped = is_stopped(who[i]);
+				who[i]->stopped = clock_member_is_stopped(who[i]);
 		}
 		if (real_ms() - began > patience_ms)
 			return error_set(err, "%s (process %d) has not answered on %s for %u ms", open->name, (int)open->pid, open->path,
@@ -247,7 +82,7 @@ static void drop_gone(struct clocks *c)
 
 	for (size_t i = 0; i < c->count; i++) {
 		if (c->members[i]->gone)
-			member_free(c->members[i]);
+			clock_member_free(c->members[i]);
 		else
 			c->members[kept++] = c->members[i];
 	}
@@ -260,7 +95,7 @@ static int ask_all(struct clocks *c, const char *verb, const json_t *params, str
 
 	for (size_t i = 0; i < c->count; i++) {
 		if (!c->members[i]->stopped && !c->members[i]->deaf)
-			ask(c->members[i], verb, params);
+			clock_member_ask(c->members[i], verb, params);
 	}
 	rc = wait_for_answers(c, CLOCKS_PATIENCE_MS, err);
 	drop_gone(c);
@@ -280,7 +115,7 @@ static bool is_known(const struct clocks *c, const char *path)
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp((*(struct member *const *)a)->name, (*(struct member *const *)b)->name);
+	return strcmp((*(struct clock_member *const *)a)->name, (*(struct clock_member *const *)b)->name);
 }
 
 /* A process that joins later, or that was stopped, comes to where the others are. */
@@ -293,10 +128,10 @@ static int catch_up(struct clocks *c, struct error *err)
 		return 0;
 	to = json_pack("{s:I}", "to_ms", (json_int_t)now_ms);
 	for (size_t i = 0; i < c->count; i++) {
-		struct member *m = c->members[i];
+		struct clock_member *m = c->members[i];
 
 		if (!m->deaf && !m->stopped && m->now_ms < now_ms)
-			ask(m, "clock.advance", to);
+			clock_member_ask(m, "clock.advance", to);
 	}
 	json_decref(to);
 	if (c->own && loop_now_ms(c->own) < now_ms)
@@ -312,17 +147,17 @@ static void find_new(struct clocks *c)
 	while (dir && (entry = readdir(dir)) != NULL && c->count < MEMBERS_MAX) {
 		size_t len = strlen(entry->d_name);
 		char *path = memory_printf("%s/%s", c->run_dir, entry->d_name);
-		struct member *m = NULL;
+		struct clock_member *m = NULL;
 
 		if (len > 5 && strcmp(entry->d_name + len - 5, ".sock") == 0 && !is_known(c, path))
-			m = member_dial(c->run_dir, entry->d_name);
+			m = clock_member_dial(c->run_dir, entry->d_name);
 		if (m && m->pid == getpid()) {
-			member_free(m);
+			clock_member_free(m);
 			m = NULL;
 		}
 		if (m) {
 			c->members[c->count++] = m;
-			ask(m, "clock.show", NULL);
+			clock_member_ask(m, "clock.show", NULL);
 		}
 		free(path);
 	}
@@ -333,7 +168,7 @@ static void find_new(struct clocks *c)
 static int gather(struct clocks *c, struct error *err)
 {
 	for (size_t i = 0; i < c->count; i++)
-		c->members[i]->stopped = c->members[i]->stopped && is_stopped(c->members[i]);
+		c->members[i]->stopped = c->members[i]->stopped && clock_member_is_stopped(c->members[i]);
 	find_new(c);
 	if (wait_for_answers(c, FIRST_ANSWER_MS, err) != 0)
 		return -1;
@@ -358,7 +193,7 @@ void clocks_free(struct clocks **clocks)
 	if (!c)
 		return;
 	for (size_t i = 0; i < c->count; i++)
-		member_free(c->members[i]);
+		clock_member_free(c->members[i]);
 	if (c->lock >= 0)
 		close(c->lock);
 	free(c->run_dir);
@@ -386,7 +221,7 @@ int clocks_join(struct clocks *c, const char *run_dir, struct error *err)
 bool clocks_member(const struct clocks *c, size_t i, struct clocks_member *out)
 {
 	for (size_t at = 0; at < c->count; at++) {
-		const struct member *m = c->members[at];
+		const struct clock_member *m = c->members[at];
 
 		if (m->deaf || i-- > 0)
 			continue;
@@ -429,7 +264,7 @@ static uint64_t next_due_ms(const struct clocks *c)
 	uint64_t due_ms = c->own ? loop_next_due_ms(c->own) : UINT64_MAX;
 
 	for (size_t i = 0; i < c->count; i++) {
-		const struct member *m = c->members[i];
+		const struct clock_member *m = c->members[i];
 
 		if (!m->deaf && !m->stopped && m->next_due_ms < due_ms)
 			due_ms = m->next_due_ms;
@@ -516,7 +351,7 @@ static void ask_to_advance(struct clocks *c, uint64_t to_ms, bool hold)
 		json_object_set_new(to, "hold", json_true());
 	for (size_t i = 0; i < c->count; i++) {
 		if (!c->members[i]->stopped && !c->members[i]->deaf)
-			ask(c->members[i], "clock.advance", to);
+			clock_member_ask(c->members[i], "clock.advance", to);
 	}
 	json_decref(to);
 }

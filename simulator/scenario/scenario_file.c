@@ -1,8 +1,6 @@
 #include "simulator/scenario/scenario_file.h"
 
-#include <errno.h>
 #include <fnmatch.h>
-#include <libxml/parser.h>
 #include <libxml/tree.h>
 #include <libxml/xmlstring.h>
 #include <stdarg.h>
@@ -14,12 +12,12 @@
 #include "base/memory.h"
 #include "base/settings.h"
 #include "protocol/srp.h"
+#include "simulator/xml_file.h"
 
 struct reading {
 	struct scenario *scenario;
 	struct error *err;
 	size_t nodes;
-	bool doctype;
 };
 
 static int wrong(struct reading *r, long line, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -391,18 +389,6 @@ static int read_element(struct reading *r, const xmlNode *xml, struct scenario_n
 
 /* --- the file ---------------------------------------------------------------------------------------------------------------- */
 
-static void on_doctype(void *arg, const xmlChar *name, const xmlChar *public_id, const xmlChar *system_id)
-{
-	xmlParserCtxtPtr parser = arg;
-	struct reading *r = parser->_private;
-
-	(void)name;
-	(void)public_id;
-	(void)system_id;
-	r->doctype = true;
-	xmlStopParser(parser);
-}
-
 static int read_root(struct reading *r, const xmlNode *xml)
 {
 	if (!xml || xml->ns || strcmp(text_of(xml->name), scenario_elements[WORD_SCENARIO].name) != 0)
@@ -411,66 +397,28 @@ static int read_root(struct reading *r, const xmlNode *xml)
 	return read_element(r, xml, r->scenario->root, 1);
 }
 
-static int read_xml(struct reading *r, struct bytes text)
-{
-	xmlParserCtxtPtr parser = xmlNewParserCtxt();
-	xmlDocPtr doc;
-	int rc;
-
-	if (!parser)
-		memory_exhausted(sizeof *parser);
-	parser->_private = r;
-	parser->sax->internalSubset = on_doctype;
-	doc = xmlCtxtReadMemory(parser, (const char *)text.data, (int)text.len, NULL, NULL,
-		XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_BIG_LINES);
-	if (r->doctype) {
-		rc = error_set(r->err, "%s: a DOCTYPE is not accepted", r->scenario->file);
-	} else if (!doc) {
-		const xmlError *e = xmlCtxtGetLastError(parser);
-		const char *why = e && e->message ? e->message : "no XML\n";
-
-		rc = wrong(r, e ? e->line : 1, "%.*s", (int)strcspn(why, "\n"), why);
-	} else {
-		rc = read_root(r, xmlDocGetRootElement(doc));
-	}
-	xmlFreeDoc(doc);
-	xmlFreeParserCtxt(parser);
-	return rc;
-}
-
 struct scenario *scenario_parse(struct bytes xml, const char *name, struct error *err)
 {
-	struct reading r = { .scenario = memory_new(sizeof *r.scenario), .err = err };
+	struct reading r = { .err = err };
+	xmlDocPtr doc = xml_file_parse(xml, name, SCENARIO_FILE_MAX, err);
 
+	if (!doc)
+		return NULL;
+	r.scenario = memory_new(sizeof *r.scenario);
 	r.scenario->file = memory_str(name);
-	if (xml.len > SCENARIO_FILE_MAX) {
-		error_set(err, "%s has %zu bytes; at most %d are read", name, xml.len, SCENARIO_FILE_MAX);
+	if (read_root(&r, xmlDocGetRootElement(doc)))
 		scenario_free(&r.scenario);
-	} else if (read_xml(&r, xml)) {
-		scenario_free(&r.scenario);
-	}
+	xmlFreeDoc(doc);
 	return r.scenario;
 }
 
 struct scenario *scenario_load(const char *file, struct error *err)
 {
-	FILE *in = fopen(file, "rb");
 	struct scenario *scenario = NULL;
 	struct buf content = { 0 };
 
-	if (!in) {
-		error_set(err, "%s cannot be read: %s", file, strerror(errno));
-		return NULL;
-	}
-	while (!feof(in) && !ferror(in) && content.len <= SCENARIO_FILE_MAX) {
-		buf_reserve(&content, 65536);
-		content.len += fread(content.data + content.len, 1, 65536, in);
-	}
-	if (ferror(in))
-		error_set(err, "%s cannot be read: %s", file, strerror(errno));
-	else
+	if (xml_file_read(file, SCENARIO_FILE_MAX, &content, err) == 0)
 		scenario = scenario_parse(buf_bytes(&content), file, err);
-	fclose(in);
 	buf_free(&content);
 	return scenario;
 }

@@ -1,0 +1,45 @@
+#ifndef BRAMBLE_BASE_IO_LOOP_PRIVATE_H
+#define BRAMBLE_BASE_IO_LOOP_PRIVATE_H
+
+#include <event2/event_struct.h>
+
+#include "base/io/loop.h"
+#include "base/io/timers.h"
+
+/* What loop.c and loop_clock.c share; nobody else includes it. */
+
+struct loop {
+	struct event_base *base;
+	struct timers timers;          /* on the loop's clock */
+	struct timers real_timers;
+	uint64_t timer_order;
+	bool manual;
+	bool held;                     /* no timer of the manual clock rings until it is advanced */
+	uint64_t manual_now_ms;
+	uint64_t ahead_ms;             /* of the real clock, modulo 2^64, when the clock runs: it may have stood before */
+
+	/* One timerfd for the earliest timer. libevent's own timers count in CLOCK_MONOTONIC_COARSE, up to 4 ms early. */
+	int alarm_fd;
+	struct event alarm;
+	uint64_t alarm_ms;             /* when it will ring; UINT64_MAX: not set */
+
+	struct loop_task *tasks;
+	struct loop_task **tasks_end;
+	struct signal_watch *signals;
+	uint64_t activity;
+	struct loop_work work;
+	struct loop_task *idle_tasks;
+	struct loop_hook *hooks;
+	unsigned busy;
+	unsigned timer_count;
+	unsigned watch_count;
+	bool in_round;
+	bool stopped;
+	uint8_t *scratch;
+};
+
+/* loop_clock.c: rings what is due on both clocks; the real time at which the next timer of either is due. */
+void loop_ring_due(struct loop *loop);
+uint64_t loop_earliest_real_ms(const struct loop *loop);
+
+#endif
