@@ -7,10 +7,12 @@
 #include "simulator/command.h"
 #include "simulator/device/device_command.h"
 #include "simulator/groupwise/groupwise.h"
+#include "simulator/ocs/ocs.h"
 
 static const struct sim_command *const commands[] = {
 	&sim_device,
 	&sim_groupwise,
+	&sim_ocs,
 	NULL,
 };
 
