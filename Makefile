@@ -16,11 +16,11 @@ VARIANT := $(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(FUZZING
 OUT := build/$(VARIANT)
 BIN := $(if $(filter gcc,$(VARIANT)),build/bin,$(OUT)/bin)
 
-PACKAGES := gcc make pkg-config libevent-dev libssl-dev zlib1g-dev libxml2-dev libsqlite3-dev libjansson-dev uthash-dev
-TEST_PACKAGES := libcmocka-dev libpurple-dev libpurple0 libglib2.0-dev python3 iproute2 openssl tcpdump
+PACKAGES := gcc make pkg-config libevent-dev libssl-dev zlib1g-dev libxml2-dev libsqlite3-dev libjansson-dev uthash-dev libosip2-dev
+TEST_PACKAGES := libcmocka-dev libpurple-dev libpurple0 pidgin-sipe libglib2.0-dev python3 iproute2 openssl tcpdump
 CHECK_PACKAGES := clang clang-tidy cppcheck
 
-LIBRARIES := libevent_core libssl libcrypto zlib libxml-2.0 sqlite3 jansson
+LIBRARIES := libevent_core libssl libcrypto zlib libxml-2.0 sqlite3 jansson libosip2
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wvla \
 	-Wpointer-arith -Wcast-qual -Wundef
 HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
@@ -49,7 +49,7 @@ admin_USES := admin db protocol base
 router_LIBS := libevent_core libssl libcrypto jansson
 dispatcher_LIBS := $(router_LIBS) zlib sqlite3
 collab_LIBS := $(router_LIBS) zlib sqlite3
-simulator_LIBS := $(router_LIBS) zlib libxml-2.0
+simulator_LIBS := $(router_LIBS) zlib libxml-2.0 libosip2
 admin_LIBS := $(router_LIBS) zlib sqlite3 libxml-2.0
 router_PROGRAM := bramble-router
 dispatcher_PROGRAM := bramble-dispatcher
@@ -66,6 +66,7 @@ FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS := $(FUZZ_NAMES:%=$(OUT)/tests/replay/%)
 INTEROP := $(patsubst tests/interop/%.c,$(OUT)/tests/interop/%,$(wildcard tests/interop/*.c))
 PRELOADS := $(patsubst tests/process/%.c,$(OUT)/tests/process/%.so,$(wildcard tests/process/*.c))
+INTEROP_PRELOADS := $(patsubst tests/interop/preload/%.c,$(OUT)/tests/interop/%.so,$(wildcard tests/interop/preload/*.c))
 BENCHES := $(patsubst tests/bench/%.c,$(OUT)/tests/bench/%,$(wildcard tests/bench/*.c))
 
 .PHONY: all help deps test-deps check-deps demo test test-build scenarios soak check fuzz fuzz-run bench tidy cppcheck install clean docs
@@ -123,11 +124,14 @@ $(INTEROP): $(OUT)/tests/interop/%: tests/interop/%.c
 $(PRELOADS): $(OUT)/tests/process/%.so: tests/process/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O1 -g $(WARNINGS) -shared -fPIC -o $@ $<
+$(INTEROP_PRELOADS): $(OUT)/tests/interop/%.so: tests/interop/preload/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O1 -g -Wall -Wextra -shared -fPIC -o $@ $< $$(pkg-config --cflags libxml-2.0)
 $(BENCHES): $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(EVERYTHING)
 	@mkdir -p $(@D)
 	$(link_all)
 
-test-build: all $(TESTS) $(if $(wildcard tests/fuzz/replay.c),$(REPLAYS)) $(INTEROP) $(PRELOADS)
+test-build: all $(TESTS) $(if $(wildcard tests/fuzz/replay.c),$(REPLAYS)) $(INTEROP) $(PRELOADS) $(INTEROP_PRELOADS)
 
 test: test-deps    ## set up, build with sanitizers, run every test
 ifeq ($(SAN),)

@@ -7,11 +7,13 @@
 #include "simulator/command.h"
 #include "simulator/device/device_command.h"
 #include "simulator/groupwise/groupwise.h"
+#include "simulator/ocs/ocs.h"
 #include "simulator/scenario/scenario_command.h"
 
 static const struct sim_command *const commands[] = {
 	&sim_device,
 	&sim_groupwise,
+	&sim_ocs,
 	&sim_run,
 	NULL,
 };

@@ -523,6 +523,16 @@ const char *connection_tls_version(const struct connection *c)
 	return c->tls ? tls_session_version(c->tls) : "";
 }
 
+bool connection_has_certificate(const struct connection *c)
+{
+	return c->tls && tls_session_has_certificate(c->tls);
+}
+
+bool connection_is_named(const struct connection *c, const char *name)
+{
+	return c->tls && tls_session_is_named(c->tls, name);
+}
+
 uint64_t connection_bytes_in(const struct connection *c)
 {
 	return c->bytes_in;

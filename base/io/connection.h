@@ -74,6 +74,8 @@ const char *connection_peer(const struct connection *c);    /* "127.0.0.1:40312"
 const char *connection_local(const struct connection *c);
 bool connection_is_tls(const struct connection *c);
 const char *connection_tls_version(const struct connection *c);   /* "TLSv1.3", or "" */
+bool connection_has_certificate(const struct connection *c);      /* the peer showed one, and it was found good */
+bool connection_is_named(const struct connection *c, const char *name);    /* ... and this is among its alternative names */
 uint64_t connection_bytes_in(const struct connection *c);
 uint64_t connection_bytes_out(const struct connection *c);
 

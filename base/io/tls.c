@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 
 #include "base/bytes.h"
 #include "base/io/tls_private.h"
@@ -112,7 +113,10 @@ static int load_trust(struct tls *tls, const struct tls_settings *settings, stru
 		return -1;
 	if (tls->server) {
 		if (tls->has_ca)
-			SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+			SSL_CTX_set_verify(tls->context,
+				SSL_VERIFY_PEER | (settings->ask_only ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT), NULL);
+		if (tls->has_ca && settings->ask_only)
+			SSL_CTX_set_purpose(tls->context, X509_PURPOSE_ANY);
 		return 0;
 	}
 	if (settings->pin_sha256 && read_pin(tls, settings->pin_sha256, err) != 0)

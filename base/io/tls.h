@@ -14,6 +14,8 @@ struct tls_settings {
 	const char *key_file;
 	const char *ca_file;            /* client: trust only what this signs; server: require and check client certificates */
 	const char *pin_sha256;         /* client: trust exactly the certificate with this fingerprint (64 hex digits) */
+	bool ask_only;                  /* server with a CA: asks for a client certificate without requiring one; what is shown is checked,
+	                                 * whatever it was issued for (of old, servers show each other their server certificates) */
 	bool trust_any;                 /* client: encrypt without knowing to whom. Warned about in the log, once */
 	bool only_tls13;                /* default: 1.2 and 1.3 */
 	bool session_tickets;           /* client: keep one ticket per server name and resume with it */

@@ -281,3 +281,16 @@ const char *tls_session_version(const struct tls_session *session)
 {
 	return session->up ? SSL_get_version(session->ssl) : "";
 }
+
+bool tls_session_has_certificate(const struct tls_session *session)
+{
+	return session->up && SSL_get0_peer_certificate(session->ssl) != NULL;
+}
+
+bool tls_session_is_named(const struct tls_session *session, const char *name)
+{
+	X509 *certificate = session->up ? SSL_get0_peer_certificate(session->ssl) : NULL;
+
+	return certificate &&
+		X509_check_host(certificate, name, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_WILDCARDS, NULL) == 1;
+}

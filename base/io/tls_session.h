@@ -29,6 +29,9 @@ void tls_session_goodbye(struct tls_session *session, struct buf *out);
 bool tls_session_is_up(const struct tls_session *session);       /* the handshake is done, the certificate checked */
 bool tls_session_is_over(const struct tls_session *session);     /* the peer said goodbye */
 const char *tls_session_failure(const struct tls_session *session);   /* why it cannot go on, or NULL; out holds the alert */
+bool tls_session_has_certificate(const struct tls_session *session);      /* of the peer; it was checked */
+/* The peer's certificate has this host name among its alternative names (the subject is not looked at). */
+bool tls_session_is_named(const struct tls_session *session, const char *name);
 const char *tls_session_version(const struct tls_session *session);
 
 #endif

@@ -1,11 +1,11 @@
-/* A stock GroupWise client without a window: libpurple with its own Novell plugin, driven by lines and telling what happens in lines
- * of JSON. It knows nothing of Bramble.
+/* A stock client without a window: libpurple with its own Novell plugin, or with SIPE, driven by lines and telling what happens in
+ * lines of JSON. It knows nothing of Bramble.
  *
- *   purple_client FOLDER       FOLDER takes libpurple's files
+ *   purple_client FOLDER [PLUGIN]      FOLDER takes libpurple's files; PLUGIN is prpl-novell or prpl-sipe [prpl-novell]
  *
- *   connect USER PASSWORD HOST PORT | send WHO TEXT | typing WHO 0|1 | status ID [TEXT] | idle 0|1 | buddies | add WHO GROUP
- *   rename WHO NAME | move WHO GROUP | remove WHO | block WHO | unblock WHO | close WHO | info WHO | room WHO | invite WHO | say TEXT
- *   leave | answer yes|no | disconnect | quit
+ *   connect USER PASSWORD HOST PORT (SIPE: connect ADDRESS tcp|tls HOST PORT) | send WHO TEXT | typing WHO 0|1 | status ID [TEXT] | idle 0|1
+ *   buddies | add WHO GROUP | rename WHO NAME | move WHO GROUP | remove WHO | block WHO | unblock WHO | close WHO | info WHO | room WHO
+ *   invite WHO | say TEXT | leave | answer yes|no | disconnect | quit
  *
  * room starts one with WHO; invite, say and leave speak of the last room; answer is what invitations are answered from then on
  * [yes]. In TEXT, \n is a line end. */
@@ -19,6 +19,7 @@
 
 #define UI "bramble-test"
 
+static const char *plugin = "prpl-novell";
 static PurpleAccount *account;
 static GMainLoop *loop;
 static gboolean joins = TRUE;
@@ -300,10 +301,20 @@ static void listen_to_signals(void)
 
 static void do_connect(const char *user, const char *password, const char *host, const char *port)
 {
-	account = purple_account_new(user, "prpl-novell");
-	purple_account_set_password(account, password);
-	purple_account_set_string(account, "server", host);
-	purple_account_set_int(account, "port", (int)g_ascii_strtoll(port, NULL, 10));
+	account = purple_account_new(user, plugin);
+	if (strcmp(plugin, "prpl-sipe") == 0) {
+		char *server = g_strdup_printf("%s:%s", host, port);
+
+		purple_account_set_string(account, "server", server);
+		g_free(server);
+		purple_account_set_password(account, "not asked for");
+		purple_account_set_string(account, "transport", password);
+		purple_account_set_bool(account, "dont-publish", TRUE);
+	} else {
+		purple_account_set_string(account, "server", host);
+		purple_account_set_password(account, password);
+		purple_account_set_int(account, "port", (int)g_ascii_strtoll(port, NULL, 10));
+	}
 	purple_accounts_add(account);
 	purple_account_set_enabled(account, UI, TRUE);
 	purple_savedstatus_activate(purple_savedstatus_new(NULL, PURPLE_STATUS_AVAILABLE));
@@ -421,6 +432,16 @@ static void do_add(const char *who, const char *group_name)
 	purple_account_add_buddy(account, buddy);
 }
 
+static void do_remove(const char *who)
+{
+	PurpleBuddy *buddy = purple_find_buddy(account, who);
+
+	if (!buddy)
+		return;
+	purple_account_remove_buddy(account, buddy, purple_buddy_get_group(buddy));
+	purple_blist_remove_buddy(buddy);
+}
+
 static void run(char *line)
 {
 	char **w = g_strsplit(line, " ", 5);
@@ -450,6 +471,8 @@ static void run(char *line)
 		do_buddies();
 	else if (n == 3 && strcmp(w[0], "add") == 0)
 		do_add(w[1], w[2]);
+	else if (n == 2 && strcmp(w[0], "remove") == 0)
+		do_remove(w[1]);
 	else if (n == 2 && strcmp(w[0], "block") == 0)
 		purple_privacy_deny(account, w[1], FALSE, FALSE);
 	else if (n == 2 && strcmp(w[0], "unblock") == 0)
@@ -512,10 +535,11 @@ int main(int argc, char **argv)
 {
 	GIOChannel *in = g_io_channel_unix_new(0);
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: purple_client FOLDER\n");
+	if (argc != 2 && argc != 3) {
+		fprintf(stderr, "usage: purple_client FOLDER [PLUGIN]\n");
 		return 2;
 	}
+	plugin = argc == 3 ? argv[2] : plugin;
 	signal(SIGPIPE, SIG_IGN);
 	loop = g_main_loop_new(NULL, FALSE);
 	purple_util_set_user_dir(argv[1]);
@@ -529,8 +553,8 @@ int main(int argc, char **argv)
 	purple_set_blist(purple_blist_new());
 	purple_blist_load();
 	purple_prefs_load();
-	if (!purple_find_prpl("prpl-novell")) {
-		fprintf(stderr, "purple_client: libpurple has no GroupWise plugin\n");
+	if (!purple_find_prpl(plugin)) {
+		fprintf(stderr, "purple_client: libpurple has no plugin %s\n", plugin);
 		return 70;
 	}
 	listen_to_signals();

@@ -14,6 +14,7 @@ struct checking {
 	unsigned line;
 	const char *name;
 	bool prefix_ok, text;
+	bool sparse;
 };
 
 /* A copy of exactly the right size, so that the address sanitizer sees a read past the end. */
@@ -68,7 +69,7 @@ static void check_damage(struct checking *c, struct buf *raw)
 	for (size_t at = 0; at < raw->len; at++) {
 		uint8_t was = raw->data[at];
 
-		for (unsigned change = 1; change < 256; change++) {
+		for (unsigned change = 1; change < 256; change += c->sparse ? 51 : 1) {
 			raw->data[at] = (uint8_t)(was ^ change);
 			refused_or_itself(c, buf_bytes(raw), "a byte changed", at);
 		}
@@ -119,4 +120,9 @@ size_t vectors_check(const char *name, vectors_recode_fn *recode, bool prefix_ok
 size_t vectors_check_text(const char *name, vectors_recode_fn *recode)
 {
 	return check_file((struct checking){ .recode = recode, .name = name, .text = true });
+}
+
+size_t vectors_check_slow(const char *name, vectors_recode_fn *recode)
+{
+	return check_file((struct checking){ .name = name, .recode = recode, .text = true, .sparse = true });
 }

@@ -18,4 +18,7 @@ size_t vectors_check(const char *name, vectors_recode_fn *recode, bool prefix_ok
  * the same, so it must only be taken or refused with a sentence. */
 size_t vectors_check_text(const char *name, vectors_recode_fn *recode);
 
+/* The same for one whose decoder is slow: each byte is changed to five other values. */
+size_t vectors_check_slow(const char *name, vectors_recode_fn *recode);
+
 #endif

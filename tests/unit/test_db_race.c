@@ -274,7 +274,8 @@ static int run_process(const struct database *d, const struct scene *scene, stru
 	for (unsigned round = 0; report->attempts < scene->attempts && !report->wrong; round++)
 		one_round(&p, round);
 	for (unsigned i = 0; i < HOLDERS; i++) {
-		report->held[i] = p.holders[i].session;
+		/* Where releases get lost, one is in any case: the others may have been taken over by the next login of their user. */
+		report->held[i] = scene->loses_releases && i % 2 ? 0 : p.holders[i].session;
 		report->wrong = report->wrong || p.holders[i].waiting;
 	}
 	db_close(&p.db);
@@ -492,6 +493,7 @@ static void a_rule_that_grants_always_is_found_out(void **state)
 	struct report *reports;
 	const char *wrong = race(*state, &(struct scene){ .max = 2, .attempts = SHORT, .decide = grant_always }, &reports);
 
+	assert_non_null(wrong);
 	assert_string_equal(wrong, "more seats than the limits allow");
 	munmap(reports, PROCESSES * sizeof *reports);
 }
@@ -502,6 +504,7 @@ static void a_seat_that_is_never_given_back_is_found_out(void **state)
 	const char *wrong = race(*state, &(struct scene){ .max = 100, .attempts = SHORT, .decide = limits_decide, .loses_releases = true },
 		&reports);
 
+	assert_non_null(wrong);
 	assert_string_equal(wrong, "a seat that nobody holds any more");
 	munmap(reports, PROCESSES * sizeof *reports);
 }

@@ -1,0 +1,46 @@
+#ifndef BRAMBLE_SIMULATOR_OCS_OCS_SERVER_H
+#define BRAMBLE_SIMULATOR_OCS_OCS_SERVER_H
+
+#include "base/control.h"
+#include "base/error.h"
+#include "base/io/loop.h"
+#include "simulator/world.h"
+
+struct faults;
+struct tls;
+
+/* A simulated Live or Office Communications Server: SIP on 5061, for other servers by mutual TLS and for clients.
+ * What it does and what not: docs/protocol/ocs.md. */
+struct ocs_server;
+
+#define OCS_TRUSTED_MAX 64
+
+struct ocs_server_settings {
+	const char *listen;                         /* "127.0.0.1:5061"; port 0: the kernel picks */
+	struct tls *tls;                            /* a server's; NULL: clear, for tests of one process */
+	const char *listen_tcp;                     /* clear, for clients; NULL: none */
+	const char *name;                           /* the pool's FQDN: in Contact, Via, Record-Route and diagnostics */
+	const char *trusted[OCS_TRUSTED_MAX];       /* names of servers, as their certificates have them */
+	size_t trusted_count;
+	bool tls_clients;                           /* who shows no certificate is let in as a client; over clear TCP always */
+	bool lcs2005;                               /* does not offer enhanced presence */
+};
+
+/* The world must live as long as the server. NULL with a sentence when it cannot listen. */
+struct ocs_server *ocs_server_new(struct loop *loop, const struct world *world, const struct ocs_server_settings *settings,
+	struct error *err);
+void ocs_server_free(struct ocs_server **server);
+
+const char *ocs_server_address(const struct ocs_server *server);
+const char *ocs_server_tcp_address(const struct ocs_server *server);   /* NULL: it does not listen there */
+
+/* Its faults: set them by faults_add, or over the control socket. */
+struct faults *ocs_server_faults(struct ocs_server *server);
+
+/* Closes all connections politely; done runs when the last one is gone. No new ones. */
+void ocs_server_shutdown(struct ocs_server *server, loop_fn *done, void *arg);
+
+/* census, kick; ctx is the server. */
+extern const struct control_verb ocs_server_verbs[];
+
+#endif

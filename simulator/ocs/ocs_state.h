@@ -1,0 +1,266 @@
+#ifndef BRAMBLE_SIMULATOR_OCS_OCS_STATE_H
+#define BRAMBLE_SIMULATOR_OCS_OCS_STATE_H
+
+/* What the files of the simulated Communications Server share; nobody else includes it. */
+
+#include <uthash.h>
+
+#include "base/io/connection.h"
+#include "base/io/loop.h"
+#include "protocol/sip/dialog.h"
+#include "protocol/sip/im.h"
+#include "protocol/sip/presence.h"
+#include "protocol/sip/roster.h"
+#include "protocol/sip/sip.h"
+#include "simulator/fault.h"
+#include "simulator/fault_hole.h"
+#include "simulator/fault_outlet.h"
+#include "simulator/ocs/ocs_server.h"
+
+/* Bounds of what one peer can make us keep, and how long; all ours. */
+#define ENDPOINTS_OF_USER 8
+#define SUBSCRIPTIONS_OF_ENDPOINT 64
+#define WATCHED_MAX 1000                /* users in one subscription */
+#define PUBLICATIONS_OF_USER 64
+#define CONTAINERS_OF_USER 50
+#define SUBSCRIBERS_OF_USER 1000
+#define CALLS_OF_USER 500               /* conversations one is part of */
+#define FORKS_MAX 10000                 /* requests passed on whose answer is awaited */
+#define REGISTER_MAX_S 7200
+#define SUBSCRIBE_MAX_S 28800
+#define KEEP_ALIVE_S 300                /* told to clients; a client link silent for twice that is closed */
+#define ANSWER_MS 32000                 /* timers B and F of RFC 3261 */
+#define RINGING_MS 180000               /* timer C */
+#define LOGIN_DEADLINE_MS 60000         /* a client link must bring a user on line within it */
+
+/* --- links (ocs_links.c) ---------------------------------------------------------------------------------------------------- */
+
+enum link_kind { LINK_CLIENT, LINK_SERVER, LINK_REFUSED };
+
+struct link {
+	struct ocs_server *server;
+	struct connection *connection;
+	struct link *next, *previous;
+	enum link_kind kind;
+	const char *trusted;                    /* a server's name in the list */
+	const char *refusal;                    /* why everything is answered 403 */
+	bool ending;
+	bool keeps_alive;                       /* promised to send something every KEEP_ALIVE_S */
+	unsigned endpoint_count;
+	struct loop_timer *timer;
+	struct fault_outlet *outlet;
+	struct fault_hole *hole;                /* NULL until a fault makes the link half-open */
+};
+
+/* A request that came, while it is handled. */
+struct request {
+	struct ocs_server *server;
+	struct link *link;
+	struct sip_message *message;
+	struct user *user;                      /* whom From names; NULL: nobody of this world */
+	struct endpoint *endpoint;              /* his, on this link; NULL: he is not signed on here */
+	struct fault fault;                     /* what befalls the answer */
+	const char *tag;                        /* of To in the answer; NULL: a fresh one */
+};
+
+/* Takes the message over; adds nothing. */
+void link_send(struct link *link, struct sip_message **message, struct fault fault);
+/* A request of ours or one that is passed on: what faults call an event for this user. */
+void link_send_event(struct link *link, const struct user *user, struct sip_message **message);
+void link_end(struct link *link, const char *why);
+/* Starts the wait for a link's next sign of life anew. */
+void link_rearm(struct link *link);
+
+/* Answers: with nothing but a status, with a diagnosis (0: without a number of Microsoft's), or step by step. */
+void answer(struct request *r, int status);
+void answer_because(struct request *r, int status, unsigned id, const char *why);
+struct sip_message *answer_new(const struct request *r, int status);
+void answer_send(struct request *r, struct sip_message **message);
+/* A tag or branch that was not used before; one of 8 static texts. */
+const char *fresh(struct ocs_server *server, const char *prefix);
+void add_via(const struct link *link, struct sip_message *message, const char *branch);
+const char *link_transport(const struct link *link);
+/* "<sip:pool.corp.test:5061;transport=tls>" by which this server is reached on the link. */
+void add_contact(const struct link *link, struct sip_message *message);
+
+/* --- people (ocs_people.c) ---------------------------------------------------------------------------------------------------- */
+
+struct publication {
+	struct sip_category item;
+	struct endpoint *endpoint;              /* whose end takes it with it; NULL: none */
+	uint64_t expires_at_ms;                 /* 0: never */
+};
+
+struct user {
+	struct ocs_server *server;
+	const struct world_user *seed;
+	char *address;                          /* "sip:alice@corp.test", lower case: the key */
+	UT_hash_handle hh;
+	struct endpoint *endpoints;             /* at most ENDPOINTS_OF_USER */
+	unsigned endpoint_count, call_count;
+
+	struct sip_contact_list contacts;
+	uint32_t next_group;
+
+	struct publication *publications;
+	size_t publication_count;
+	uint32_t availability;                  /* as others were last told */
+	uint32_t state_version;
+	struct loop_timer *expiry;              /* of the publication that ends first */
+	struct sip_containers containers;
+	struct sip_subscribers subscribers;
+	struct subscription **watchers;         /* presence subscriptions that have him in them, each once */
+	size_t watcher_count;
+
+	uint64_t registers, refused;
+};
+
+void users_make(struct ocs_server *server);
+void users_free(struct ocs_server *server);
+/* By any SIP URI, with parameters or not, with "sip:" or not (SIPE leaves it out); NULL: nobody of this world. */
+struct user *user_find(struct ocs_server *server, const char *uri);
+/* The address without "sip:". */
+const char *user_plain(const struct user *user);
+
+/* --- endpoints (ocs_register.c) -------------------------------------------------------------------------------------------------- */
+
+struct endpoint {
+	struct user *user;
+	struct link *link;
+	struct endpoint *next;
+	char *epid, *instance;                  /* either may be NULL, not both */
+	char *gruu, *opaque;
+	char *contact;                          /* the URI by which it wants to be reached */
+	struct loop_timer *timer;               /* the registration's end */
+	struct subscription *subscriptions;
+	unsigned subscription_count;
+};
+
+void on_register(struct request *r);
+struct endpoint *endpoint_on(const struct user *user, const struct link *link, const char *epid);
+void endpoint_end(struct endpoint *endpoint, const char *why);
+/* All of one link. */
+void endpoints_of_link_end(struct link *link, const char *why);
+
+/* --- subscriptions (ocs_subscribe.c) ----------------------------------------------------------------------------------------------- */
+
+enum event_kind { EVENT_CONTACTS, EVENT_SELF, EVENT_PROVISIONING, EVENT_PRESENCE, EVENT_KINDS };
+
+struct subscription {
+	struct endpoint *endpoint;
+	enum event_kind kind;
+	struct subscription *next;
+	struct sip_dialog dialog;
+	bool benotify;                          /* BENOTIFY rather than NOTIFY, and no answer */
+	bool condemned;                         /* ended by its subscriber in the request at hand */
+	uint64_t until_ms;
+	struct loop_timer *timer;
+	char *unanswered;                       /* the NOTIFY whose answer is awaited: its CSeq as text; NULL: none */
+	struct loop_timer *answer_timer;
+	struct sip_roaming_list wants;          /* EVENT_SELF */
+	struct sip_names categories;            /* EVENT_PRESENCE */
+	struct user **watched;
+	size_t watched_count;
+};
+
+void on_subscribe(struct request *r);
+/* The answer to a NOTIFY. */
+void on_notify_answer(struct ocs_server *server, const struct sip_message *message);
+void subscription_free(struct subscription *subscription);
+/* Tells a subscriber something of that kind of body. */
+void subscription_notify(struct subscription *subscription, const char *content_type, struct bytes body);
+/* The same to all subscriptions of one kind that a user's endpoints hold. */
+void user_notify(struct user *user, enum event_kind kind, const char *content_type, struct bytes body);
+bool self_wants(const struct subscription *subscription, const char *what);
+
+/* --- presence (ocs_presence.c) ------------------------------------------------------------------------------------------------------ */
+
+void on_publish(struct request *r);
+void on_set_subscribers(struct request *r);
+void on_set_members(struct request *r);
+/* His end of an endpoint (NULL: one was added): items that went with it, and what others see now. */
+void presence_endpoint_changed(struct user *user, const struct endpoint *gone);
+/* What the watcher sees of the user: all that the subscription asks for, or one category (only). */
+void presence_write(const struct user *user, const struct subscription *watcher, const char *only, struct buf *out);
+/* What the user is told of himself: what the subscription wants. */
+void presence_write_self(const struct user *user, const struct subscription *subscription, struct buf *out);
+/* The watcher has made the user a contact. */
+void presence_add_subscriber(struct user *user, const struct user *watcher);
+bool presence_blocks(const struct user *user, const struct user *other);
+void presence_expire(void *user);
+
+/* --- contacts and search (ocs_contacts.c, ocs_search.c) ------------------------------------------------------------------------------ */
+
+void contacts_make(struct user *user);
+void contacts_write(const struct user *user, struct buf *out);
+void on_soap(struct request *r);
+void on_search(struct request *r, const struct sip_soap_body *body);
+void on_service(struct request *r);
+
+/* --- what is passed on (ocs_proxy.c) -------------------------------------------------------------------------------------------------- */
+
+struct branch {
+	struct fork *fork;
+	char *id;                               /* of our Via: the key */
+	UT_hash_handle hh;
+	struct endpoint *endpoint;              /* NULL: gone */
+	int status;                             /* of its final answer; 0: none yet */
+	struct sip_message *sent;
+};
+
+struct fork {
+	struct ocs_server *server;
+	char *key;                              /* sip_transaction of what came in */
+	UT_hash_handle hh;
+	struct link *origin;                    /* NULL: gone */
+	struct endpoint *sender;                /* NULL: gone */
+	struct sip_message *request;            /* as it came */
+	struct fault fault;
+	struct branch *branches[ENDPOINTS_OF_USER];
+	size_t count;
+	bool cancelled, answered;
+	struct sip_message *best;               /* the best refusal so far, for the way back */
+	struct loop_timer *timer;
+};
+
+/* A conversation that was accepted: where its requests go. */
+struct call {
+	char *id;                               /* Call-ID and both tags: the key */
+	UT_hash_handle hh;
+	struct endpoint *ends[2];               /* who asked, who accepted */
+	char *tags[2];
+};
+
+void on_proxied(struct request *r);
+void on_ack(struct request *r);
+void on_cancel(struct request *r);
+void on_proxied_answer(struct link *link, struct sip_message *message);
+void proxy_endpoint_gone(struct endpoint *endpoint);
+void proxy_link_gone(struct link *link);
+void proxy_free(struct ocs_server *server);
+
+/* --- the server ------------------------------------------------------------------------------------------------------------------------ */
+
+struct ocs_server {
+	struct loop *loop;
+	const struct world *world;
+	struct ocs_server_settings settings;
+	char *name;
+	struct listener *listener, *tcp_listener;
+	char *address, *tcp_address;
+	struct user *users;                     /* as many as the world has, in its order */
+	struct user *by_address;
+	struct link *links;
+	uint64_t link_count, links_total, registers_total, refused_total, messages_total, notifications_total;
+	struct fork *forks;
+	struct branch *branches;
+	struct call *calls;
+	struct faults *faults;
+	struct buf scratch;
+	uint32_t salt, next;
+	loop_fn *shutdown_done;
+	void *shutdown_arg;
+	bool shutting_down;
+};
+
+#endif

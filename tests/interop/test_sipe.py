@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""A stock client of Communications Servers, libpurple with the SIPE plugin, on the simulated one."""
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import bramble
+import communications
+from communications import uri
+
+
+class StockClient(unittest.TestCase):
+    options = ()
+
+    def setUp(self):
+        self.server = communications.Server(*self.options)
+        self.addCleanup(self.server.stop)
+
+    def client(self, user, transport="tcp"):
+        client = communications.Sipe()
+        self.addCleanup(client.stop)
+        client.sign_on(user, self.server, transport)
+        return client
+
+    def settled(self, client, *users):
+        """It has its contacts, and these of them are told on line."""
+        for user in users:
+            bramble.wait_until(lambda u=user: client.buddies().get(u, {}).get("status") == "available", f"{user} is seen on line")
+
+    def pair(self):
+        alice, bob = self.client("alice"), self.client("bob")
+        self.settled(alice, "bob")
+        self.settled(bob, "alice")
+        return alice, bob
+
+
+class EnhancedPresence(StockClient):
+    def test_signs_on_and_sees_its_contacts(self):
+        alice, bob = self.pair()
+        bramble.wait_until(lambda: alice.buddies()["carol"]["name"] == "Carol Clark", "all names are told")
+        self.assertEqual({who: (b["name"], b["group"], b["status"]) for who, b in alice.buddies().items()}, {
+            "bob": ("Bob Br\u00fcckner", "Friends", "available"), "carol": ("Carol Clark", "Friends", "offline")})
+        boss = bob.buddies()["alice"]
+        self.assertEqual((boss["name"], boss["group"]), ("The Boss", "Work"))
+
+    def test_signs_on_over_tls(self):
+        alice, bob = self.client("alice", "tls"), self.client("bob")
+        self.settled(alice, "bob")
+        alice.send(uri("bob"), "over TLS")
+        self.assertEqual(bob.wait({"event": "im", "from": uri("alice")})["text"], "over TLS")
+
+    def test_it_publishes_and_others_see_it(self):
+        alice, bob = self.pair()
+        for status in ("busy", "away", "do-not-disturb", "available"):
+            bob.say(f"status {status}")
+            alice.wait({"event": "presence", "who": uri("bob"), "status": status})
+
+    def test_a_note_reaches_the_others(self):
+        alice, bob = self.pair()
+        bob.say("status busy in a \u00e9 meeting")
+        bramble.wait_until(lambda: "in a \u00e9 meeting" in alice.buddies()["bob"]["text"], "the note is seen")
+
+    def test_two_clients_chat_both_ways(self):
+        alice, bob = self.pair()
+        for text in ("hello", "quotes \" & <b> \u00e9\u20ac\u6f22 \U0001f600 100% a+b=c; 'end'", "x" * 3000):
+            with self.subTest(text=text[:20]):
+                alice.send(uri("bob"), text)
+                self.assertEqual(bob.wait({"event": "im", "from": uri("alice")})["text"], text)
+                bob.send(uri("alice"), "back: " + text)
+                self.assertEqual(alice.wait({"event": "im", "from": uri("bob")})["text"], "back: " + text)
+
+    def test_composing_is_shown(self):
+        alice, bob = self.pair()
+        alice.send(uri("bob"), "hello")
+        bob.wait({"event": "im"})
+        bob.send(uri("alice"), "hello you")
+        alice.wait({"event": "im"})
+        alice.say(f"typing {uri('bob')} 1")
+        bob.wait({"event": "typing", "from": uri("alice"), "state": "1"})
+
+    def test_a_conversation_can_be_ended_and_begun_again(self):
+        alice, bob = self.pair()
+        alice.send(uri("bob"), "one")
+        bob.wait({"event": "im", "text": "one"})
+        alice.say(f"close {uri('bob')}")
+        bramble.wait_until(lambda: self.server.ask("census")["conversations"] == 0, "the conversation is over")
+        alice.send(uri("bob"), "two")
+        bob.wait({"event": "im", "text": "two"})
+
+    def test_a_message_to_somebody_off_line_is_told_undelivered(self):
+        alice = self.client("alice")
+        bramble.wait_until(lambda: "carol" in alice.buddies(), "the contacts have come")
+        alice.send(uri("carol"), "anybody?")
+        self.assertIn("carol", alice.wait({"event": "written"})["text"].lower())
+
+    def test_an_added_contact_stays_on_the_list_and_is_asked(self):
+        alice, dave = self.client("alice"), self.client("dave")
+        bramble.wait_until(lambda: "carol" in alice.buddies(), "the contacts have come")
+        alice.say(f"add {uri('dave')} Friends")
+        bramble.wait_until(lambda: alice.buddies()["dave"]["status"] == "available", "dave is seen")
+        alice.say("disconnect")
+        alice.wait({"event": "signed-off"})
+        again = self.client("alice")
+        self.settled(again, "dave")
+        self.assertEqual(again.buddies()["dave"]["group"], "Friends")
+        again.say(f"remove {uri('dave')}")
+        bramble.wait_until(lambda: "dave" not in self.client_list("alice"), "dave is gone")
+        dave.say("disconnect")
+
+    def client_list(self, user):
+        with communications.Sip(self.server.tcp_port) as raw:
+            raw.register(user, epid="probe")
+            answer = raw.ask("SUBSCRIBE", uri(user), user, ("Event", "vnd-microsoft-roaming-contacts"), ("Supported", "ms-piggyback-first-notify"),
+                             ("Contact", "<sip:127.0.0.1:9>"), epid="probe")
+            return [c.get("uri").partition("@")[0] for c in communications.every(answer.xml(), "contact")]
+
+    def test_signing_off_is_seen(self):
+        alice, bob = self.pair()
+        bob.say("disconnect")
+        bob.wait({"event": "signed-off"})
+        alice.wait({"event": "presence", "who": uri("bob"), "status": "offline"})
+        self.assertEqual(self.server.user("bob")["endpoints"], [])
+
+    def test_a_lost_connection_is_seen_by_others(self):
+        alice, bob = self.pair()
+        self.server.ask("kick", user="bob")
+        bob.wait({"event": "disconnected"})
+        alice.wait({"event": "presence", "who": uri("bob"), "status": "offline"})
+
+    def test_two_clients_of_one_user_are_both_rung_and_the_first_has_it(self):
+        alice, bob, other = self.client("alice"), self.client("bob"), communications.Sip(self.server.tcp_port)
+        self.addCleanup(other.close)
+        self.settled(alice, "bob")
+        self.assertEqual(other.register("bob").status, 200)
+        alice.send(uri("bob"), "which one?")
+        bob.wait({"event": "im", "text": "which one?"})
+        other.answer(other.request("INVITE"), 180, reason="Ringing", tag="late")
+        other.answer(other.request("CANCEL"), 200)
+
+    def test_bad_luck_does_not_crash_it(self):
+        for word in ("drop,on=SERVICE", "refuse=503,on=INVITE", "split=7,on=all", "delay=300,on=all", "refuse=408,on=SUBSCRIBE",
+                     "close,on=MESSAGE", "half-close,on=SERVICE"):
+            with self.subTest(word=word):
+                alice, bob = self.client("alice"), self.client("bob")
+                self.server.ask("fault", word=word)
+                alice.send(uri("bob"), "hello")
+                bob.say("status away")
+                alice.say("status busy")
+                alice.buddies()
+                self.server.ask("fault.clear")
+                alice.stop(), bob.stop()
+
+
+class OlderServer(StockClient):
+    options = ("--profile", "lcs2005")
+
+    def test_it_takes_the_server_for_an_older_one_and_still_has_contacts_and_messages(self):
+        alice, bob = self.client("alice"), self.client("bob")
+        for client, names in ((alice, {"bob", "carol"}), (bob, {"alice", "carol"})):
+            bramble.wait_until(lambda c=client, n=names: n <= set(c.buddies()), "the contacts have come")
+        alice.send(uri("bob"), "in the older dialect")
+        self.assertEqual(bob.wait({"event": "im", "from": uri("alice")})["text"], "in the older dialect")
+        bob.send(uri("alice"), "and back")
+        self.assertEqual(alice.wait({"event": "im", "from": uri("bob")})["text"], "and back")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

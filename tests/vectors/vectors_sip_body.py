@@ -1,0 +1,66 @@
+"""XML bodies as docs/protocol/ocs.md shows them, in the order and with the namespaces that it gives."""
+NS = "http://schemas.microsoft.com/2006/09/sip/"
+STATE = f'<state xmlns="{NS}state" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="aggregateState"><availability>3500</availability></state>'
+SOAP = '<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Body>{}</Body></Envelope>'
+M = "http://schemas.microsoft.com/winrtc/2002/11/sip"
+
+
+def bodies():
+    yield ('<contactList deltaNum="7"><group id="1" name="~" externalURI=""/><group id="2" name="R&amp;D" externalURI=""/>'
+           '<contact uri="ben@corp.test" name="B&quot;" groups="1 2" subscribed="true" externalURI=""/></contactList>',
+           'contactList deltaNum=7 [group id=1 name=~ externalURI=] [group id=2 name=R&D externalURI=] '
+           '[contact uri=ben@corp.test name=B" groups=1 2 subscribed externalURI=]')
+    yield ('<contactDelta deltaNum="8" prevDeltaNum="7"><addedGroup id="3" name="x" externalURI=""/><deletedGroup id="2"/>'
+           '<modifiedContact uri="sip:ben@corp.test" name="" groups="1" subscribed="false" externalURI=""/><deletedContact uri="sip:c@corp.test"/></contactDelta>',
+           "contactDelta deltaNum=8 prevDeltaNum=7 [addedGroup id=3 name=x externalURI=] [deletedGroup id=2] "
+           "[modifiedContact uri=sip:ben@corp.test name= groups=1 externalURI=] [deletedContact uri=sip:c@corp.test]")
+    yield (f'<categories xmlns="{NS}categories" uri="sip:ben@corp.test"><category name="state" instance="1" publishTime="2010-05-04T09:12:00.000">'
+           f"{STATE}</category></categories>",
+           f"categories uri=sip:ben@corp.test [category name=state instance=1 publishTime=2010-05-04T09:12:00.000 {{{STATE}}}]")
+    yield (f'<publish xmlns="{NS}rich-presence"><publications uri="sip:ana@corp.test"><publication categoryName="state" instance="536870912" '
+           f'container="2" version="0" expireType="static">{STATE}</publication><publication categoryName="note" instance="0" container="200" version="3"/>'
+           "</publications></publish>",
+           "publish [publications uri=sip:ana@corp.test [publication categoryName=state instance=536870912 container=2 version=0 expireType=static "
+           f"{{{STATE}}}] [publication categoryName=note instance=0 container=200 version=3]]")
+    yield (f'<roamingData xmlns="{NS}roaming-self"><categories xmlns="{NS}categories" uri="sip:ana@corp.test"/><containers xmlns="{NS}containers">'
+           '<container id="200" version="1"><member type="sameEnterprise"/></container></containers>'
+           f'<subscribers xmlns="{NS}presence-subscribers"><subscriber user="ben@corp.test" displayName="Ben" acknowledged="false" '
+           'type="sameEnterprise"/></subscribers></roamingData>',
+           "roamingData [categories uri=sip:ana@corp.test] [containers [container id=200 version=1 [member type=sameEnterprise]]] "
+           "[subscribers [subscriber user=ben@corp.test displayName=Ben type=sameEnterprise]]")
+    yield (f'<roamingList xmlns="{NS}roaming-self"><roaming type="categories"/><roaming type="containers"/></roamingList>',
+           "roamingList [roaming type=categories] [roaming type=containers]")
+    yield ('<batchSub xmlns="http://schemas.microsoft.com/2006/01/sip/batch-subscribe" uri="sip:ana@corp.test" name=""><action name="subscribe" '
+           'id="63792024"><adhocList><resource uri="sip:ben@corp.test"/><resource uri="sip:c@corp.test"><context/></resource></adhocList>'
+           f'<categoryList xmlns="{NS}categorylist"><category name="state"/></categoryList></action></batchSub>',
+           "batchSub uri=sip:ana@corp.test name= [action name=subscribe id=63792024 [adhocList [resource uri=sip:ben@corp.test] "
+           "[resource uri=sip:c@corp.test [context]]] [categoryList [category name=state]]]")
+    yield (f'<setSubscribers xmlns="{NS}presence-subscribers"><subscriber user="ben@corp.test" acknowledged="true"/></setSubscribers>',
+           "setSubscribers [subscriber user=ben@corp.test acknowledged]")
+    yield (f'<setContainerMembers xmlns="{NS}container-management"><container id="32000" version="0"><member action="add" type="user" '
+           'value="ben@corp.test"/></container></setContainerMembers>',
+           "setContainerMembers [container id=32000 version=0 [member action=add type=user value=ben@corp.test]]")
+    yield (f'<Fault xmlns="{NS}fault"><Faultcode>Client.BadCall.WrongDelta</Faultcode><details><operation index="0" curVersion="4"/></details></Fault>',
+           "Fault Faultcode=Client.BadCall.WrongDelta [details [operation index=0 curVersion=4]]")
+    yield (f'<provisionGroupList xmlns="{NS}provisiongrouplist-notification"><provisionGroup name="ServerConfiguration"/></provisionGroupList>',
+           "provisionGroupList [provisionGroup name=ServerConfiguration]")
+    yield ('<KeyboardActivity><status status="type"/></KeyboardActivity>', "KeyboardActivity [status status=type]")
+    yield (SOAP.format(f'<setContact xmlns="{M}"><displayName>B&amp;n</displayName><groups>1</groups><subscribed>true</subscribed>'
+                       '<URI>sip:ben@corp.test</URI><externalURI></externalURI><deltaNum>7</deltaNum></setContact>'),
+           "Envelope [Body [setContact displayName=B&n groups=1 subscribed URI=sip:ben@corp.test externalURI= deltaNum=7]]")
+    yield (SOAP.format(f'<deleteContact xmlns="{M}"><URI>sip:ben@corp.test</URI><deltaNum>7</deltaNum></deleteContact>'),
+           "Envelope [Body [deleteContact URI=sip:ben@corp.test deltaNum=7]]")
+    yield (SOAP.format(f'<addGroup xmlns="{M}"><name>Work</name><externalURI></externalURI><deltaNum>7</deltaNum></addGroup>'),
+           "Envelope [Body [addGroup name=Work externalURI= deltaNum=7]]")
+    yield (SOAP.format(f'<modifyGroup xmlns="{M}"><groupID>2</groupID><name>Job</name><externalURI></externalURI><deltaNum>7</deltaNum></modifyGroup>'),
+           "Envelope [Body [modifyGroup groupID=2 name=Job externalURI= deltaNum=7]]")
+    yield (SOAP.format(f'<deleteGroup xmlns="{M}"><groupID>2</groupID><deltaNum>7</deltaNum></deleteGroup>'),
+           "Envelope [Body [deleteGroup groupID=2 deltaNum=7]]")
+    yield (SOAP.format(f'<directorySearch xmlns="{M}"><moreAvailable>true</moreAvailable></directorySearch><Array xmlns="{M}"><row '
+                       'uri="sip:ben@corp.test" displayName="Ben" email="ben@corp.test"/></Array>'),
+           "Envelope [Body [directorySearch moreAvailable] [Array [row uri=sip:ben@corp.test displayName=Ben email=ben@corp.test]]]")
+
+
+def vectors():
+    for xml, text in bodies():
+        yield xml.encode(), text
