@@ -5,12 +5,14 @@
 #include "base/log.h"
 #include "base/nearest.h"
 #include "simulator/command.h"
+#include "simulator/cwa/cwa.h"
 #include "simulator/device/device_command.h"
 #include "simulator/groupwise/groupwise.h"
 
 static const struct sim_command *const commands[] = {
 	&sim_device,
 	&sim_groupwise,
+	&sim_cwa,
 	NULL,
 };
 
