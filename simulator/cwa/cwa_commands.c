@@ -64,7 +64,6 @@ static void initiate_session(struct call *call, const struct cwa_node *node, con
 	struct cwa_server *server = call->server;
 	const struct cwa_node *options = cwa_child(node, "options");
 	uint64_t availability = CWA_ONLINE;
-	struct cwa_ticket ticket;
 	struct session *s;
 
 	if (*cwa_child_text(node, "userStateAvailability") &&
@@ -85,10 +84,8 @@ static void initiate_session(struct call *call, const struct cwa_node *node, con
 		return;
 	}
 	s = cwa_session_new(server, call->user, call->format, rid);
-	if (cwa_ticket_check(server->key, bytes_str(call->ticket), loop_now_ms(server->loop), &ticket) == CWA_TICKET_GOOD)
-		s->ticket_expires_ms = ticket.expires_ms;
 	s->auto_machine = options && cwa_true(cwa_attribute(options, "autoPublishMachineState"));
-	cwa_session_seen(s);
+	session_ticket(s, call);
 	call->begins = s;
 	log_info("session begins user=%s sid=%ju profile=%s", call->user->seed->id, (uintmax_t)s->sid, s->format == CWA_JSON ? "lcs2005" : "ocs2007");
 	server->home->sign_on(server->home->ctx, s, (uint32_t)availability);
@@ -490,7 +487,7 @@ void serve_commands(struct call *call, struct bytes body)
 	call->session = session_of(call, cwa_attribute(in.root, "sid"));
 	answer_begin(call);
 	if (call->session)
-		cwa_session_seen(call->session);
+		session_ticket(call->session, call);
 	for (const struct cwa_node *node = in.root->first; node; node = node->next) {
 		if (++count > METHODS_OF_REQUEST) {
 			refused(call, NULL, CWA_THROTTLED, "more than 100 methods at once");

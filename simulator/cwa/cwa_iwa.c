@@ -102,10 +102,14 @@ static void work(void *arg)
 		GSS_C_NO_CHANNEL_BINDINGS, &peer, NULL, &out, NULL, NULL, NULL);
 	buf_append(&job->answer, bytes_of(out.value, out.length));
 	job->more = major == GSS_S_CONTINUE_NEEDED;
-	if (major == GSS_S_COMPLETE && gss_display_name(&status, peer, &name, NULL) == GSS_S_COMPLETE)
-		job->good = bytes_copy_str(bytes_of(name.value, name.length), job->name, sizeof job->name);
-	else if (!job->more)
+	if (major == GSS_S_COMPLETE && gss_display_name(&status, peer, &name, NULL) == GSS_S_COMPLETE) {
+		/* gss-ntlmssp counts the NUL at its end. */
+		size_t len = strnlen(name.value, name.length);
+
+		job->good = bytes_copy_str(bytes_of(name.value, len), job->name, sizeof job->name);
+	} else if (!job->more) {
 		explain(minor, job->why, sizeof job->why);
+	}
 	gss_release_buffer(&status, &out);
 	gss_release_buffer(&status, &name);
 	gss_release_name(&status, &peer);

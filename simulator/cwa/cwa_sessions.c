@@ -58,7 +58,7 @@ static void answer_poll(struct session *s)
 	ticket_user(&call);
 	fill_answer(s, &call, s->poll_ack);
 	call_send_envelope(&call, 200);
-	cwa_session_seen(s);
+	session_ticket(s, &call);
 }
 
 static void on_hold_over(void *arg)
@@ -145,7 +145,7 @@ void serve_poll(struct call *call)
 	if (s->poll)
 		answer_poll(s);
 	acknowledge(s, ack);
-	cwa_session_seen(s);
+	session_ticket(s, call);
 	if (query_true(call, "ua"))
 		session_active(s);
 	if (!call->server->settings.hold_ms || first_after(s, ack)) {
@@ -208,6 +208,13 @@ void cwa_session_seen(struct session *s)
 	watch(s);
 }
 
+void session_ticket(struct session *s, const struct call *call)
+{
+	if (call->ticket_expires_ms > s->ticket_expires_ms)
+		s->ticket_expires_ms = call->ticket_expires_ms;
+	cwa_session_seen(s);
+}
+
 void session_active(struct session *s)
 {
 	struct home *home = s->server->home;
@@ -251,7 +258,6 @@ struct session *cwa_session_new(struct cwa_server *server, struct user *user, en
 	s->hold = loop_timer_new(server->loop, on_hold_over, s);
 	s->watch = loop_timer_new(server->loop, on_watch, s);
 	s->active_ms = loop_now_ms(server->loop);
-	s->ticket_expires_ms = UINT64_MAX;
 	HASH_ADD(hh, server->sessions, sid, sizeof s->sid, s);
 	DL_APPEND(user->sessions, s);
 	user->session_count++;

@@ -61,6 +61,7 @@ static void new_ticket(struct call *call, const struct user *user)
 	random_pool_take(&server->random, nonce, sizeof nonce);
 	cwa_ticket_make(server->key, nonce, &ticket, &text);
 	bytes_copy_str(buf_bytes(&text), call->ticket, sizeof call->ticket);
+	call->ticket_expires_ms = ticket.expires_ms;
 	buf_wipe(&text);
 }
 
@@ -76,6 +77,7 @@ struct user *ticket_user(struct call *call)
 	user = user_by_id(call->server, bytes_str(ticket.user));
 	if (!user)
 		return NULL;
+	call->ticket_expires_ms = ticket.expires_ms;
 	if (now - ticket.issued_ms >= call->server->settings.renew_ms)
 		new_ticket(call, user);
 	else

@@ -98,6 +98,7 @@ struct call {
 	struct cwa_node *root;
 	unsigned processed, unexpected;
 	char ticket[CWA_TICKET_TEXT_MAX + 1];   /* for the answer; "": none */
+	uint64_t ticket_expires_ms;
 };
 
 /* An answer that a fault makes late. */
@@ -170,6 +171,8 @@ struct session *cwa_session_new(struct cwa_server *server, struct user *user, en
 void cwa_session_end(struct session *s, uint32_t code, const char *why);
 struct session *session_find(const struct cwa_server *server, uint64_t sid);
 void cwa_session_seen(struct session *s);
+/* A request of it with this ticket: it lasts as long as the newest. */
+void session_ticket(struct session *s, const struct call *call);
 /* The person did something there. */
 void session_active(struct session *s);
 uint32_t session_poll_wait_ms(const struct session *s);
