@@ -15,7 +15,11 @@ static void quote(const char *text, struct buf *out)
 			buf_printf(out, "\\%c", *c);
 		else if (*c == '\n')
 			buf_text(out, "\\n");
-		else if (*c < ' ' || *c == 0x7F)
+		else if (*c == '\r')
+			buf_text(out, "\\r");
+		else if (*c == '\t')
+			buf_text(out, "\\t");
+		else if (*c < ' ')
 			buf_printf(out, "\\u%04x", *c);
 		else
 			buf_u8(out, *c);

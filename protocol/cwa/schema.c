@@ -173,3 +173,50 @@ const struct cwa_element cwa_events = { .name = "cwaEvents", .content = CWA_ITEM
 		MANY(subscribers), MANY(containers), MANY(search_result), MANY(configuration), MANY(conference)) };
 
 const struct cwa_element cwa_unknown = { .name = "", .content = CWA_EMPTY, .attributes = ATTRIBUTES(MAY("rid"), MAY("name")) };
+
+/* --- the page ---------------------------------------------------------------------------------------------------------------------- */
+
+/* "?" may be missing, "..." may be many. */
+static void name_children(const struct cwa_element *element, struct buf *out)
+{
+	const char *comma = "";
+
+	for (const struct cwa_child *c = element->children; c && c->element; c++, comma = ", ")
+		buf_printf(out, "%s%s%s%s", comma, c->element->name, c->required ? "" : "?", c->many ? "..." : "");
+}
+
+static void name_attributes(const struct cwa_element *element, struct buf *out)
+{
+	const char *comma = "";
+
+	for (const struct cwa_attribute *a = element->attributes; a && a->name; a++, comma = ", ")
+		buf_printf(out, "%s%s%s", comma, a->name, a->required ? "" : "?");
+}
+
+static void row(const struct cwa_element *element, unsigned depth, struct buf *out)
+{
+	static const char *const contents[] = { [CWA_EMPTY] = "", [CWA_TEXT] = "text", [CWA_RAW_TEXT] = "text, white space counts",
+		[CWA_FOREIGN] = "XML of other namespaces", [CWA_CHILDREN] = "", [CWA_LIST] = "", [CWA_ITEMS] = "" };
+
+	buf_text(out, "| ");
+	for (unsigned i = 0; i < depth; i++)
+		buf_text(out, "· ");
+	buf_printf(out, "`%s` | ", element->name);
+	name_attributes(element, out);
+	buf_printf(out, " | %s", contents[element->content]);
+	name_children(element, out);
+	buf_text(out, " |\n");
+	for (const struct cwa_child *c = element->children; c && c->element; c++)
+		if (c->element->children || c->element->attributes)
+			row(c->element, depth + 1, out);
+}
+
+void cwa_document(const struct cwa_element *envelope, struct buf *out)
+{
+	buf_text(out, "| element | attributes | content |\n| --- | --- | --- |\n");
+	buf_printf(out, "| `%s` | ", envelope->name);
+	name_attributes(envelope, out);
+	buf_text(out, " | any of those below, in any order |\n");
+	for (const struct cwa_child *c = envelope->children; c && c->element; c++)
+		row(c->element, 1, out);
+}

@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include "base/bytes.h"
+
 /* What may stand in the three envelopes of Communicator Web Access: the one description that both encodings (xml.h, json.h), the
  * checks and the pages go by. Names, attributes and order: document, where docs/protocol/cwa.md says nothing else. */
 enum cwa_content {
@@ -40,6 +42,9 @@ extern const struct cwa_element cwa_requests, cwa_responses, cwa_events;
 
 /* An item of an envelope that the table does not have: it keeps its name and its rid and is never sent. */
 extern const struct cwa_element cwa_unknown;
+
+/* The rows of the page's table: what may stand in an envelope, element by element. */
+void cwa_document(const struct cwa_element *envelope, struct buf *out);
 
 #define CWA_NAMESPACE "http://schemas.microsoft.com/2006/09/rtc/cwa"
 
