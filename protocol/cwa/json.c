@@ -186,7 +186,7 @@ static int add_node(struct reading *r, const json_t *value, const struct cwa_ele
 static int set_text(struct reading *r, const json_t *value, struct cwa_node *node)
 {
 	char number[32];
-	struct bytes text;
+	struct bytes text = { 0 };
 
 	if (read_text(r, value, node->element->name, number, &text) < 0)
 		return -1;
@@ -214,7 +214,7 @@ static int add_unknown(struct reading *r, const char *name, const json_t *value,
 {
 	struct cwa_node *node = cwa_tree_node(r->tree, &cwa_unknown);
 	const json_t *rid = json_object_get(value, "@rid");
-	struct bytes text;
+	struct bytes text = { 0 };
 	char number[32];
 
 	if (!node)
@@ -269,7 +269,7 @@ static int read_child(struct reading *r, const char *key, json_t *value, struct 
 static int read_member(struct reading *r, const char *key, json_t *value, struct cwa_node *node)
 {
 	enum cwa_content content = node->element->content;
-	struct bytes text;
+	struct bytes text = { 0 };
 	char number[32];
 
 	if (key[0] == '@') {

@@ -190,9 +190,7 @@ static int ask(struct talk *t, struct person *from, const char *uri, const struc
 		*why = sip_failure(482, "Loop Detected");
 	else if (!local_is_on(p) || local_blocks(p, from))
 		*why = sip_failure(480, "Temporarily Unavailable");
-	else if (leg_of(t, p, LEG_IN) || leg_of(t, p, LEG_ASKED))
-		*why = sip_failure(486, "Busy Here");
-	else if (t->member_count == PARTICIPANTS_MAX)
+	else if (leg_of(t, p, LEG_IN) || leg_of(t, p, LEG_ASKED) || t->member_count == PARTICIPANTS_MAX)
 		*why = sip_failure(486, "Busy Here");
 	if (why->code)
 		return -1;

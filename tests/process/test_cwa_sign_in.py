@@ -36,8 +36,8 @@ def curl(*args, env=None):
 
 
 class SignIn(unittest.TestCase):
-    def server(self, *options, **more):
-        server = cwa_client.Server(*options, **more)
+    def server(self, *options, iwa=True, **more):
+        server = cwa_client.Server(*options, iwa=iwa, **more)
         self.addCleanup(server.stop)
         return server
 
@@ -168,7 +168,7 @@ class Kerberos(unittest.TestCase):
         shutil.rmtree(cls.dir, ignore_errors=True)
 
     def test_negotiate_with_a_kerberos_ticket(self):
-        with cwa_client.Server("--keytab", f"{self.dir}/keytab", env=self.env) as server:
+        with cwa_client.Server("--keytab", f"{self.dir}/keytab", iwa=True, env=self.env) as server:
             url = f"http://localhost:{server.port}/iwa/logon.html"
             status, head, body = curl("--ipv4", "--negotiate", "-u", ":", "-d", LOGON, url, env=self.env)
             self.assertEqual(status, 200, head + server.errors())

@@ -43,7 +43,7 @@ static void same_tree(struct bytes xml, struct bytes json)
 static void harmed(enum cwa_format format, struct bytes whole)
 {
 	uint8_t *copy = (uint8_t *)bytes_dup(whole);
-	static const uint8_t changes[] = { 0x00, 0x01, 0x80, 0x20, 0x40 };
+	static const uint8_t changes[] = { 0x00, 0x01, 0x20 };
 
 	for (size_t len = 0; len < whole.len; len++) {
 		struct cwa_tree tree = { 0 };
