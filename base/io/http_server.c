@@ -181,9 +181,9 @@ static struct bytes take_until(struct bytes *rest, char end)
 	return found;
 }
 
-bool http_request_query(const struct http_request *r, const char *name, struct buf *out)
+bool http_form_value(struct bytes form, const char *name, struct buf *out)
 {
-	struct bytes rest = buf_bytes(&r->query);
+	struct bytes rest = form;
 	size_t before = out->len;
 
 	while (rest.len) {
@@ -196,6 +196,11 @@ bool http_request_query(const struct http_request *r, const char *name, struct b
 		out->len = before;
 	}
 	return false;
+}
+
+bool http_request_query(const struct http_request *r, const char *name, struct buf *out)
+{
+	return http_form_value(buf_bytes(&r->query), name, out);
 }
 
 /* --- answers --------------------------------------------------------------------------------------------------------------------- */

@@ -46,6 +46,8 @@ struct bytes http_request_body(const struct http_request *request);
 const char *http_request_peer(const struct http_request *request);      /* "127.0.0.1:40312"; "gone" */
 /* A value of the query, decoded; names in any letter case, empty pairs are passed over. false if there is none. */
 bool http_request_query(const struct http_request *request, const char *name, struct buf *out);
+/* The same of a form in a body (application/x-www-form-urlencoded). */
+bool http_form_value(struct bytes form, const char *name, struct buf *out);
 /* fn is called once when the peer has gone before the answer; the request is still to be ended. NULL: nobody. */
 void http_request_on_gone(struct http_request *request, loop_fn *fn, void *arg);
 

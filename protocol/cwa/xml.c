@@ -110,6 +110,35 @@ xmlDocPtr cwa_xml_parse(struct bytes xml, struct error *err)
 	return doc;
 }
 
+static bool is_default(const xmlNs *ns, const char *href)
+{
+	return ns && !ns->prefix && (!href || (ns->href && strcmp((const char *)ns->href, href) == 0));
+}
+
+/* The envelope's namespace as default means none: whether an envelope declares it must not matter to what stands in a category. Below an
+ * element with another default it stays, for there "none" would have to be said. */
+static void forget_envelope(xmlNodePtr node)
+{
+	for (const xmlNs *ns = node->nsDef; ns; ns = ns->next)
+		if (is_default(ns, NULL) && !is_default(ns, CWA_NAMESPACE))
+			return;
+	if (is_default(node->ns, CWA_NAMESPACE))
+		node->ns = NULL;
+	for (xmlNodePtr child = node->children; child; child = child->next)
+		if (child->type == XML_ELEMENT_NODE)
+			forget_envelope(child);
+	for (xmlNsPtr *at = &node->nsDef; *at;) {
+		xmlNsPtr ns = *at;
+
+		if (!is_default(ns, CWA_NAMESPACE)) {
+			at = &ns->next;
+			continue;
+		}
+		*at = ns->next;
+		xmlFreeNs(ns);
+	}
+}
+
 /* The elements below a node, each with the namespaces it needs, in UTF-8. */
 static int write_foreign(const xmlNode *node, struct buf *out, struct error *err)
 {
@@ -130,6 +159,7 @@ static int write_foreign(const xmlNode *node, struct buf *out, struct error *err
 		if (!copy || !save)
 			memory_exhausted(sizeof *doc);
 		xmlDocSetRootElement(doc, copy);
+		forget_envelope(copy);
 		xmlSaveTree(save, copy);
 		xmlSaveClose(save);
 		buf_append(out, bytes_of(xmlBufferContent(text), (size_t)xmlBufferLength(text)));

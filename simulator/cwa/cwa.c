@@ -22,12 +22,12 @@ struct options {
 	const char *listen, *world, *certificate, *key, *control, *keytab;
 	const char *faults[FAULTS_MAX];
 	size_t fault_count;
-	bool http, forms, iwa, manual_clock;
+	bool http, forms, iwa, native, manual_clock;
 	uint64_t clock_ms;
 	uint32_t capacity, throttle, hold, poll, busy_poll, idle, ticket, renew, accept;
 };
 
-enum { OPTION_LISTEN = 256, OPTION_WORLD, OPTION_HTTP, OPTION_CERTIFICATE, OPTION_KEY, OPTION_CONTROL, OPTION_SIGN_IN, OPTION_KEYTAB,
+enum { OPTION_LISTEN = 256, OPTION_WORLD, OPTION_HTTP, OPTION_CERTIFICATE, OPTION_KEY, OPTION_CONTROL, OPTION_SIGN_IN, OPTION_KEYTAB, OPTION_NATIVE,
 	OPTION_FAULT, OPTION_CLOCK, OPTION_LOG_LEVEL, OPTION_HELP, OPTION_NUMBERS };
 
 /* Those that are a number or a duration. */
@@ -58,6 +58,7 @@ static const struct option long_options[] = {
 	{ "control", required_argument, NULL, OPTION_CONTROL },
 	{ "sign-in", required_argument, NULL, OPTION_SIGN_IN },
 	{ "keytab", required_argument, NULL, OPTION_KEYTAB },
+	{ "native-2005", no_argument, NULL, OPTION_NATIVE },
 	{ "fault", required_argument, NULL, OPTION_FAULT },
 	{ "clock", required_argument, NULL, OPTION_CLOCK },
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
@@ -79,6 +80,7 @@ static void print_help(FILE *out)
 		"  --control SOCKET       serve census, kick, load, capacity, fault and the clock on this Unix socket\n"
 		"  --sign-in HOW          forms, iwa or both [both]; iwa: Integrated Windows Authentication (NTLM, Kerberos, SPNEGO)\n"
 		"  --keytab FILE          the key of HTTP/HOST, for Kerberos\n"
+		"  --native-2005          also serve what public scripts for the 2005 release send; they sign in by iwa\n"
 		"  --capacity N           sessions at once; further ones are refused with 18101 [0: no limit]\n"
 		"  --throttle N           methods of a session within a second; further ones are refused with 18101 [100; 0: no limit]\n"
 		"  --hold TIME            how long a request for events waits for one, up to 60s [20s; 0: paced polling]\n"
@@ -151,6 +153,7 @@ static int parse_option(struct options *o, int c, char **argv)
 	case OPTION_CERTIFICATE: o->certificate = optarg; return 0;
 	case OPTION_KEY: o->key = optarg; return 0;
 	case OPTION_CONTROL: o->control = optarg; return 0;
+	case OPTION_NATIVE: o->native = true; return 0;
 	case OPTION_KEYTAB: o->keytab = optarg; return 0;
 	case OPTION_SIGN_IN: return parse_sign_in(o, optarg);
 	case OPTION_FAULT:
@@ -191,6 +194,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 		return 1 + usage("nothing is expected after the options, but there is %s", log_str(argv[optind]));
 	if (!o->world)
 		return 1 + usage("%s is needed", "--world FILE");
+	if (o->native && !o->iwa)
+		return 1 + usage("%s needs iwa among --sign-in", "--native-2005");
 	if (o->keytab && access(o->keytab, R_OK) < 0)
 		return 1 + usage("--keytab %s cannot be read", log_str(o->keytab));
 	return 0;
@@ -301,7 +306,7 @@ static int run(int argc, char **argv)
 	life.loop = loop_new();
 	if (o.manual_clock)
 		loop_clock_manual(life.loop, o.clock_ms);
-	settings = (struct cwa_server_settings){ .listen = o.listen, .tls = make_tls(&o), .forms = o.forms, .iwa = o.iwa, .keytab = o.keytab,
+	settings = (struct cwa_server_settings){ .listen = o.listen, .tls = make_tls(&o), .forms = o.forms, .iwa = o.iwa, .native = o.native, .keytab = o.keytab,
 		.capacity = o.capacity, .throttle = o.throttle, .hold_ms = o.hold, .poll_ms = o.poll, .busy_poll_ms = o.busy_poll,
 		.idle_ms = o.idle, .ticket_ms = o.ticket, .renew_ms = o.renew, .accept_ms = o.accept };
 	life.server = cwa_server_new(life.loop, world, &settings, &err);

@@ -4,6 +4,7 @@
 #include <utlist.h>
 
 #include "base/memory.h"
+#include "protocol/cwa/native.h"
 #include "simulator/cwa/cwa_state.h"
 
 static void late_free(struct late *late)
@@ -62,7 +63,7 @@ void call_send(struct call *call, unsigned status, const char *content_type, str
 		http_drop(&call->request);
 		return;
 	}
-	if (*call->ticket)
+	if (*call->ticket && !call->native)
 		http_reply_header(call->request, "CWA-Ticket", call->ticket);
 	http_reply_header(call->request, "Cache-Control", "no-cache");
 	if (call->fault.action == FAULT_DELAY) {
@@ -85,8 +86,11 @@ void call_send_envelope(struct call *call, unsigned status)
 {
 	struct buf body = { 0 };
 
-	cwa_encode(call->format, call->root, &body);
-	call_send(call, status, cwa_content_type(call->format), buf_bytes(&body));
+	if (call->native)
+		cwa_native_encode(call->root, &body);
+	else
+		cwa_encode(call->format, call->root, &body);
+	call_send(call, status, call->native ? "text/html; charset=utf-8" : cwa_content_type(call->format), buf_bytes(&body));
 	buf_free(&body);
 	cwa_tree_free(&call->out);
 }

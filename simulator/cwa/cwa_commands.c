@@ -59,6 +59,18 @@ void uris_free(struct uris *uris)
 
 /* --- sessions ------------------------------------------------------------------------------------------------------------------------ */
 
+bool session_room(struct call *call, const struct user *user)
+{
+	struct cwa_server *server = call->server;
+
+	if (user->session_count < SESSIONS_OF_USER &&
+	    (!server->settings.capacity || HASH_COUNT(server->sessions) < server->settings.capacity))
+		return true;
+	server->refused_total++;
+	log_info("session refused user=%s reason=full live=%u max=%u", user->seed->id, HASH_COUNT(server->sessions), server->settings.capacity);
+	return false;
+}
+
 static void initiate_session(struct call *call, const struct cwa_node *node, const char *rid)
 {
 	struct cwa_server *server = call->server;
@@ -75,11 +87,7 @@ static void initiate_session(struct call *call, const struct cwa_node *node, con
 		refused(call, rid, CWA_INVALID_OPERATION, "one session at a time");
 		return;
 	}
-	if (call->user->session_count == SESSIONS_OF_USER ||
-	    (server->settings.capacity && HASH_COUNT(server->sessions) >= server->settings.capacity)) {
-		call->server->refused_total++;
-		log_info("session refused user=%s reason=full live=%u max=%u", call->user->seed->id, HASH_COUNT(server->sessions),
-			server->settings.capacity);
+	if (!session_room(call, call->user)) {
 		refused(call, rid, CWA_THROTTLED, "there are too many sessions");
 		return;
 	}
@@ -467,11 +475,33 @@ static void run_one(struct call *call, const struct cwa_node *node)
 	methods[i].run(call, node, rid);
 }
 
+void run_methods(struct call *call, const struct cwa_tree *in)
+{
+	unsigned count = 0;
+
+	answer_begin(call);
+	if (call->session)
+		session_ticket(call->session, call);
+	for (const struct cwa_node *node = in->root->first; node; node = node->next) {
+		if (++count > METHODS_OF_REQUEST) {
+			refused(call, NULL, CWA_THROTTLED, "more than 100 methods at once");
+			break;
+		}
+		run_one(call, node);
+	}
+	call->unexpected = in->unexpected;
+	if (call->begins) {
+		call->begins->parked = memory_new(sizeof *call);
+		*call->begins->parked = *call;
+	} else {
+		answer_finish(call);
+	}
+}
+
 void serve_commands(struct call *call, struct bytes body)
 {
 	struct cwa_tree in = { 0 };
 	struct error err = { "" };
-	unsigned count = 0;
 
 	if (cwa_sniff(body, &call->format) < 0 || cwa_decode(call->format, body, &in, &err) < 0) {
 		log_info("request refused user=%s: %s", call->user->seed->id, err.text);
@@ -485,22 +515,6 @@ void serve_commands(struct call *call, struct bytes body)
 		return;
 	}
 	call->session = session_of(call, cwa_attribute(in.root, "sid"));
-	answer_begin(call);
-	if (call->session)
-		session_ticket(call->session, call);
-	for (const struct cwa_node *node = in.root->first; node; node = node->next) {
-		if (++count > METHODS_OF_REQUEST) {
-			refused(call, NULL, CWA_THROTTLED, "more than 100 methods at once");
-			break;
-		}
-		run_one(call, node);
-	}
-	call->unexpected = in.unexpected;
+	run_methods(call, &in);
 	cwa_tree_free(&in);
-	if (call->begins) {
-		call->begins->parked = memory_new(sizeof *call);
-		*call->begins->parked = *call;
-	} else {
-		answer_finish(call);
-	}
 }

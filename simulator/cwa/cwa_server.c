@@ -37,7 +37,13 @@ static bool with_ticket(struct call *call)
 
 static void serve_main(struct call *call)
 {
-	if (with_ticket(call))
+	enum cwa_format format;
+
+	if (!with_ticket(call))
+		return;
+	if (call->server->settings.native && cwa_sniff(http_request_body(call->request), &format) < 0)
+		serve_native_command(call);
+	else
 		serve_commands(call, http_request_body(call->request));
 }
 
@@ -57,10 +63,13 @@ static const struct {
 	{ "/iwa/logon.html", " GET POST ", serve_iwa },
 	{ COMMAND_PATH, " POST ", serve_main },
 	{ DATA_PATH, " GET ", serve_data },
+	{ "/cwa/SignoutHandler.ashx", " GET ", serve_native_sign_out },
 };
 
 static bool is_there(const struct cwa_server *server, size_t route)
 {
+	if (routes[route].serve == serve_native_sign_out)
+		return server->settings.native;
 	return (routes[route].serve != serve_forms || server->settings.forms) && (routes[route].serve != serve_iwa || server->iwa);
 }
 

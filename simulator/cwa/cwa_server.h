@@ -17,6 +17,7 @@ struct cwa_server_settings {
 	const char *listen;             /* "127.0.0.1:8443"; port 0: the kernel picks */
 	struct tls *tls;                /* NULL: clear */
 	bool forms, iwa;                /* which sign-in handlers there are */
+	bool native;                    /* the wire of scripts for the 2005 release too; they sign in by iwa */
 	const char *keytab;             /* for Kerberos; NULL: none */
 	uint32_t capacity;              /* sessions at once; 0: no limit */
 	uint32_t hold_ms;               /* how long a request for events waits for one; 0: never */

@@ -34,6 +34,7 @@ static void fill_answer(const struct session *s, struct call *call, uint64_t ack
 	unsigned count = 0;
 
 	call->format = s->format;
+	call->native = s->native;
 	call->root = cwa_root(&call->out, &cwa_events);
 	for (const struct event *e = first_after(s, ack); e && count < EVENTS_OF_ANSWER; e = e->next, count++) {
 		cwa_append(call->root, e->tree.root->first);
@@ -124,13 +125,15 @@ static bool query_true(const struct call *call, const char *name)
 void serve_poll(struct call *call)
 {
 	struct session *s;
-	uint64_t sid, ack = 0;
+	uint64_t sid = 0, ack = 0;
 
-	if (!query_number(call, "sid", &sid) || !query_number(call, "ackid", &ack)) {
+	s = call->server->settings.native ? native_session(call) : NULL;
+	if ((!call->native && !query_number(call, "sid", &sid)) || !query_number(call, "ackid", &ack)) {
 		call_send_error(call, 200, CWA_INVALID_FORMAT, "Sid and AckID must be numbers");
 		return;
 	}
-	s = session_find(call->server, sid);
+	if (!call->native)
+		s = session_find(call->server, sid);
 	if (!s || s->user != call->user) {
 		call_send_error(call, 200, CWA_SESSION_NOT_FOUND, "no such session");
 		return;
@@ -280,7 +283,8 @@ bool session_may(struct session *s)
 
 static void end_poll(struct session *s, uint32_t code, const char *why)
 {
-	struct call call = { .server = s->server, .request = s->poll, .format = s->format };
+	struct call call = { .server = s->server, .request = s->poll, .format = s->format,
+		.native = s->native };
 
 	if (!s->poll)
 		return;

@@ -70,8 +70,14 @@ struct user *ticket_user(struct call *call)
 	const char *text = http_request_header(call->request, "CWA-Ticket");
 	uint64_t now = loop_now_ms(call->server->loop);
 	struct cwa_ticket ticket;
+	char from_cookie[CWA_TICKET_TEXT_MAX + 1] = "";
+	struct buf cookie = { 0 };
 	struct user *user;
 
+	if (!text && call->server->settings.native && native_ticket(call, &cookie) &&
+	    bytes_copy_str(buf_bytes(&cookie), from_cookie, sizeof from_cookie))
+		text = from_cookie;
+	buf_wipe(&cookie);
 	if (!text || cwa_ticket_check(call->server->key, bytes_str(text), now, &ticket) != CWA_TICKET_GOOD)
 		return NULL;
 	user = user_by_id(call->server, bytes_str(ticket.user));
@@ -108,6 +114,10 @@ void signed_in(struct call *call, struct user *user, const char *how)
 	user->sign_ins++;
 	call->server->sign_ins_total++;
 	new_ticket(call, user);
+	if (native_sign_in_asked(call)) {
+		native_signed_in(call, user);
+		return;
+	}
 	cwa_tree_free(&call->out);
 	answer_begin(call);
 	cwa_set(&call->out, call->root, "requestProcessed", "1");

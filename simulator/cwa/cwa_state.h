@@ -26,6 +26,7 @@
 #define TEXT_MAX 256                    /* names, subjects, formats */
 #define SEARCH_RETURNED_MAX 20
 #define RID_MAX 64
+#define NATIVE_KEY 36
 #define POLL_WAIT_MAX_MS 15000
 #define MACHINE_IDLE_MS 300000
 #define CLOSE_LINGER_MS 2000
@@ -63,6 +64,8 @@ struct session {
 	uint64_t sid;
 	UT_hash_handle hh;
 	enum cwa_format format;
+	bool native;                            /* of a script for the 2005 release */
+	char key[NATIVE_KEY + 1];               /* its session's number */
 	bool signed_on, ending, auto_machine, machine_idle;
 	char *rid;                              /* of initiateSession */
 	struct call *parked;                    /* the request that is answered once the home has signed it on */
@@ -93,6 +96,7 @@ struct call {
 	struct session *session;                /* NULL: none yet */
 	struct session *begins;                 /* the one that initiateSession made */
 	enum cwa_format format;
+	bool native;                            /* answer as scripts for the 2005 release want it */
 	struct fault fault;                     /* what befalls the answer */
 	struct cwa_tree out;
 	struct cwa_node *root;
@@ -194,6 +198,23 @@ struct conference *conference_new(struct session *s, uint64_t id);      /* id 0:
 struct conference *conference_find(const struct session *s, uint64_t id);
 /* Forgets it; the home has done so or is told by the caller. */
 void conference_free(struct conference *c);
+
+/* Runs them all and answers. The tree stays the caller's. */
+void run_methods(struct call *call, const struct cwa_tree *in);
+/* false, logged and counted: the user or the server has as many sessions as there may be. */
+bool session_room(struct call *call, const struct user *user);
+
+/* --- scripts for the 2005 release (cwa_native.c) -------------------------------------------------------------------------------------- */
+
+bool native_sign_in_asked(const struct call *call);
+/* The ticket is on the call: it becomes a cookie, and a session begins. */
+void native_signed_in(struct call *call, struct user *user);
+/* The ticket of the cookie that the query names. */
+bool native_ticket(const struct call *call, struct buf *out);
+/* The session that the query names; NULL if there is none. Marks the call as native when it names one. */
+struct session *native_session(struct call *call);
+void serve_native_command(struct call *call);
+void serve_native_sign_out(struct call *call);
 
 /* uris of a method, in one form, at most URIS_MAX of them. -1: too many. Give it back by uris_free. */
 struct uris {

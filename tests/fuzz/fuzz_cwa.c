@@ -1,6 +1,7 @@
 #include "base/log.h"
 #include "protocol/cwa/category.h"
 #include "protocol/cwa/codec.h"
+#include "protocol/cwa/native.h"
 #include "protocol/cwa/ticket.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -47,12 +48,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum cwa_format format;
 	struct error err = { "" };
 
+	if (cwa_native_command(body, &tree, &err) == 0) {
+		must_mean_the_same(&tree, CWA_XML);
+		must_mean_the_same(&tree, CWA_JSON);
+	}
+	cwa_tree_free(&tree);
 	(void)cwa_ticket_check(key, body, 1, &ticket);
 	if (cwa_sniff(body, &format) == 0 && cwa_decode(format, body, &tree, &err) == 0) {
 		must_mean_the_same(&tree, CWA_XML);
 		must_mean_the_same(&tree, CWA_JSON);
 		look_inside(tree.root);
 		(void)cwa_check(tree.root, &err);
+		if (tree.root->element != &cwa_requests)
+			cwa_native_encode(tree.root, &dump);
 		cwa_dump(tree.root, &dump);
 	}
 	buf_free(&dump);

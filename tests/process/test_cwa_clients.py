@@ -2,7 +2,9 @@
 """What real clients send, byte by byte, and what would harm: the simulated Communicator Web Access server answers the former as those
 clients need it and lets the latter harm nobody but its own connection."""
 import os
+import re
 import socket
+import subprocess
 import sys
 import time
 import unittest
@@ -151,6 +153,72 @@ class Java(Clients):
         self.command(sid, f'<conference confId="{invited[1]["confId"]}" rid="9"><acceptImSession/></conference>')
         bob.say(conf, "now")
         self.assertIn("requestAccepted", self.command(sid, '<terminateSession rid="10"/>')[2])
+
+
+class Script(Clients):
+    """Public VBScript samples for the 2005 release: NTLM, a cookie whose first 36 characters are the key of all later addresses, commands in
+    one form field, pieces of HTML. The NTLM of the components that those scripts use is curl's here."""
+    options = ("--native-2005", "--hold", "1s", "--accept", "0")
+
+    def setUp(self):
+        self.server = cwa_client.Server("--log-level", "info", *self.options, iwa=True)
+        self.addCleanup(self.server.stop)
+
+    def curl(self, *args):
+        done = subprocess.run(["curl", "-sS", "-i", "--max-time", "20", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        head, _, body = done.stdout.decode().rpartition("HTTP/1.1 ")[2].partition("\r\n\r\n")
+        return head, body
+
+    def sign_in(self, user):
+        head, _ = self.curl("--ntlm", "-u", f"CORP\\{user}:{user}-secret",
+                            self.server.url(f"/iwa/logon.html?uri={user}@corp.test&signinas=1&language=en&epid="))
+        cookie = head.partition("Set-Cookie: ")[2].partition("\r\n")[0]
+        self.assertRegex(cookie[:37], r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}=$")
+        return cookie.partition(";")[0]
+
+    def get(self, cookie, path, more=""):
+        return self.curl("-H", f"Cookie: {cookie}", self.server.url(f"{path}?{more}Ck={cookie[:36]}"))
+
+    def command(self, cookie, package):
+        return self.curl("-H", f"Cookie: {cookie}", "-d", f"cmdPkg={package}", self.server.url(f"{COMMAND}?Ck={cookie[:36]}"))[1]
+
+    def update(self, cookie, ack):
+        """(next number, what the answer begins with and holds)"""
+        body = self.get(cookie, DATA, f"AckID={ack}&")[1]
+        return re.search(r'latestUpdate="(\d+)"', body).group(1), body
+
+    def wait(self, cookie, ack, words):
+        def look():
+            nonlocal ack
+            ack, body = self.update(cookie, ack)
+            return (ack, body) if words in body else None
+        return bramble.wait_until(look, f"an answer with {words}")
+
+    def test_the_sender_and_the_answering_bot(self):
+        bot, carol = self.sign_in("bob"), self.client("carol")
+        ack, _ = self.wait(bot, 0, "latestUpdate")
+        conf = carol.invite("bob", words='where is "dave" & co?')[1]["confId"]
+        ack, body = self.wait(bot, ack, "inviters=")
+        number = re.search(r'imId="(\d+)"', body).group(1)
+        self.assertIn('inviters="sip:carol@corp.test"', body)
+        self.assertIn('message="where is &quot;dave&quot; &amp; co?"', body)
+        self.assertNotIn("exception", self.command(bot, f"1,LcwAcceptImRequest,{number}"))
+        form = "X-MMS-IM-Format: FN=Arial%253B EF=%253B CO=000000%253B CS=1%253B PF=00"
+        self.assertNotIn("exception", self.command(bot, f"2,LcwSendMessageRequest,{number},at home%252C I think,{form}"))
+        message = find(carol.wait("conference", "messageReceived"), "messageReceived", "message")
+        self.assertEqual((text(message, "content"), text(message, "format")),
+                         ("at home, I think", "X-MMS-IM-Format: FN=Arial; EF=; CO=000000; CS=1; PF=00"))
+        carol.say(conf, "thanks")
+        ack, body = self.wait(bot, ack, 'action="receive"')
+        self.assertIn('message="thanks" uri="sip:carol@corp.test"', body)
+        body = self.wait(bot, ack, "QueryTimeout")[1]
+        self.assertTrue(body.startswith('<div id="QueryTimeout"'))
+        self.assertNotIn("exception", self.command(bot, f"3,LcwStartImRequest,sip:carol@corp.test,hello,{form}"))
+        self.assertEqual(text(carol.wait("conference", "imSessionReceived"), "imSessionReceived", "message", "content"), "hello")
+        self.assertIn('<div id="exception"', self.command(bot, "4,LcwNonsense,1"))
+        self.assertTrue(self.get(bot, "/cwa/SignoutHandler.ashx")[0].startswith("200"))
+        self.assertTrue(self.get(bot, DATA, "AckID=0&")[1].startswith('<div id="exception"'))
 
 
 class Sample(Clients):

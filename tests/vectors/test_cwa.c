@@ -151,6 +151,11 @@ static const struct {
 	  "</publishSelfPresence></cwaRequests>",
 	  "<cwaRequests xmlns=\"" CWA_NAMESPACE "\"><publishSelfPresence rid=\"1\"><cwaCategory name=\"note\">\n<x:a xmlns:x=\"urn:x\" x:b=\"1\">t</x:a>\n"
 	  "</cwaCategory></publishSelfPresence></cwaRequests>", 0 },
+	{ "in a category the envelope's namespace is none", CWA_XML,
+	  "<cwaRequests xmlns='" CWA_NAMESPACE "'><publishSelfPresence rid='1'><cwaCategory name='note'><a><b xmlns='urn:x'/></a></cwaCategory>"
+	  "</publishSelfPresence></cwaRequests>",
+	  "<cwaRequests xmlns=\"" CWA_NAMESPACE "\"><publishSelfPresence rid=\"1\"><cwaCategory name=\"note\">\n<a><b xmlns=\"urn:x\"/></a>\n"
+	  "</cwaCategory></publishSelfPresence></cwaRequests>", 0 },
 	{ "a DOCTYPE is refused", CWA_XML, "<!DOCTYPE a><cwaRequests/>", NULL, 0 },
 	{ "another document is refused", CWA_XML, "<html/>", NULL, 0 },
 	{ "JSON with a second member is refused", CWA_JSON, "{\"cwaRequests\":{},\"x\":1}", NULL, 0 },
