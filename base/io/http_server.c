@@ -1,12 +1,11 @@
 #include "base/io/http_server.h"
 
-#include <http_parser.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <utlist.h>
 
-#include "base/io/connection.h"
+#include "base/io/http_private.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -21,202 +20,9 @@ enum {
 	LINGER_MS = 2000,
 };
 
-struct header {
-	struct buf name, value;
-};
+/* --- connections ------------------------------------------------------------------------------------------------------------------ */
 
-struct http_request {
-	struct http_request *prev, *next;
-	struct peer *peer;              /* NULL: gone */
-	struct buf url, path, query, body;
-	struct header *headers;
-	size_t header_count;
-	const char *method;
-	bool is_head, keep_alive, old;  /* old: HTTP/1.0 */
-	loop_fn *gone;
-	void *gone_arg;
-
-	struct buf reply_head;          /* headers of the handler's */
-	struct buf reply;               /* whole, once it is answered */
-	size_t split;
-	bool answered, dropped, last;
-};
-
-/* One connection. */
-struct peer {
-	struct peer *prev, *next;
-	struct http_server *server;
-	struct connection *connection;
-	struct loop_timer *idle;
-	http_parser parser;
-	size_t fed;                     /* bytes of the request at hand that the parser has seen */
-	size_t head;                    /* bytes of its line and headers */
-	bool began, head_done, expects, continued, value_seen;
-	unsigned wrong;                 /* the status that says what is wrong with it; 0: nothing so far */
-	struct http_request *coming;    /* the request at hand */
-	struct http_request *waiting;   /* handed over and not sent yet, in order */
-	size_t waiting_count;
-	bool paused, finishing;
-	void *kept;
-	void (*release)(void *data);
-};
-
-struct http_server {
-	struct loop *loop;
-	struct http_server_settings settings;
-	http_handler_fn *handler;
-	void *ctx;
-	struct listener *listener;
-	struct peer *peers;
-	size_t peer_count;
-	loop_fn *done;
-	void *done_arg;
-	struct loop_task done_task;
-};
-
-/* --- requests ------------------------------------------------------------------------------------------------------------------ */
-
-static void request_free(struct http_request *r)
-{
-	for (size_t i = 0; i < r->header_count; i++) {
-		buf_free(&r->headers[i].name);
-		buf_wipe(&r->headers[i].value);
-	}
-	free(r->headers);
-	buf_free(&r->url);
-	buf_free(&r->path);
-	buf_free(&r->query);
-	buf_wipe(&r->body);
-	buf_free(&r->reply_head);
-	buf_wipe(&r->reply);
-	free(r);
-}
-
-const char *http_request_method(const struct http_request *r)
-{
-	return r->method;
-}
-
-const char *http_request_path(const struct http_request *r)
-{
-	/* buf_cstr terminated it when it was made. */
-	return (const char *)r->path.data;
-}
-
-const char *http_request_header(const struct http_request *r, const char *name)
-{
-	for (size_t i = 0; i < r->header_count; i++)
-		if (strcasecmp((const char *)r->headers[i].name.data, name) == 0)
-			return (const char *)r->headers[i].value.data;
-	return NULL;
-}
-
-struct bytes http_request_body(const struct http_request *r)
-{
-	return buf_bytes(&r->body);
-}
-
-const char *http_request_peer(const struct http_request *r)
-{
-	return r->peer ? connection_peer(r->peer->connection) : "gone";
-}
-
-void http_request_on_gone(struct http_request *r, loop_fn *fn, void *arg)
-{
-	r->gone = fn;
-	r->gone_arg = arg;
-}
-
-void *http_request_kept(const struct http_request *r)
-{
-	return r->peer ? r->peer->kept : NULL;
-}
-
-bool http_request_keep(struct http_request *r, void *data, void (*release)(void *data))
-{
-	if (!r->peer) {
-		release(data);
-		return false;
-	}
-	if (r->peer->kept)
-		r->peer->release(r->peer->kept);
-	r->peer->kept = data;
-	r->peer->release = release;
-	return true;
-}
-
-static int hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool decode(struct bytes text, struct buf *out)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		int high, low;
-
-		if (text.data[i] != '%') {
-			buf_u8(out, text.data[i] == '+' ? ' ' : text.data[i]);
-			continue;
-		}
-		if (i + 2 >= text.len || (high = hex_digit(text.data[i + 1])) < 0 || (low = hex_digit(text.data[i + 2])) < 0 || !(high | low))
-			return false;
-		buf_u8(out, (uint8_t)(high << 4 | low));
-		i += 2;
-	}
-	return true;
-}
-
-/* The run up to the first such byte, which is taken off the rest with it. */
-static struct bytes take_until(struct bytes *rest, char end)
-{
-	const uint8_t *at = rest->len ? memchr(rest->data, end, rest->len) : NULL;
-	size_t len = at ? (size_t)(at - rest->data) : rest->len;
-	struct bytes found = bytes_slice(*rest, 0, len);
-
-	*rest = bytes_slice(*rest, len + 1, rest->len);
-	return found;
-}
-
-bool http_form_value(struct bytes form, const char *name, struct buf *out)
-{
-	struct bytes rest = form;
-	size_t before = out->len;
-
-	while (rest.len) {
-		struct bytes value = take_until(&rest, '&'), key = take_until(&value, '=');
-
-		if (key.len != strlen(name) || strncasecmp((const char *)key.data, name, key.len) != 0)
-			continue;
-		if (decode(value, out))
-			return true;
-		out->len = before;
-	}
-	return false;
-}
-
-bool http_request_query(const struct http_request *r, const char *name, struct buf *out)
-{
-	return http_form_value(buf_bytes(&r->query), name, out);
-}
-
-/* --- answers --------------------------------------------------------------------------------------------------------------------- */
-
-static const char *reason_of(unsigned status)
-{
-	switch (status) {
-#define HTTP_REASON(number, name, text) case number: return #text;
-	HTTP_STATUS_MAP(HTTP_REASON)
-#undef HTTP_REASON
-	default:
-		return "Unknown";
-	}
-}
-
-static void send_reply(struct peer *p, const struct http_request *r)
+static void send_reply(struct http_peer *p, const struct http_request *r)
 {
 	struct bytes all = buf_bytes(&r->reply);
 
@@ -224,14 +30,13 @@ static void send_reply(struct peer *p, const struct http_request *r)
 		connection_send(p->connection, bytes_slice(all, at, r->split ? r->split : all.len));
 }
 
-static void finish(struct peer *p, uint32_t linger_ms)
+static void finish(struct http_peer *p, uint32_t linger_ms)
 {
 	p->finishing = true;
 	connection_finish(p->connection, linger_ms);
 }
 
-/* Sends what is answered at the front. The peer may end, but not now. */
-static void flush(struct peer *p)
+void http_peer_flush(struct http_peer *p)
 {
 	while (p->waiting && p->waiting->answered && !p->finishing) {
 		struct http_request *r = p->waiting;
@@ -241,7 +46,7 @@ static void flush(struct peer *p)
 		send_reply(p, r);
 		if (r->last || !r->keep_alive)
 			finish(p, LINGER_MS);
-		request_free(r);
+		http_request_free(r);
 	}
 	if (p->finishing)
 		return;
@@ -253,68 +58,7 @@ static void flush(struct peer *p)
 	}
 }
 
-void http_reply_header(struct http_request *r, const char *name, const char *value)
-{
-	buf_printf(&r->reply_head, "%s: %s\r\n", name, value);
-}
-
-void http_reply_split(struct http_request *r, size_t bytes)
-{
-	r->split = bytes;
-}
-
-void http_reply_last(struct http_request *r)
-{
-	r->last = true;
-}
-
-static void write_reply(struct http_request *r, unsigned status, const char *content_type, struct bytes body)
-{
-	buf_printf(&r->reply, "HTTP/1.1 %u %s\r\n", status, reason_of(status));
-	if (content_type)
-		buf_printf(&r->reply, "Content-Type: %s\r\n", content_type);
-	buf_append(&r->reply, buf_bytes(&r->reply_head));
-	buf_printf(&r->reply, "Content-Length: %zu\r\n", body.len);
-	if (!r->keep_alive)
-		buf_text(&r->reply, "Connection: close\r\n");
-	else if (r->old)
-		buf_text(&r->reply, "Connection: keep-alive\r\n");
-	buf_text(&r->reply, "\r\n");
-	if (!r->is_head)
-		buf_append(&r->reply, body);
-}
-
-void http_reply(struct http_request **request, unsigned status, const char *content_type, struct bytes body)
-{
-	struct http_request *r = *request;
-
-	*request = NULL;
-	if (!r->peer) {
-		request_free(r);
-		return;
-	}
-	write_reply(r, status, content_type, body);
-	r->answered = true;
-	flush(r->peer);
-}
-
-void http_drop(struct http_request **request)
-{
-	struct http_request *r = *request;
-
-	*request = NULL;
-	if (!r->peer) {
-		request_free(r);
-		return;
-	}
-	r->dropped = true;
-	r->gone = NULL;
-	flush(r->peer);
-}
-
-/* --- connections ----------------------------------------------------------------------------------------------------------------- */
-
-static void peer_free(struct peer *p)
+static void peer_free(struct http_peer *p)
 {
 	struct http_server *server = p->server;
 
@@ -322,14 +66,14 @@ static void peer_free(struct peer *p)
 	server->peer_count--;
 	loop_timer_free(&p->idle);
 	if (p->coming)
-		request_free(p->coming);
+		http_request_free(p->coming);
 	while (p->waiting) {
 		struct http_request *r = p->waiting;
 
 		DL_DELETE(p->waiting, r);
 		r->peer = NULL;
 		if (r->answered || r->dropped)
-			request_free(r);
+			http_request_free(r);
 		else if (r->gone)
 			r->gone(r->gone_arg);
 	}
@@ -350,12 +94,12 @@ void http_abort(struct http_request **request)
 	if (r->peer)
 		peer_free(r->peer);
 	else
-		request_free(r);
+		http_request_free(r);
 }
 
 static void on_idle(void *arg)
 {
-	struct peer *p = arg;
+	struct http_peer *p = arg;
 
 	if (p->began)
 		loop_timer_set(p->idle, p->server->settings.idle_ms);
@@ -365,14 +109,14 @@ static void on_idle(void *arg)
 
 /* --- the parser's calls -------------------------------------------------------------------------------------------------------------- */
 
-static int refuse(struct peer *p, unsigned status)
+static int refuse(struct http_peer *p, unsigned status)
 {
 	if (!p->wrong)
 		p->wrong = status;
 	return -1;
 }
 
-static int add_head(struct peer *p, struct buf *into, const char *at, size_t len)
+static int add_head(struct http_peer *p, struct buf *into, const char *at, size_t len)
 {
 	p->head += len;
 	if (p->head > p->server->settings.max_head)
@@ -385,21 +129,21 @@ static int add_head(struct peer *p, struct buf *into, const char *at, size_t len
 
 static int on_url(http_parser *parser, const char *at, size_t len)
 {
-	struct peer *p = parser->data;
+	struct http_peer *p = parser->data;
 
 	return add_head(p, &p->coming->url, at, len);
 }
 
 static int on_header_name(http_parser *parser, const char *at, size_t len)
 {
-	struct peer *p = parser->data;
+	struct http_peer *p = parser->data;
 	struct http_request *r = p->coming;
 
 	if (r->header_count == 0 || p->value_seen) {
 		if (r->header_count == HEADERS_MAX)
 			return refuse(p, 431);
 		r->headers = memory_resize(r->headers, (r->header_count + 1) * sizeof *r->headers);
-		r->headers[r->header_count++] = (struct header){ .name = { 0 } };
+		r->headers[r->header_count++] = (struct http_header){ .name = { 0 } };
 		p->value_seen = false;
 	}
 	return add_head(p, &r->headers[r->header_count - 1].name, at, len);
@@ -407,13 +151,13 @@ static int on_header_name(http_parser *parser, const char *at, size_t len)
 
 static int on_header_value(http_parser *parser, const char *at, size_t len)
 {
-	struct peer *p = parser->data;
+	struct http_peer *p = parser->data;
 
 	p->value_seen = true;
 	return add_head(p, &p->coming->headers[p->coming->header_count - 1].value, at, len);
 }
 
-static int split_url(struct peer *p, struct http_request *r)
+static int split_url(struct http_peer *p, struct http_request *r)
 {
 	struct http_parser_url parts;
 	const char *url = buf_cstr(&r->url);
@@ -433,7 +177,7 @@ static int split_url(struct peer *p, struct http_request *r)
 
 static int on_head(http_parser *parser)
 {
-	struct peer *p = parser->data;
+	struct http_peer *p = parser->data;
 	struct http_request *r = p->coming;
 	const char *expect;
 
@@ -462,7 +206,7 @@ static int on_head(http_parser *parser)
 
 static int on_body(http_parser *parser, const char *at, size_t len)
 {
-	struct peer *p = parser->data;
+	struct http_peer *p = parser->data;
 
 	if (p->coming->body.len + len > p->server->settings.max_body)
 		return refuse(p, 413);
@@ -473,7 +217,7 @@ static int on_body(http_parser *parser, const char *at, size_t len)
 /* Trailers come after the body and are headers too: they are counted by on_header_name, and nobody looks at them. */
 static int on_complete(http_parser *parser)
 {
-	struct peer *p = parser->data;
+	struct http_peer *p = parser->data;
 	struct http_request *r = p->coming;
 
 	for (size_t i = 0; i < r->header_count; i++) {
@@ -487,7 +231,7 @@ static int on_complete(http_parser *parser)
 static const http_parser_settings parser_settings = { .on_url = on_url, .on_header_field = on_header_name,
 	.on_header_value = on_header_value, .on_headers_complete = on_head, .on_body = on_body, .on_message_complete = on_complete };
 
-static void begin(struct peer *p)
+static void begin(struct http_peer *p)
 {
 	http_parser_init(&p->parser, HTTP_REQUEST);
 	p->parser.data = p;
@@ -501,7 +245,7 @@ static void begin(struct peer *p)
 /* A request that is wrong ends here as well: all that has come is taken, on_message says what is wrong with it. */
 static ssize_t on_split(void *ctx, struct bytes in, struct error *err)
 {
-	struct peer *p = ctx;
+	struct http_peer *p = ctx;
 	size_t took;
 
 	(void)err;
@@ -526,7 +270,7 @@ static ssize_t on_split(void *ctx, struct bytes in, struct error *err)
 
 static void on_message(void *ctx, struct bytes message)
 {
-	struct peer *p = ctx;
+	struct http_peer *p = ctx;
 	struct http_request *r = p->coming;
 
 	(void)message;
@@ -554,7 +298,7 @@ static void on_message(void *ctx, struct bytes message)
 
 static void on_closed(void *ctx, enum connection_end end, const char *why)
 {
-	struct peer *p = ctx;
+	struct http_peer *p = ctx;
 
 	log_debug("http peer=%s closed end=%s: %s", connection_peer(p->connection), connection_end_name(end), why);
 	peer_free(p);
@@ -564,7 +308,7 @@ static void on_accept(void *ctx, struct connection *c)
 {
 	static const struct connection_callbacks callbacks = { .split = on_split, .message = on_message, .closed = on_closed };
 	struct http_server *server = ctx;
-	struct peer *p = memory_new(sizeof *p);
+	struct http_peer *p = memory_new(sizeof *p);
 
 	p->server = server;
 	p->connection = c;
@@ -635,7 +379,7 @@ size_t http_server_connections(const struct http_server *server)
 
 void http_server_close(struct http_server *server, uint32_t linger_ms, loop_fn *done, void *arg)
 {
-	struct peer *p, *next;
+	struct http_peer *p, *next;
 
 	listener_free(&server->listener);
 	server->done = done;

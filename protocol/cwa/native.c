@@ -6,6 +6,7 @@
 #include "protocol/cwa/xml.h"
 
 #define ARGUMENTS_MAX 5
+#define SAID 3                  /* which of them is the text of a message */
 
 /* --- commands ------------------------------------------------------------------------------------------------------------------ */
 
@@ -38,6 +39,16 @@ static void decode(struct bytes text, struct buf *out)
 	}
 }
 
+/* White space around an argument does not count, except in what is said. */
+static void trim(struct buf *argument)
+{
+	struct bytes inner = cwa_trim(buf_bytes(argument));
+
+	if (inner.len && argument->data)
+		memmove(argument->data, inner.data, inner.len);
+	argument->len = inner.len;
+}
+
 /* The last argument takes what is left, commas included. */
 static void split(struct bytes command, struct arguments *out)
 {
@@ -45,7 +56,10 @@ static void split(struct bytes command, struct arguments *out)
 		const uint8_t *comma = command.len && out->count + 1 < ARGUMENTS_MAX ? memchr(command.data, ',', command.len) : NULL;
 		size_t len = comma ? (size_t)(comma - command.data) : command.len;
 
-		decode(bytes_slice(command, 0, len), &out->items[out->count++]);
+		decode(bytes_slice(command, 0, len), &out->items[out->count]);
+		if (out->count != SAID)
+			trim(&out->items[out->count]);
+		out->count++;
 		if (!comma)
 			return;
 		command = bytes_slice(command, len + 1, command.len);

@@ -52,14 +52,14 @@ bool local_blocks(const struct person *person, const struct person *other)
 	return false;
 }
 
-static void fail(struct session *s, const char *rid, uint32_t code, const char *detail)
+void local_fail(struct session *s, const char *rid, uint32_t code, const char *detail)
 {
 	home_done(s, rid, &(struct outcome){ .code = code, .detail = detail });
 }
 
 /* --- the contact list --------------------------------------------------------------------------------------------------------------- */
 
-static struct list_contact *find_contact(const struct person *p, const char *uri)
+struct list_contact *local_contact(const struct person *p, const char *uri)
 {
 	for (size_t i = 0; i < p->contact_count; i++)
 		if (strcmp(p->contacts[i].uri, uri) == 0)
@@ -191,11 +191,11 @@ static void local_change_contact(void *ctx, struct session *s, const char *rid, 
 	const struct local *local = ctx;
 	struct endpoint *e = session_home(s);
 	struct person *p = e->person;
-	struct list_contact *c = find_contact(p, given->uri);
+	struct list_contact *c = local_contact(p, given->uri);
 	struct home_contact out;
 
 	if (given->change != HOME_ADDED && !c) {
-		fail(s, rid, CWA_INVALID_OPERATION, "there is no such contact");
+		local_fail(s, rid, CWA_INVALID_OPERATION, "there is no such contact");
 		return;
 	}
 	if (given->change == HOME_DELETED) {
@@ -208,11 +208,11 @@ static void local_change_contact(void *ctx, struct session *s, const char *rid, 
 		return;
 	}
 	if (!c && p->contact_count == CONTACTS_MAX) {
-		fail(s, rid, CWA_INVALID_OPERATION, "too many contacts");
+		local_fail(s, rid, CWA_INVALID_OPERATION, "too many contacts");
 		return;
 	}
 	if (!groups_are_there(p, given->groups)) {
-		fail(s, rid, CWA_INVALID_OPERATION, "there is no such group");
+		local_fail(s, rid, CWA_INVALID_OPERATION, "there is no such group");
 		return;
 	}
 	if (!c) {
@@ -248,13 +248,13 @@ static void local_change_group(void *ctx, struct session *s, const char *rid, co
 
 	(void)ctx;
 	if (given->change != HOME_ADDED && !g) {
-		fail(s, rid, CWA_INVALID_OPERATION, "there is no such group");
+		local_fail(s, rid, CWA_INVALID_OPERATION, "there is no such group");
 	} else if (given->change != HOME_DELETED && name_is_taken(p, given->name, g ? g->id : 0)) {
-		fail(s, rid, CWA_INVALID_OPERATION, "another group has that name");
+		local_fail(s, rid, CWA_INVALID_OPERATION, "another group has that name");
 	} else if (given->change != HOME_ADDED && strcmp(g->name, "~") == 0) {
-		fail(s, rid, CWA_INVALID_OPERATION, "the group ~ stays as it is");
+		local_fail(s, rid, CWA_INVALID_OPERATION, "the group ~ stays as it is");
 	} else if (given->change == HOME_ADDED && p->group_count == GROUPS_MAX) {
-		fail(s, rid, CWA_INVALID_OPERATION, "too many groups");
+		local_fail(s, rid, CWA_INVALID_OPERATION, "too many groups");
 	} else if (given->change == HOME_DELETED) {
 		out = group_out(g, HOME_DELETED);
 		tell_change(p, &out, NULL);
@@ -276,135 +276,6 @@ static void local_change_group(void *ctx, struct session *s, const char *rid, co
 	}
 }
 
-/* --- subscribers and containers ------------------------------------------------------------------------------------------------------- */
-
-static bool has_acknowledged(const struct person *p, const struct person *other)
-{
-	for (size_t i = 0; i < p->acknowledged_count; i++)
-		if (p->acknowledged[i] == other)
-			return true;
-	return false;
-}
-
-/* Everybody who has the person on the list. */
-static void tell_subscribers(const struct local *local, const struct endpoint *e)
-{
-	struct home_subscriber *list = memory_new((local->world->user_count + 1) * sizeof *list);
-	size_t count = 0;
-
-	for (size_t i = 0; i < local->world->user_count; i++) {
-		const struct person *other = &local->persons[i];
-
-		if (find_contact(other, e->person->uri))
-			list[count++] = (struct home_subscriber){ .uri = other->uri, .name = other->seed->name, .network = "sameEnterprise",
-				.acknowledged = has_acknowledged(e->person, other) };
-	}
-	front_subscribers(e->session, list, count);
-	free(list);
-}
-
-static void local_acknowledge(void *ctx, struct session *s, const char *rid, const char *uri)
-{
-	struct endpoint *e = session_home(s);
-	struct person *p = e->person, *other = local_person(ctx, uri);
-
-	if (!other || !find_contact(other, p->uri)) {
-		fail(s, rid, CWA_INVALID_OPERATION, "there is no such subscriber");
-		return;
-	}
-	if (!has_acknowledged(p, other)) {
-		p->acknowledged = array_grow(p->acknowledged, p->acknowledged_count, sizeof *p->acknowledged);
-		p->acknowledged[p->acknowledged_count++] = other;
-	}
-	home_done(s, rid, &good);
-}
-
-static const uint32_t containers[] = { 0, 1, 100, 200, 300, 400, CONTAINER_BLOCKED };
-
-static void tell_containers(const struct endpoint *e)
-{
-	const struct person *p = e->person;
-	struct home_container list[sizeof containers / sizeof containers[0]];
-	struct home_member *members = memory_new((p->member_count + 1) * sizeof *members);
-	size_t used = 0;
-
-	for (size_t c = 0; c < sizeof containers / sizeof containers[0]; c++) {
-		list[c] = (struct home_container){ .id = containers[c], .members = members + used };
-		for (size_t i = 0; i < p->member_count; i++) {
-			if (p->members[i].container != containers[c])
-				continue;
-			members[used++] = (struct home_member){ .type = p->members[i].type, .value = p->members[i].value };
-			list[c].member_count++;
-		}
-	}
-	front_containers(e->session, list, sizeof containers / sizeof containers[0]);
-	free(members);
-}
-
-static void drop_member(struct person *p, size_t at)
-{
-	free(p->members[at].type);
-	free(p->members[at].value);
-	array_drop(p->members, &p->member_count, sizeof *p->members, at);
-}
-
-/* Somebody is in one container at most: adding takes him out of the others. */
-static bool forget_member(struct person *p, uint32_t container, bool everywhere, const struct home_member *member)
-{
-	bool found = false;
-
-	for (size_t i = p->member_count; i-- > 0;)
-		if ((everywhere || p->members[i].container == container) && strcmp(p->members[i].type, member->type) == 0 &&
-		    strcmp(p->members[i].value, member->value) == 0) {
-			drop_member(p, i);
-			found = true;
-		}
-	return found;
-}
-
-static bool is_container(uint32_t id)
-{
-	for (size_t i = 0; i < sizeof containers / sizeof containers[0]; i++)
-		if (containers[i] == id)
-			return true;
-	return false;
-}
-
-static void local_change_member(void *ctx, struct session *s, const char *rid, uint32_t container, bool add,
-	const struct home_member *member)
-{
-	static const char *const types[] = { "user", "domain", "sameEnterprise", "federated", "publicCloud", "everyone" };
-	struct endpoint *e = session_home(s);
-	struct person *p = e->person;
-	bool known = false;
-
-	(void)ctx;
-	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-		known = known || strcmp(types[i], member->type) == 0;
-	if (!known || !is_container(container) || strlen(member->value) > CWA_URI_MAX + 4) {
-		fail(s, rid, CWA_INVALID_OPERATION, "there is no such container, or no such type of member");
-		return;
-	}
-	if (add && p->member_count == MEMBERS_MAX) {
-		fail(s, rid, CWA_INVALID_OPERATION, "too many members");
-		return;
-	}
-	if (!forget_member(p, container, add, member) && !add) {
-		fail(s, rid, CWA_INVALID_OPERATION, "there is no such member");
-		return;
-	}
-	if (add) {
-		p->members = array_grow(p->members, p->member_count, sizeof *p->members);
-		p->members[p->member_count++] = (struct container_member){ .container = container, .type = memory_str(member->type),
-			.value = memory_str(member->value) };
-	}
-	for (const struct endpoint *each = p->endpoints; each; each = each->next)
-		if (each->on)
-			tell_containers(each);
-	local_changed(p);
-	home_done(s, rid, &good);
-}
-
 /* --- signing on ----------------------------------------------------------------------------------------------------------------------- */
 
 static void on_sign_on(void *arg)
@@ -416,8 +287,8 @@ static void on_sign_on(void *arg)
 	tell_list(e);
 	local_changed(e->person);
 	endpoint_watch_contacts(e);
-	tell_containers(e);
-	tell_subscribers(e->local, e);
+	local_tell_containers(e);
+	local_tell_subscribers(e->local, e);
 	home_ready(e->session);
 }
 
@@ -474,7 +345,7 @@ static void seed_list(struct local *local, struct person *p)
 	for (size_t i = 0; i < seed->contact_count; i++) {
 		const struct world_contact *c = &seed->contacts[i];
 		const struct person *other = &local->persons[c->user - local->world->users];
-		struct list_contact *there = find_contact(p, other->uri);
+		struct list_contact *there = local_contact(p, other->uri);
 		char *groups = c->folder ? memory_printf("%s %zu", there ? there->groups : "1", c->folder + 1) : memory_str("1");
 
 		if (!there) {
@@ -511,7 +382,7 @@ static void free_person(struct person *p)
 	for (size_t i = 0; i < p->contact_count; i++)
 		free_contact(&p->contacts[i]);
 	while (p->member_count)
-		drop_member(p, p->member_count - 1);
+		local_drop_member(p, p->member_count - 1);
 	for (int i = 0; i < PASSED; i++)
 		free(p->passed[i]);
 	free(p->groups);

@@ -94,6 +94,16 @@ bool local_is_on(const struct person *person);
 void *array_grow(void *array, size_t count, size_t size);       /* room for one more; capacities are powers of two */
 void array_drop(void *array, size_t *count, size_t size, size_t at);
 
+struct list_contact *local_contact(const struct person *p, const char *uri);    /* on the person's list; NULL */
+void local_fail(struct session *s, const char *rid, uint32_t code, const char *detail);
+
+/* --- subscribers and containers (cwa_local_access.c) */
+void local_acknowledge(void *ctx, struct session *s, const char *rid, const char *uri);
+void local_change_member(void *ctx, struct session *s, const char *rid, uint32_t container, bool add, const struct home_member *member);
+void local_tell_subscribers(const struct local *local, const struct endpoint *e);
+void local_tell_containers(const struct endpoint *e);
+void local_drop_member(struct person *p, size_t at);
+
 /* --- presence (cwa_local_presence.c) */
 void local_activity(void *ctx, struct session *s, bool active);
 void local_publish(void *ctx, struct session *s, const char *rid, const struct home_category *categories, size_t count);
