@@ -16,11 +16,15 @@ VARIANT := $(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(FUZZING
 OUT := build/$(VARIANT)
 BIN := $(if $(filter gcc,$(VARIANT)),build/bin,$(OUT)/bin)
 
-PACKAGES := gcc make pkg-config libevent-dev libssl-dev zlib1g-dev libxml2-dev libsqlite3-dev libjansson-dev uthash-dev libosip2-dev
-TEST_PACKAGES := libcmocka-dev libpurple-dev libpurple0 pidgin-sipe libglib2.0-dev python3 iproute2 openssl tcpdump
+PACKAGES := gcc make pkg-config libevent-dev libssl-dev zlib1g-dev libxml2-dev libsqlite3-dev libjansson-dev uthash-dev \
+	libhttp-parser-dev libosip2-dev libkrb5-dev gss-ntlmssp
+TEST_PACKAGES := libcmocka-dev libpurple-dev libpurple0 pidgin-sipe libglib2.0-dev python3 iproute2 openssl tcpdump curl \
+	krb5-kdc krb5-admin-server krb5-user
 CHECK_PACKAGES := clang clang-tidy cppcheck
 
-LIBRARIES := libevent_core libssl libcrypto zlib libxml-2.0 sqlite3 jansson libosip2
+LIBRARIES := libevent_core libssl libcrypto zlib libxml-2.0 sqlite3 jansson libosip2 krb5-gssapi
+# Debian's package of it has no .pc file.
+HTTP_PARSER := -lhttp_parser
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wvla \
 	-Wpointer-arith -Wcast-qual -Wundef
 HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
@@ -49,7 +53,8 @@ admin_USES := admin db protocol base
 router_LIBS := libevent_core libssl libcrypto jansson
 dispatcher_LIBS := $(router_LIBS) zlib sqlite3
 collab_LIBS := $(router_LIBS) zlib sqlite3
-simulator_LIBS := $(router_LIBS) zlib libxml-2.0 libosip2
+simulator_LIBS := $(router_LIBS) zlib libxml-2.0 libosip2 krb5-gssapi
+simulator_MORE := $(HTTP_PARSER)
 admin_LIBS := $(router_LIBS) zlib sqlite3 libxml-2.0
 router_PROGRAM := bramble-router
 dispatcher_PROGRAM := bramble-dispatcher
@@ -92,7 +97,7 @@ $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 define program_rules
 $(BIN)/$($(1)_PROGRAM): $(OUT)/$(1)/main.o $(foreach u,$($(1)_USES),$(call archive,$(u)))
 	@mkdir -p $$(@D)
-	$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(shell pkg-config --libs $($(1)_LIBS)) -lpthread
+	$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(shell pkg-config --libs $($(1)_LIBS)) $($(1)_MORE) -lpthread
 endef
 $(foreach f,$(PROGRAM_FOLDERS),$(eval $(call program_rules,$(f))))
 
@@ -110,7 +115,7 @@ $(OUT)/db/migrations_list.o: $(OUT)/db/migrations_list.c
 # --- tests -------------------------------------------------------------------------------------------------------------
 EVERYTHING = $(foreach u,admin collab dispatcher router simulator db protocol base,$(call archive,$(u)))
 link_all = $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
-	$(shell pkg-config --libs $(LIBRARIES)) -lpthread
+	$(shell pkg-config --libs $(LIBRARIES)) $(HTTP_PARSER) -lpthread
 
 $(TESTS): $(OUT)/tests/%: $(OUT)/tests/%.o $(TEST_HELPERS) $(EVERYTHING)
 	@mkdir -p $(@D)

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/nearest.h"
 #include "simulator/command.h"
+#include "simulator/cwa/cwa.h"
 #include "simulator/device/device_command.h"
 #include "simulator/groupwise/groupwise.h"
 #include "simulator/ocs/ocs.h"
@@ -13,6 +14,7 @@
 static const struct sim_command *const commands[] = {
 	&sim_device,
 	&sim_groupwise,
+	&sim_cwa,
 	&sim_ocs,
 	&sim_run,
 	NULL,

@@ -10,6 +10,8 @@
 
 #include "base/memory.h"
 #include "collab/session.h"
+#include "protocol/cwa/codes.h"
+#include "protocol/cwa/schema.h"
 #include "protocol/groupwise/codes.h"
 #include "protocol/groupwise/event.h"
 #include "protocol/groupwise/field.h"
@@ -190,6 +192,37 @@ static void scenario_assertions(struct buf *out)
 	scenario_reference_print(KIND_ASSERTION, out);
 }
 
+static void cwa_request_table(struct buf *out)
+{
+	cwa_document(&cwa_requests, out);
+}
+
+static void cwa_response_table(struct buf *out)
+{
+	cwa_document(&cwa_responses, out);
+}
+
+static void cwa_event_table(struct buf *out)
+{
+	cwa_document(&cwa_events, out);
+}
+
+static void cwa_code_table(struct buf *out)
+{
+	buf_text(out, "| code | reason |\n| --- | --- |\n");
+#define ROW(name, number, text) buf_printf(out, "| %d | %s |\n", number, text);
+	CWA_CODES(ROW)
+#undef ROW
+}
+
+static void cwa_availability_table(struct buf *out)
+{
+	buf_text(out, "| availability | published as | seen from |\n| --- | --- | --- |\n");
+#define ROW(name, number, from, text) buf_printf(out, "| %s | %d | %d |\n", text, number, from);
+	CWA_AVAILABILITIES(ROW)
+#undef ROW
+}
+
 static const struct {
 	const char *page, *name;
 	void (*print)(struct buf *out);
@@ -210,6 +243,11 @@ static const struct {
 	{ "protocol/groupwise", "codes", gw_code_table },
 	{ "protocol/groupwise", "statuses", gw_status_table },
 	{ "protocol/groupwise", "events", gw_event_table },
+	{ "protocol/cwa", "requests", cwa_request_table },
+	{ "protocol/cwa", "responses", cwa_response_table },
+	{ "protocol/cwa", "events", cwa_event_table },
+	{ "protocol/cwa", "codes", cwa_code_table },
+	{ "protocol/cwa", "availabilities", cwa_availability_table },
 	{ "sessions", "states", state_table },
 	{ "scenarios", "frame", scenario_frame },
 	{ "scenarios", "devices", scenario_devices },
