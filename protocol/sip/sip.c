@@ -10,278 +10,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-
-/* --- framing ------------------------------------------------------------------------------------------------------------------ */
-
-static bool is_eol(uint8_t c)
-{
-	return c == '\r' || c == '\n';
-}
-
-bool sip_is_keep_alive(struct bytes raw)
-{
-	for (size_t i = 0; i < raw.len; i++)
-		if (!is_eol(raw.data[i]))
-			return false;
-	return true;
-}
-
-/* The next line of a head, its CRLF taken off; false at the end. */
-static bool next_line(struct bytes *rest, struct bytes *line)
-{
-	const uint8_t *end = rest->len ? memmem(rest->data, rest->len, "\r\n", 2) : NULL;
-
-	if (!rest->len)
-		return false;
-	*line = bytes_of(rest->data, end ? (size_t)(end - rest->data) : rest->len);
-	*rest = bytes_slice(*rest, line->len + 2, rest->len);
-	return true;
-}
-
-static bool name_is(struct bytes name, const char *wanted)
-{
-	return name.len == strlen(wanted) && strncasecmp((const char *)name.data, wanted, name.len) == 0;
-}
-
-static struct bytes trimmed(struct bytes text)
-{
-	while (text.len && (text.data[0] == ' ' || text.data[0] == '\t'))
-		text = bytes_slice(text, 1, text.len);
-	while (text.len && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
-		text.len--;
-	return text;
-}
-
-/* Name and value of a header line; false when it is none. */
-static bool header_of(struct bytes line, struct bytes *name, struct bytes *value)
-{
-	const uint8_t *colon = line.len ? memchr(line.data, ':', line.len) : NULL;
-
-	if (!colon || colon == line.data || line.data[0] == ' ' || line.data[0] == '\t')
-		return false;
-	*name = trimmed(bytes_of(line.data, (size_t)(colon - line.data)));
-	*value = trimmed(bytes_slice(line, (size_t)(colon - line.data) + 1, line.len));
-	return true;
-}
-
-/* -1 with a sentence when it is missing, given twice, or no number that is accepted. */
-static int content_length(struct bytes head, size_t *out, struct error *err)
-{
-	struct bytes rest = head, line, name, value;
-	bool found = false;
-
-	while (next_line(&rest, &line)) {
-		size_t number = 0;
-
-		if (!header_of(line, &name, &value) || (!name_is(name, "Content-Length") && !name_is(name, "l")))
-			continue;
-		if (found || value.len == 0)
-			return error_set(err, "Content-Length must stand there once, with a number");
-		for (size_t i = 0; i < value.len; i++) {
-			if (value.data[i] < '0' || value.data[i] > '9' || number > SIP_BODY_MAX)
-				return error_set(err, "Content-Length is 0 to %d, not %s", SIP_BODY_MAX, log_value(value));
-			number = number * 10 + (size_t)(value.data[i] - '0');
-		}
-		if (number > SIP_BODY_MAX)
-			return error_set(err, "Content-Length is 0 to %d, not %s", SIP_BODY_MAX, log_value(value));
-		*out = number;
-		found = true;
-	}
-	return found ? 0 : error_set(err, "a message without Content-Length has no end on a stream");
-}
-
-ssize_t sip_split(struct bytes in, struct error *err)
-{
-	const uint8_t *end;
-	size_t head, body = 0;
-
-	if (in.len && is_eol(in.data[0])) {
-		size_t blank = 1;
-
-		while (blank < in.len && is_eol(in.data[blank]))
-			blank++;
-		return (ssize_t)blank;
-	}
-	end = in.len ? memmem(in.data, in.len < SIP_HEAD_MAX ? in.len : SIP_HEAD_MAX, "\r\n\r\n", 4) : NULL;
-	if (!end)
-		return in.len < SIP_HEAD_MAX ? 0 : error_set(err, "the headers take more than the %d bytes that are accepted", SIP_HEAD_MAX);
-	head = (size_t)(end - in.data) + 4;
-	if (content_length(bytes_of(in.data, head - 2), &body, err) < 0)
-		return -1;
-	return in.len < head + body ? 0 : (ssize_t)(head + body);
-}
-
-/* --- headers ------------------------------------------------------------------------------------------------------------------- */
-
-static void append_header(struct sip_message *m, size_t at, char *name, char *value)
-{
-	m->headers = memory_resize(m->headers, (m->header_count + 1) * sizeof *m->headers);
-	memmove(&m->headers[at + 1], &m->headers[at], (m->header_count - at) * sizeof *m->headers);
-	m->headers[at] = (struct sip_header){ name, value };
-	m->header_count++;
-}
-
-static void drop_header(struct sip_message *m, size_t at)
-{
-	free(m->headers[at].name);
-	free(m->headers[at].value);
-	m->header_count--;
-	memmove(&m->headers[at], &m->headers[at + 1], (m->header_count - at) * sizeof *m->headers);
-}
-
-static ssize_t find_header(const struct sip_message *m, const char *name, size_t n)
-{
-	for (size_t i = 0; i < m->header_count; i++)
-		if (strcasecmp(m->headers[i].name, name) == 0 && n-- == 0)
-			return (ssize_t)i;
-	return -1;
-}
-
-const char *sip_get(const struct sip_message *m, const char *name, size_t n)
-{
-	ssize_t at = find_header(m, name, n);
-
-	return at < 0 ? NULL : m->headers[at].value;
-}
-
-/* What is written is a line, whatever the text came from. */
-static char *one_line(char *text)
-{
-	for (char *c = text; *c; c++)
-		if (is_eol((uint8_t)*c))
-			*c = ' ';
-	return text;
-}
-
-static void add_at(struct sip_message *m, size_t at, const char *name, const char *format, va_list args)
-{
-	char *value;
-
-	if (vasprintf(&value, format, args) < 0)
-		memory_exhausted(strlen(format));
-	append_header(m, at, memory_str(name), one_line(value));
-}
-
-void sip_add(struct sip_message *m, const char *name, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	add_at(m, m->header_count, name, format, args);
-	va_end(args);
-}
-
-void sip_add_first(struct sip_message *m, const char *name, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	add_at(m, 0, name, format, args);
-	va_end(args);
-}
-
-void sip_remove(struct sip_message *m, const char *name)
-{
-	ssize_t at;
-
-	while ((at = find_header(m, name, 0)) >= 0)
-		drop_header(m, (size_t)at);
-}
-
-void sip_body(struct sip_message *m, const char *content_type, struct bytes body)
-{
-	sip_remove(m, "Content-Type");
-	sip_add(m, "Content-Type", "%s", content_type);
-	buf_clear(&m->body);
-	buf_append(&m->body, body);
-}
-
-/* The end of the first of several values: a comma outside quotes and angle brackets. */
-static size_t first_value(const char *list)
-{
-	bool quoted = false;
-	size_t at = 0;
-
-	for (int angle = 0; list[at]; at++) {
-		if (list[at] == '\\' && quoted && list[at + 1])
-			at++;
-		else if (list[at] == '"')
-			quoted = !quoted;
-		else if (!quoted && list[at] == '<')
-			angle++;
-		else if (!quoted && list[at] == '>' && angle)
-			angle--;
-		else if (!quoted && !angle && list[at] == ',')
-			break;
-	}
-	return at;
-}
-
-bool sip_lists(const struct sip_message *m, const char *name, const char *word)
-{
-	const char *value;
-
-	for (size_t n = 0; (value = sip_get(m, name, n)); n++) {
-		while (*value) {
-			size_t len = first_value(value);
-			struct bytes one = trimmed(bytes_of(value, len));
-
-			if (name_is(one, word))
-				return true;
-			value += len + (value[len] == ',');
-		}
-	}
-	return false;
-}
-
-uint32_t sip_number(const struct sip_message *m, const char *name, uint32_t fallback)
-{
-	const char *value = sip_get(m, name, 0);
-	uint64_t number = 0;
-
-	if (!value || !*value)
-		return fallback;
-	for (const char *c = value; *c; c++) {
-		if (*c < '0' || *c > '9')
-			return fallback;
-		number = number * 10 + (uint64_t)(*c - '0');
-		if (number > UINT32_MAX)
-			return UINT32_MAX;
-	}
-	return (uint32_t)number;
-}
-
-bool sip_is_type(const struct sip_message *m, const char *content_type)
-{
-	const char *value = sip_get(m, "Content-Type", 0);
-
-	return value && name_is(trimmed(bytes_of(value, strcspn(value, ";"))), content_type);
-}
-
-char *sip_param(const char *value, const char *name)
-{
-	const char *at = value;
-	bool quoted = false;
-
-	for (; *at; at++) {
-		const char *text, *stop;
-
-		if (*at == '"')
-			quoted = !quoted;
-		if (quoted || *at != ';')
-			continue;
-		text = at + 1 + strspn(at + 1, " \t");
-		stop = text + strcspn(text, "=;>, \t");
-		if (!name_is(bytes_of(text, (size_t)(stop - text)), name))
-			continue;
-		if (*stop != '=')
-			return memory_str("");
-		if (stop[1] == '"')
-			return bytes_dup(bytes_of(stop + 2, strcspn(stop + 2, "\"")));
-		return bytes_dup(bytes_of(stop + 1, strcspn(stop + 1, ";>, \t")));
-	}
-	return NULL;
-}
+#include "protocol/sip/sip_private.h"
 
 /* --- URIs and parties, by libosip2 ------------------------------------------------------------------------------------------------ */
 
@@ -417,12 +146,12 @@ static int read_headers(struct sip_message *m, struct bytes rest, struct error *
 	struct bytes line, name, value;
 	bool after_length = false;
 
-	while (next_line(&rest, &line)) {
+	while (sip_next_line(&rest, &line)) {
 		if (!is_text(line))
 			return error_set(err, "a header holds control characters");
 		if (line.len && (line.data[0] == ' ' || line.data[0] == '\t') && (m->header_count || after_length)) {
 			struct sip_header *last = m->header_count ? &m->headers[m->header_count - 1] : NULL;
-			struct bytes more = trimmed(line);
+			struct bytes more = sip_trimmed(line);
 			char *joined;
 
 			if (after_length || !last)
@@ -432,14 +161,14 @@ static int read_headers(struct sip_message *m, struct bytes rest, struct error *
 			last->value = joined;
 			continue;
 		}
-		if (!header_of(line, &name, &value) || !is_token(name))
+		if (!sip_header_of(line, &name, &value) || !is_token(name))
 			return error_set(err, "%s is no header", log_value(line));
-		after_length = name_is(name, "Content-Length") || name_is(name, "l");
+		after_length = sip_name_is(name, "Content-Length") || sip_name_is(name, "l");
 		if (after_length)
 			continue;
 		if (m->header_count == SIP_HEADERS_MAX)
 			return error_set(err, "more than the %d headers that are accepted", SIP_HEADERS_MAX);
-		append_header(m, m->header_count, full_name(name), bytes_dup(value));
+		sip_append_header(m, m->header_count, full_name(name), bytes_dup(value));
 	}
 	return 0;
 }
@@ -471,7 +200,7 @@ static int read_start(struct sip_message *m, struct bytes line, struct error *er
 		return error_set(err, "%s does not begin a SIP message", log_value(line));
 	word = bytes_of(line.data, (size_t)(first - line.data));
 	rest = bytes_slice(line, word.len + 1, line.len);
-	if (name_is(word, "SIP/2.0")) {
+	if (sip_name_is(word, "SIP/2.0")) {
 		for (size_t i = 0; i < 3 && i < rest.len; i++)
 			m->status = rest.data[i] >= '0' && rest.data[i] <= '9' ? m->status * 10 + rest.data[i] - '0' : 10000;
 		if (rest.len < 3 || m->status < 100 || m->status > 699 || (rest.len > 3 && rest.data[3] != ' '))
@@ -481,7 +210,7 @@ static int read_start(struct sip_message *m, struct bytes line, struct error *er
 	}
 	second = rest.len ? memchr(rest.data, ' ', rest.len) : NULL;
 	if (!is_token(word) || !second || second == rest.data ||
-	    !name_is(bytes_slice(rest, (size_t)(second - rest.data) + 1, rest.len), "SIP/2.0"))
+	    !sip_name_is(bytes_slice(rest, (size_t)(second - rest.data) + 1, rest.len), "SIP/2.0"))
 		return error_set(err, "%s does not begin a request", log_value(line));
 	m->method = bytes_dup(word);
 	m->uri = bytes_dup(bytes_of(rest.data, (size_t)(second - rest.data)));
@@ -563,7 +292,7 @@ struct sip_message *sip_decode(struct bytes raw, struct error *err)
 	end = memmem(raw.data, raw.len, "\r\n\r\n", 4);
 	head = bytes_of(raw.data, (size_t)(end - raw.data) + 2);
 	buf_append(&m->body, bytes_slice(raw, head.len + 2, raw.len));
-	next_line(&head, &line);
+	sip_next_line(&head, &line);
 	if (read_start(m, line, err) < 0 || read_headers(m, head, err) < 0 || ask_osip(m, err) < 0)
 		goto bad;
 	return m;
@@ -589,7 +318,7 @@ void sip_free(struct sip_message **pointer)
 	if (!m)
 		return;
 	while (m->header_count)
-		drop_header(m, m->header_count - 1);
+		sip_drop_header(m, m->header_count - 1);
 	free(m->headers);
 	free(m->method);
 	free(m->uri);
@@ -620,7 +349,7 @@ struct sip_message *sip_copy(const struct sip_message *from)
 		.to = party_copy(&from->to), .contact = party_copy(&from->contact), .call_id = memory_str(from->call_id),
 		.cseq = from->cseq, .cseq_method = memory_str(from->cseq_method) };
 	for (size_t i = 0; i < from->header_count; i++)
-		append_header(m, i, memory_str(from->headers[i].name), memory_str(from->headers[i].value));
+		sip_append_header(m, i, memory_str(from->headers[i].name), memory_str(from->headers[i].value));
 	buf_append(&m->body, buf_bytes(&from->body));
 	return m;
 }
@@ -652,7 +381,7 @@ struct sip_message *sip_request(const char *method, const char *uri)
 	struct sip_message *m = memory_new(sizeof *m);
 
 	m->method = memory_str(method);
-	m->uri = one_line(memory_str(uri));
+	m->uri = sip_one_line(memory_str(uri));
 	return m;
 }
 
@@ -662,7 +391,7 @@ struct sip_message *sip_answer(const struct sip_message *request, int status, co
 	struct sip_message *m = memory_new(sizeof *m);
 
 	m->status = status;
-	m->reason = one_line(memory_str(reason ? reason : sip_reason(status)));
+	m->reason = sip_one_line(memory_str(reason ? reason : sip_reason(status)));
 	for (size_t t = 0; t < sizeof taken / sizeof taken[0]; t++) {
 		const char *value;
 
@@ -679,12 +408,12 @@ static char *first_of(const struct sip_message *m, const char *name)
 {
 	const char *value = sip_get(m, name, 0);
 
-	return value ? bytes_dup(trimmed(bytes_of(value, first_value(value)))) : NULL;
+	return value ? bytes_dup(sip_trimmed(bytes_of(value, sip_first_value(value)))) : NULL;
 }
 
 static void pop_first(struct sip_message *m, const char *name)
 {
-	ssize_t at = find_header(m, name, 0);
+	ssize_t at = sip_find_header(m, name, 0);
 	const char *value;
 	size_t len;
 	char *rest;
@@ -692,12 +421,12 @@ static void pop_first(struct sip_message *m, const char *name)
 	if (at < 0)
 		return;
 	value = m->headers[at].value;
-	len = first_value(value);
+	len = sip_first_value(value);
 	if (!value[len]) {
-		drop_header(m, (size_t)at);
+		sip_drop_header(m, (size_t)at);
 		return;
 	}
-	rest = bytes_dup(trimmed(bytes_str(value + len + 1)));
+	rest = bytes_dup(sip_trimmed(bytes_str(value + len + 1)));
 	free(m->headers[at].value);
 	m->headers[at].value = rest;
 }
