@@ -23,7 +23,7 @@ static uint32_t seconds_left(const struct subscription *s)
 {
 	uint64_t now = loop_now_ms(s->endpoint->user->server->loop);
 
-	return s->until_ms > now ? (uint32_t)((s->until_ms - now) / 1000) : 0;
+	return s->until_ms > now ? (uint32_t)((s->until_ms - now + 999) / 1000) : 0;
 }
 
 static void add_state(const struct subscription *s, struct sip_message *m)

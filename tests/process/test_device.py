@@ -18,6 +18,7 @@ from test_router import ID, KEY, Router
 
 PIN = 0x2100000A
 LOGIN, LOGIN_OK, LOGIN_FAIL, LOGOUT, STATUS, PRESENCE_SET, PRESENCE_EVENT, CONTACTS = range(1, 9)
+UNDERSTOOD = 3            # capabilities: the name of the login, and what the server does not allow
 ROOM_OPEN, ROOM_INVITE, ROOM_LEAVE, MESSAGE, MESSAGE_EVENT, FORCED_LOGOUT = range(9, 15)
 (ACK, ROOM_ANSWER, ROOM_EVENT, ROOM_MESSAGE, ROOM_MESSAGE_EVENT, TYPING, TYPING_EVENT, CONTACT_CHANGE, CONTACT_EVENT, BLOCK,
  BLOCK_EVENT, SEARCH, SEARCH_RESULT) = range(16, 29)
@@ -70,7 +71,7 @@ class Service:
             self.peer.down(self.next_id[pin], pin, envelope)
 
     def accept(self, user="alice", session=7, pin=PIN):
-        _, sequence, _ = self.hear(LOGIN, user, None, 1, pin=pin)
+        _, sequence, _ = self.hear(LOGIN, user, None, UNDERSTOOD, pin=pin)
         self.say(LOGIN_OK, sequence, session, "Alice Adams", 60, pin=pin)
 
     def coverage(self, pin, available):
@@ -124,7 +125,7 @@ class Login(Case):
             device = self.device("-v")
             device.wait({"event": "link-up", "pin": number(PIN)})
             device.say(f"login alice {TYPED_SECRET}")
-            message_id, sequence, envelope = service.hear(LOGIN, "alice", TYPED_SECRET, 1)
+            message_id, sequence, envelope = service.hear(LOGIN, "alice", TYPED_SECRET, UNDERSTOOD)
             self.assertNotIn(b"alice", envelope)
             self.assertNotIn(TYPED_SECRET.encode(), envelope)
             sent = device.wait({"event": "login-sent", "user": "alice"})
@@ -141,7 +142,7 @@ class Login(Case):
             device = self.device(json_lines=False)
             for code, text in ((100, "Server Busy"), (300, "Failed (300)"), (403, "Failed")):
                 device.say("login alice x")
-                _, sequence, _ = service.hear(LOGIN, "alice", "x", 1)
+                _, sequence, _ = service.hear(LOGIN, "alice", "x", UNDERSTOOD)
                 service.say(LOGIN_FAIL, sequence, code, text)
                 device.wait_line(lambda line, text=text: line == text, text)
 
@@ -170,7 +171,7 @@ class Login(Case):
             for _ in range(2):
                 device = self.device(keys=keys)
                 device.say("login alice x")
-                message_id, sequence, _ = service.hear(LOGIN, "alice", "x", 1)
+                message_id, sequence, _ = service.hear(LOGIN, "alice", "x", UNDERSTOOD)
                 service.say(LOGIN_FAIL, sequence, 100, "Server Busy")
                 device.wait({"event": "login-failed", "code": 100})
                 device.stop()
@@ -331,7 +332,7 @@ class People(Case):
             service.accept()
             _, sequence, _ = service.hear(LOGOUT, 7)
             service.say(ACK, 1, 7, sequence, 0, "")
-            _, sequence, _ = service.hear(LOGIN, "alice", TYPED_SECRET, 1)
+            _, sequence, _ = service.hear(LOGIN, "alice", TYPED_SECRET, UNDERSTOOD)
             service.say(LOGIN_OK, sequence, 8, "Alice", 60)
             device.wait({"event": "login-ok", "session": 8})
             device.say("session\nhelp")
