@@ -74,7 +74,7 @@ PRELOADS := $(patsubst tests/process/%.c,$(OUT)/tests/process/%.so,$(wildcard te
 INTEROP_PRELOADS := $(patsubst tests/interop/preload/%.c,$(OUT)/tests/interop/%.so,$(wildcard tests/interop/preload/*.c))
 BENCHES := $(patsubst tests/bench/%.c,$(OUT)/tests/bench/%,$(wildcard tests/bench/*.c))
 
-.PHONY: all help deps test-deps check-deps demo test test-build scenarios soak check fuzz fuzz-run bench tidy cppcheck install clean docs
+.PHONY: all help deps test-deps check-deps demo test test-build compiled scenarios soak check fuzz fuzz-run bench tidy cppcheck install clean docs
 .SECONDARY:
 
 all: $(PROGRAMS)   ## build the five programs into build/bin
@@ -136,6 +136,10 @@ $(BENCHES): $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(EVERYTHING)
 	@mkdir -p $(@D)
 	$(link_all)
 
+# All that `make test` compiles, for compilers whose warnings are asked for and whose programs nobody runs.
+compiled: all $(TESTS:%=%.o) $(TEST_HELPERS) $(call objects,$(wildcard tests/fuzz/*.c) $(wildcard tests/bench/*.c)) $(INTEROP) $(PRELOADS) \
+	$(INTEROP_PRELOADS)
+
 test-build: all $(TESTS) $(if $(wildcard tests/fuzz/replay.c),$(REPLAYS)) $(INTEROP) $(PRELOADS) $(INTEROP_PRELOADS)
 
 test: test-deps    ## set up, build with sanitizers, run every test
@@ -169,8 +173,8 @@ FUZZ_SECONDS ?= 240
 FUZZERS := $(FUZZ_NAMES:%=$(OUT)/tests/fuzzers/%)
 
 check: check-deps  ## builds by gcc and clang with warnings as errors, clang-tidy, cppcheck
-	@$(MAKE) --no-print-directory -s -j$$(nproc) test-build
-	@$(MAKE) --no-print-directory -s -j$$(nproc) CC=clang test-build
+	@$(MAKE) --no-print-directory -s -j$$(nproc) compiled
+	@$(MAKE) --no-print-directory -s -j$$(nproc) CC=clang compiled
 	@$(MAKE) --no-print-directory -j$$(nproc) tidy cppcheck
 
 C_FILES = $(wildcard $(foreach f,$(FOLDERS),$(f)/*.c $(f)/*/*.c))
