@@ -125,7 +125,7 @@ static int advance(int argc, char **argv)
 	if (progress.shown)
 		fputs("\r\033[K", stderr);
 	if (rc != 0) {
-		status = command_fail(clocks_are_manual(clocks) ? EXIT_TIMEOUT : EXIT_REFUSED, "%s", err.text);
+		status = command_fail(clocks_were_late(clocks) ? EXIT_TIMEOUT : EXIT_REFUSED, "%s", err.text);
 		clocks_free(&clocks);
 		return status;
 	}
@@ -149,8 +149,9 @@ static int change(int argc, char **argv, int (*how)(struct clocks *, struct erro
 	if (status)
 		return status;
 	if (how(clocks, &err) != 0) {
+		status = command_fail(clocks_were_late(clocks) ? EXIT_TIMEOUT : EXIT_REFUSED, "%s", err.text);
 		clocks_free(&clocks);
-		return command_fail(EXIT_REFUSED, "%s", err.text);
+		return status;
 	}
 	return tell(clocks, common.json, sentence);
 }

@@ -25,6 +25,7 @@ struct clocks {
 	struct loop *own;
 	char *run_dir;
 	int lock;
+	bool held, late;
 	struct clock_member *members[MEMBERS_MAX];
 	size_t count;
 	clocks_progress_fn *progress;
@@ -70,9 +71,11 @@ static int wait_for_answers(struct clocks *c, unsigned patience_ms, struct error
 			for (nfds_t i = 0; i < used; i++)
 				who[i]->stopped = clock_member_is_stopped(who[i]);
 		}
-		if (real_ms() - began > patience_ms)
+		if (real_ms() - began > patience_ms) {
+			c->late = true;
 			return error_set(err, "%s (process %d) has not answered on %s for %u ms", open->name, (int)open->pid, open->path,
 				patience_ms);
+		}
 	}
 }
 
@@ -303,8 +306,10 @@ static int become_quiet(struct clocks *c, struct error *err)
 		} else if (now.balance == 0 || real_ms() - steady_since >= STEADY_MS) {
 			return 0;
 		}
-		if (real_ms() - began > CLOCKS_PATIENCE_MS)
+		if (real_ms() - began > CLOCKS_PATIENCE_MS) {
+			c->late = true;
 			return error_set(err, "the processes do not become quiet within %d s", CLOCKS_PATIENCE_MS / 1000);
+		}
 	}
 }
 
@@ -326,16 +331,30 @@ static int look_and_become_quiet(struct clocks *c, struct error *err)
 /* Two that moved the same clocks at once would each see them go where it did not send them. */
 static int hold(struct clocks *c, struct error *err)
 {
-	if (c->lock >= 0 && flock(c->lock, LOCK_EX | LOCK_NB) != 0)
+	c->late = false;
+	if (c->lock >= 0 && !c->held && flock(c->lock, LOCK_EX | LOCK_NB) != 0)
 		return error_set(err, "somebody else moves the clocks of %s at this moment", c->run_dir);
 	return 0;
 }
 
 static int let_go(struct clocks *c, int rc)
 {
-	if (c->lock >= 0)
+	if (c->lock >= 0 && !c->held)
 		flock(c->lock, LOCK_UN);
 	return rc;
+}
+
+int clocks_hold(struct clocks *c, struct error *err)
+{
+	if (hold(c, err) != 0)
+		return -1;
+	c->held = true;
+	return 0;
+}
+
+bool clocks_were_late(const struct clocks *c)
+{
+	return c->late;
 }
 
 int clocks_settle(struct clocks *c, struct error *err)

@@ -23,8 +23,12 @@ void clocks_free(struct clocks **clocks);
  * advance, settle, freeze or run on. -1 with a sentence when nobody is there. */
 int clocks_join(struct clocks *clocks, const char *run_dir, struct error *err);
 
+/* Nobody else moves these clocks until they are freed; without it, only while one of the calls below lasts. -1: somebody does already. */
+int clocks_hold(struct clocks *clocks, struct error *err);
+
 uint64_t clocks_now_ms(const struct clocks *clocks);
 bool clocks_are_manual(const struct clocks *clocks);       /* all of them */
+bool clocks_were_late(const struct clocks *clocks);        /* the last -1 was for want of time, not a refusal */
 
 /* Each returns when all are quiet; -1 with a sentence: one does not answer or does not become quiet. */
 int clocks_settle(struct clocks *clocks, struct error *err);

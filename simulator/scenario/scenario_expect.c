@@ -315,7 +315,8 @@ static int look_event(struct scenario_play *play, const struct scenario_node *no
 		found += !wanted || strstr(last, wanted) != NULL;
 	}
 	if (scenario_has(node, "count") ? found != scenario_number(node, "count", 0) : found == 0)
-		status = differs(p, err, "%" PRIu64 " such events; the last %s says %s", found, scenario_text(node, "event"), log_str(last));
+		status = *last ? differs(p, err, "%" PRIu64 " such events; the last %s says %s", found, scenario_text(node, "event"), log_str(last))
+			: differs(p, err, "no %s at all", scenario_text(node, "event"));
 	json_decref(rows);
 	return status;
 }

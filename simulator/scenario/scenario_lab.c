@@ -336,6 +336,9 @@ struct scenario_lab *scenario_lab_start(const struct scenario *scenario, const s
 		*status = EXIT_BIND;
 	for (int i = 0; i < TRIES && *status == EXIT_BIND; i++)
 		*status = bring_up(lab, scenario, cast, err);
+	/* What <set> says is refused on the tool's command line, and stands in the file. */
+	if (*status == EXIT_USAGE)
+		*status = EXIT_CONFIG;
 	if (*status == EXIT_DONE && read_lab(lab, err) == 0)
 		return lab;
 	scenario_lab_end(&lab, false, &ended);

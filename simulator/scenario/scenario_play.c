@@ -78,7 +78,7 @@ uint64_t scenario_lot(struct scenario_play *play, uint64_t below)
 
 	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
 	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return (z ^ (z >> 31)) % below;
+	return below ? (z ^ (z >> 31)) % below : 0;
 }
 
 /* Until nothing has happened here for so long. */
@@ -214,6 +214,9 @@ static int join_clocks(struct scenario_play *play, struct error *err)
 	int rc = clocks_join(play->clocks, run_dir, err);
 
 	free(run_dir);
+	/* For the whole run: nobody else may let time pass between two steps. */
+	if (rc == 0)
+		rc = clocks_hold(play->clocks, err);
 	if (rc == 0 && !clocks_are_manual(play->clocks))
 		rc = error_set(err, "the clock of the lab in %s runs by itself, and a scenario moves it by hand: freeze it with `bramble clock "
 			"freeze`, or start the lab with --clock manual", scenario_lab_dir(play->lab));
@@ -255,7 +258,8 @@ static void leave_the_stage(struct scenario_play *play, const struct scenario_op
 {
 	struct scenario_story *story = play->story;
 	struct error err = { "" };
-	bool keep = options->keep || story->status != EXIT_DONE;
+	/* Who interrupts a run does not ask for its logs. */
+	bool keep = options->keep || (story->status != EXIT_DONE && !*play->stopped);
 
 	clocks_free(&play->clocks);
 	scenario_players_free(&play->players);

@@ -206,7 +206,7 @@ static int step_advance(struct scenario_play *play, const struct scenario_node *
 		to_ms += scenario_number(node, "to", 0);
 		if (to_ms < clocks_now_ms(play->clocks)) {
 			error_set(err, "this moment is over: the clock never goes back");
-			return EXIT_CONFIG;
+			return EXIT_REFUSED;
 		}
 	}
 	/* In parts, so that a signal ends a long one. */
@@ -214,7 +214,7 @@ static int step_advance(struct scenario_play *play, const struct scenario_node *
 		uint64_t next_ms = clocks_now_ms(play->clocks) + ADVANCE_MS;
 
 		if (clocks_advance(play->clocks, next_ms < to_ms ? next_ms : to_ms, err))
-			return EXIT_TIMEOUT;
+			return clocks_were_late(play->clocks) ? EXIT_TIMEOUT : EXIT_REFUSED;
 	} while (clocks_now_ms(play->clocks) < to_ms && !*play->stopped);
 	return EXIT_DONE;
 }
@@ -378,7 +378,7 @@ static int step_choose(struct scenario_play *play, const struct scenario_node *n
 	if (left < wanted) {
 		error_set(err, "%ju devices are wanted, and %s are %ju", (uintmax_t)wanted, scenario_text(node, "device"), (uintmax_t)left);
 		free(has);
-		return EXIT_CONFIG;
+		return EXIT_REFUSED;
 	}
 	for (p = NULL; (p = scenario_next_player(play, scenario_text(node, "device"), p)); left--) {
 		if (scenario_lot(play, left) >= wanted)

@@ -186,11 +186,12 @@ const struct scenario_element scenario_elements[SCENARIO_WORDS] = {
 	[WORD_EXPECT_EVENT] = { "expect-event", KIND_ASSERTION, "An entry of the database's event trail, as `bramble session events` lists them.",
 		{ { 0 } }, {
 		DEVICE,
-		{ "event", SCENARIO_NAME, true, "its kind", 0, 0, NULL },
+		{ "event", SCENARIO_CHOICE, true, "its kind", 0, 0, CHOICES("admit", "answer", "evict", "session.end", "events.dropped") },
 		{ "text", SCENARIO_TEXT, false, "what its words hold", 0, 0, NULL },
 		{ "count", SCENARIO_NUMBER, false, "so many of them; left out: at least one", 0, 100000, NULL } } },
 	[WORD_EXPECT_END] = { "expect-end", KIND_ASSERTION, "Why the device's last session ended, as `bramble session list --history` tells it.", { { 0 } }, {
-		DEVICE, { "reason", SCENARIO_NAME, true, "the reason", 0, 0, NULL } } },
+		DEVICE, { "reason", SCENARIO_CHOICE, true, "the reason", 0, 0, CHOICES("logout", "evicted-coverage", "evicted-silent", "inactive",
+			"replaced", "elsewhere", "server-lost", "admin", "shutdown", "unknown-session", "overflow", "owner-lost", "refused") } } },
 };
 
 const char *scenario_kind_name(enum scenario_kind kind)

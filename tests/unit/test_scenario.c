@@ -131,6 +131,8 @@ static void every_scenario_that_ships_is_taken_by_reader_and_schema(void **state
 static const struct { const char *steps, *want; } bad_steps[] = {
 	{ "<advance tiem=\"1s\"/>", "x.xml:5: attribute tiem is not one of <advance>" },
 	{ "<login/>", "x.xml:5: <login> needs the attribute device" },
+	{ "<expect-event device=\"alice\" event=\"evictt\" count=\"0\"/>", "event of <expect-event> cannot be evictt: it is one of admit, answer, evict, session.end and events.dropped" },
+	{ "<expect-end device=\"alice\" reason=\"evicted\"/>", "reason of <expect-end> cannot be evicted" },
 	{ "<logni device=\"alice\"/>", "<logni> may not stand in <steps>; did you mean login?" },
 	{ "<steps/>", "<steps> may not stand here in <steps>" },
 	{ "<login device=\"alice\">text</login>", "<login> holds text; values stand in attributes" },
