@@ -142,30 +142,32 @@ static int catch_up(struct clocks *c, struct error *err)
 	return wait_for_answers(c, CLOCKS_PATIENCE_MS, err);
 }
 
+static int is_socket(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name);
+
+	return len > 5 && strcmp(entry->d_name + len - 5, ".sock") == 0;
+}
+
 static void find_new(struct clocks *c)
 {
-	DIR *dir = c->run_dir ? opendir(c->run_dir) : NULL;
-	const struct dirent *entry;
+	struct dirent **found = NULL;
+	int count = c->run_dir ? scandir(c->run_dir, &found, is_socket, alphasort) : 0;
 
-	while (dir && (entry = readdir(dir)) != NULL && c->count < MEMBERS_MAX) {
-		size_t len = strlen(entry->d_name);
-		char *path = memory_printf("%s/%s", c->run_dir, entry->d_name);
-		struct clock_member *m = NULL;
+	for (int i = 0; i < count; i++) {
+		char *path = memory_printf("%s/%s", c->run_dir, found[i]->d_name);
+		struct clock_member *m = c->count < MEMBERS_MAX && !is_known(c, path) ? clock_member_dial(c->run_dir, found[i]->d_name) : NULL;
 
-		if (len > 5 && strcmp(entry->d_name + len - 5, ".sock") == 0 && !is_known(c, path))
-			m = clock_member_dial(c->run_dir, entry->d_name);
 		if (m && m->pid == getpid()) {
 			clock_member_free(m);
-			m = NULL;
-		}
-		if (m) {
+		} else if (m) {
 			c->members[c->count++] = m;
 			clock_member_ask(m, "clock.show", NULL);
 		}
 		free(path);
+		free(found[i]);
 	}
-	if (dir)
-		closedir(dir);
+	free(found);
 }
 
 static int gather(struct clocks *c, struct error *err)
