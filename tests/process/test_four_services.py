@@ -85,7 +85,9 @@ class Players(threading.Thread):
             self.say(pin, "coverage off")
 
     def gone(self, pin):
+        # It may have lost coverage in that very moment, and then would refuse to log in.
         self.state[pin] = "out"
+        self.say(pin, "coverage on")
         self.login(pin)
 
     def react(self, event):
