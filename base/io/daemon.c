@@ -69,7 +69,7 @@ static void print_help(const struct daemon_program *program)
 		"  -o, --option SECTION.KEY=VALUE  one setting, stronger than the file; may be repeated\n"
 		"  -t, --test                      check the settings and end\n"
 		"  -T, --show                      print the effective settings, with what each does, and end\n"
-		"      --clock manual[:MS]         a clock that stands (at MS, usually 1000000) until the control verb clock.advance\n"
+		"      --clock manual[:MS]         a clock that stands (at MS, usually 1000000) until it is moved over the control socket\n"
 		"      --ready                     print READY on standard output when it listens; NOTIFY_SOCKET is told always\n"
 		"  -V, --version                   print the version and end\n"
 		"      --help                      print this and end\n\n"
