@@ -46,7 +46,7 @@ struct http_line {
 	struct buf send, body;
 	size_t max_body;
 	unsigned requests, max_requests;
-	bool too_large, too_late;
+	bool too_large, too_late, authenticates;
 	uint32_t answer_ms;
 	uint64_t began_ms;
 	struct loop_timer *total;        /* the loop's clock */
@@ -284,7 +284,7 @@ static enum http_outcome outcome_of(const struct http_line *line, CURLcode code)
 	case CURLE_SSL_CIPHER:
 		return HTTP_TLS_FAILED;
 	case CURLE_ABORTED_BY_CALLBACK:
-		return HTTP_TOO_MANY;
+		return line->authenticates ? HTTP_TOO_MANY : HTTP_BROKEN;
 	default:
 		return HTTP_BROKEN;
 	}
@@ -302,7 +302,15 @@ static const char *why_of(const struct http_line *line, enum http_outcome outcom
 	case HTTP_TOO_MANY:
 		return "the server wants another request each time";
 	default:
-		return code == CURLE_SSL_CACERT_BADFILE ? "it is not set whom to trust" : *line->why ? line->why : curl_easy_strerror(code);
+		break;
+	}
+	switch (code) {
+	case CURLE_SSL_CACERT_BADFILE:
+		return "it is not set whom to trust";
+	case CURLE_ABORTED_BY_CALLBACK:
+		return "the connection ended before the answer";
+	default:
+		return *line->why ? line->why : curl_easy_strerror(code);
 	}
 }
 
@@ -499,6 +507,7 @@ void http_line_ask(struct http_line *line, const struct http_ask *ask, http_answ
 	line->max_requests = ask->max_requests ? ask->max_requests : 3;
 	line->answer_ms = ask->answer_ms ? ask->answer_ms : 10000;
 	line->too_large = line->too_late = false;
+	line->authenticates = ask->auth != HTTP_AUTH_NONE;
 	line->why[0] = line->tls_version[0] = '\0';
 	line->began_ms = loop_now_ms(client->loop);
 	set_manners(line->easy, client);
