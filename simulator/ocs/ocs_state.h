@@ -40,7 +40,7 @@ enum link_kind { LINK_CLIENT, LINK_SERVER, LINK_REFUSED };
 struct link {
 	struct ocs_server *server;
 	struct connection *connection;
-	struct link *next, *previous;
+	struct link *prev, *next;
 	enum link_kind kind;
 	const char *trusted;                    /* a server's name in the list */
 	const char *refusal;                    /* why everything is answered 403 */
