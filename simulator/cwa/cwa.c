@@ -1,7 +1,6 @@
 #include "simulator/cwa/cwa.h"
 
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,14 +8,13 @@
 #include <unistd.h>
 
 #include "base/io/address.h"
-#include "base/io/control_server.h"
 #include "base/io/daemon.h"
 #include "base/io/tls.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/settings.h"
 #include "simulator/cwa/cwa_server.h"
-#include "simulator/control.h"
+#include "simulator/life.h"
 
 struct options {
 	const char *listen, *world, *certificate, *key, *control, *keytab;
@@ -235,50 +233,9 @@ static struct tls *make_tls(const struct options *o)
 
 /* --- life ---------------------------------------------------------------------------------------------------------------------------- */
 
-struct life {
-	struct loop *loop;
-	struct cwa_server *server;
-};
-
-static void on_end(void *arg)
+static void shut_down(void *server, loop_fn *done, void *arg)
 {
-	struct life *life = arg;
-
-	loop_stop(life->loop);
-}
-
-static void on_signal(void *arg)
-{
-	struct life *life = arg;
-
-	log_info("ending");
-	cwa_server_shutdown(life->server, on_end, life);
-}
-
-static void verb_shutdown(void *ctx, struct control_request *request)
-{
-	control_done(&request, json_object());
-	on_signal(ctx);
-}
-
-static const struct control_verb life_verbs[] = {
-	{ "shutdown", "answers the requests that wait, closes, ends", NULL, verb_shutdown },
-	{ NULL, NULL, NULL, NULL },
-};
-
-static struct sim_control *open_control(struct life *life, const char *path)
-{
-	struct error err = { "" };
-	struct sim_control *control;
-
-	if (!path)
-		return NULL;
-	control = sim_control_new(life->loop, path, cwa_server_faults(life->server), &err);
-	if (!control)
-		fatal(EXIT_BIND, "%s", err.text);
-	sim_control_add(control, cwa_server_verbs, life->server);
-	sim_control_add(control, life_verbs, life);
-	return control;
+	cwa_server_shutdown(server, done, arg);
 }
 
 static int run(int argc, char **argv)
@@ -286,10 +243,11 @@ static int run(int argc, char **argv)
 	struct options o = { .listen = "127.0.0.1:8443", .certificate = "cwa.crt", .key = "cwa.key", .forms = true, .iwa = true, .throttle = 100,
 		.hold = 20000, .poll = 3000, .busy_poll = 1000, .idle = 600000, .ticket = 28800000, .renew = 900000, .accept = 7000 };
 	struct cwa_server_settings settings;
-	struct sim_control *control;
+	struct cwa_server *server;
 	struct error err = { "" };
-	struct life life = { 0 };
 	struct world *world;
+	struct loop *loop;
+	char *ready;
 	int rc = parse_options(argc, argv, &o);
 
 	if (rc)
@@ -298,29 +256,22 @@ static int run(int argc, char **argv)
 	world = world_load(o.world, &err);
 	if (!world)
 		fatal(EXIT_CONFIG, "%s", err.text);
-	daemon_raise_descriptors();
-	life.loop = loop_new();
-	if (o.manual_clock)
-		loop_clock_manual(life.loop, o.clock_ms);
+	loop = sim_life_loop(o.manual_clock, o.clock_ms);
 	settings = (struct cwa_server_settings){ .listen = o.listen, .tls = make_tls(&o), .forms = o.forms, .iwa = o.iwa, .native = o.native, .keytab = o.keytab,
 		.capacity = o.capacity, .throttle = o.throttle, .hold_ms = o.hold, .poll_ms = o.poll, .busy_poll_ms = o.busy_poll,
 		.idle_ms = o.idle, .ticket_ms = o.ticket, .renew_ms = o.renew, .accept_ms = o.accept };
-	life.server = cwa_server_new(life.loop, world, &settings, &err);
-	if (!life.server)
+	server = cwa_server_new(loop, world, &settings, &err);
+	if (!server)
 		fatal(EXIT_BIND, "%s", err.text);
-	if (sim_fault_words_set(&o.faults, cwa_server_faults(life.server), loop_now_ms(life.loop), &err) < 0)
-		fatal(EXIT_USAGE, "%s", err.text);
-	control = open_control(&life, o.control);
-	loop_signal(life.loop, SIGTERM, on_signal, &life);
-	loop_signal(life.loop, SIGINT, on_signal, &life);
-	log_info("ready listen=%s users=%zu tls=%s: %s", cwa_server_address(life.server), world->user_count, o.http ? "no" : "yes",
-		cwa_server_home(life.server));
-	daemon_notify_ready();
-	loop_run(life.loop);
-	sim_control_free(&control);
-	cwa_server_free(&life.server);
+	ready = memory_printf("listen=%s users=%zu tls=%s: %s", cwa_server_address(server), world->user_count, o.http ? "no" : "yes",
+		cwa_server_home(server));
+	sim_life_run(loop, &(struct sim_served){ .server = server, .faults = cwa_server_faults(server), .words = &o.faults, .control = o.control,
+		.verbs = cwa_server_verbs, .shutdown_help = "answers the requests that wait, closes, ends",
+		.shutdown = shut_down }, ready);
+	free(ready);
+	cwa_server_free(&server);
 	tls_free(&settings.tls);
-	loop_free(&life.loop);
+	loop_free(&loop);
 	world_free(&world);
 	log_info("end");
 	return EXIT_DONE;

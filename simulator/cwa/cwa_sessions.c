@@ -45,7 +45,7 @@ static void fill_answer(const struct session *s, struct call *call, uint64_t ack
 	cwa_set_number(&call->out, call->root, "pollWaitTime", session_poll_wait_ms(s));
 	cwa_set_number(&call->out, call->root, "sessionTimeout", due > now ? (due - now) / 1000 : 0);
 	if (call->fault.action == FAULT_NONE && count)
-		call->fault = faults_next(s->server->faults, loop_now_ms(s->server->loop), s->user->seed->id, KIND_EVENT);
+		call->fault = faults_next(s->server->faults, loop_now_ms(s->server->loop), s->user->seed->id, FAULT_EVENT);
 }
 
 /* Its ticket is looked at again, because time has passed. */

@@ -15,8 +15,6 @@
 #include "simulator/cwa/cwa_server.h"
 #include "simulator/fault.h"
 
-#define KIND_EVENT "event"      /* what is said unasked, in fault words */
-
 /* Bounds of what one client can make us keep. Source: ours. */
 #define SESSIONS_OF_USER 16
 #define EVENTS_MAX 1000                 /* not fetched yet; one more ends the session with CWA_INTERNAL */

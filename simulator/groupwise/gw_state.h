@@ -148,14 +148,14 @@ struct store {
 /* Writes it at the end of this round. */
 void person_changed(struct gw_server *server, struct person *person);
 /* Writes what is left, and nothing from then on: what follows is the server's own end. */
-void store_close(struct gw_server *server);
+void gw_store_close(struct gw_server *server);
 
 /* --- sessions (gw_connections.c) ------------------------------------------------------------------------------------------- */
 
 struct session {
 	struct gw_server *server;
 	struct connection *connection;
-	struct session *next, *previous;
+	struct session *prev, *next;
 	struct gw_scan scan;
 	struct loop_timer *timer;               /* until login, then between requests */
 	struct person *person;                  /* NULL before login */

@@ -120,7 +120,7 @@ void person_changed(struct gw_server *server, struct person *person)
 	loop_defer(server->loop, &server->store.task);
 }
 
-void store_close(struct gw_server *server)
+void gw_store_close(struct gw_server *server)
 {
 	struct store *store = &server->store;
 

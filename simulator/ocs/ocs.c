@@ -1,19 +1,17 @@
 #include "simulator/ocs/ocs.h"
 
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/io/address.h"
-#include "base/io/control_server.h"
 #include "base/io/daemon.h"
 #include "base/io/tls.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "simulator/control.h"
+#include "simulator/life.h"
 #include "simulator/ocs/ocs_server.h"
 
 #define OCS_PORT 5061
@@ -202,59 +200,19 @@ static int parse_options(int argc, char **argv, struct options *o)
 
 /* --- life ---------------------------------------------------------------------------------------------------------------------------- */
 
-struct life {
-	struct loop *loop;
-	struct ocs_server *server;
-};
-
-static void on_end(void *arg)
+static void shut_down(void *server, loop_fn *done, void *arg)
 {
-	struct life *life = arg;
-
-	loop_stop(life->loop);
-}
-
-static void on_signal(void *arg)
-{
-	struct life *life = arg;
-
-	log_info("ending");
-	ocs_server_shutdown(life->server, on_end, life);
-}
-
-static void verb_shutdown(void *ctx, struct control_request *request)
-{
-	control_done(&request, json_object());
-	on_signal(ctx);
-}
-
-static const struct control_verb life_verbs[] = {
-	{ "shutdown", "closes all links, ends", NULL, verb_shutdown },
-	{ NULL, NULL, NULL, NULL },
-};
-
-static struct sim_control *open_control(struct life *life, const char *path)
-{
-	struct error err = { "" };
-	struct sim_control *control;
-
-	if (!path)
-		return NULL;
-	control = sim_control_new(life->loop, path, ocs_server_faults(life->server), &err);
-	if (!control)
-		fatal(EXIT_BIND, "%s", err.text);
-	sim_control_add(control, ocs_server_verbs, life->server);
-	sim_control_add(control, life_verbs, life);
-	return control;
+	ocs_server_shutdown(server, done, arg);
 }
 
 static int run(int argc, char **argv)
 {
 	struct options o = { .server = { .listen = "127.0.0.1:5061", .name = "localhost" } };
-	struct sim_control *control;
+	struct ocs_server *server;
 	struct error err = { "" };
-	struct life life = { 0 };
 	struct world *world;
+	struct loop *loop;
+	char *ready;
 	int rc = parse_options(argc, argv, &o);
 
 	if (rc)
@@ -263,31 +221,24 @@ static int run(int argc, char **argv)
 	world = world_load(o.world, &err);
 	if (!world)
 		fatal(EXIT_CONFIG, "%s", err.text);
-	daemon_raise_descriptors();
-	life.loop = loop_new();
-	if (o.manual_clock)
-		loop_clock_manual(life.loop, o.clock_ms);
+	loop = sim_life_loop(o.manual_clock, o.clock_ms);
 	o.server.tls = tls_new(&(struct tls_settings){ .server = true, .certificate_file = o.certificate, .key_file = o.key, .ca_file = o.ca,
 		.ask_only = true }, &err);
 	if (!o.server.tls)
 		fatal(EXIT_CONFIG, "%s", err.text);
-	life.server = ocs_server_new(life.loop, world, &o.server, &err);
-	if (!life.server)
+	server = ocs_server_new(loop, world, &o.server, &err);
+	if (!server)
 		fatal(EXIT_BIND, "%s", err.text);
-	if (sim_fault_words_set(&o.faults, ocs_server_faults(life.server), loop_now_ms(life.loop), &err) < 0)
-		fatal(EXIT_USAGE, "%s", err.text);
-	control = open_control(&life, o.control);
-	loop_signal(life.loop, SIGTERM, on_signal, &life);
-	loop_signal(life.loop, SIGINT, on_signal, &life);
-	log_info("ready listen=%s listen_tcp=%s users=%zu profile=%s", ocs_server_address(life.server),
-		ocs_server_tcp_address(life.server) ? ocs_server_tcp_address(life.server) : "-", world->user_count,
+	ready = memory_printf("listen=%s listen_tcp=%s users=%zu profile=%s", ocs_server_address(server),
+		ocs_server_tcp_address(server) ? ocs_server_tcp_address(server) : "-", world->user_count,
 		o.server.lcs2005 ? "lcs2005" : "ocs2007");
-	daemon_notify_ready();
-	loop_run(life.loop);
-	sim_control_free(&control);
-	ocs_server_free(&life.server);
+	sim_life_run(loop, &(struct sim_served){ .server = server, .faults = ocs_server_faults(server), .words = &o.faults, .control = o.control,
+		.verbs = ocs_server_verbs, .shutdown_help = "closes all links, ends",
+		.shutdown = shut_down }, ready);
+	free(ready);
+	ocs_server_free(&server);
 	tls_free(&o.server.tls);
-	loop_free(&life.loop);
+	loop_free(&loop);
 	world_free(&world);
 	log_info("end");
 	return EXIT_DONE;
