@@ -340,6 +340,7 @@ struct cwa_channel *cwa_channel_new(const struct cwa_server *server, struct byte
 	c->server = *server;
 	c->server.base = memory_str(server->base);
 	c->server.domain = memory_str(server->domain);
+	c->server.host = memory_str(server->host);
 	cwa_credentials_set(&c->credentials, user, password);
 	c->availability = availability;
 	c->callbacks = *callbacks;
@@ -390,5 +391,6 @@ void cwa_channel_free(struct cwa_channel **channel)
 	free(c->sid);
 	free(c->server.base);
 	free(c->server.domain);
+	free(c->server.host);
 	free(c);
 }
