@@ -35,6 +35,7 @@ struct http_line {
 	size_t max_body;
 	unsigned requests, max_requests;
 	bool too_large, too_late, authenticates;
+	bool has_head;                   /* all of the last answer's */
 	uint32_t answer_ms;
 	uint64_t began_ms;
 	struct loop_timer *total;        /* the loop's clock */
@@ -158,6 +159,7 @@ static void answer_begins(struct http_line *line)
 
 	/* A handshake's earlier answers are over with this one. */
 	buf_clear(&line->body);
+	line->has_head = false;
 	if (!loop_timer_is_set(line->answer))
 		loop_timer_set(line->answer, line->answer_ms);
 	if (curl_easy_getinfo(line->easy, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info && info->internals)
@@ -166,8 +168,12 @@ static void answer_begins(struct http_line *line)
 
 static size_t took_header(char *data, size_t size, size_t count, void *arg)
 {
+	struct http_line *line = arg;
+
 	if (size * count >= 5 && strncmp(data, "HTTP/", 5) == 0)
-		answer_begins(arg);
+		answer_begins(line);
+	else if (*data == '\r' || *data == '\n')
+		line->has_head = true;
 	return size * count;
 }
 
@@ -222,7 +228,8 @@ static enum http_outcome outcome_of(const struct http_line *line, CURLcode code)
 		return HTTP_TOO_LARGE;
 	switch (code) {
 	case CURLE_OK:
-		return HTTP_ANSWERED;
+		/* libcurl takes a head that is cut for a whole answer. */
+		return line->has_head ? HTTP_ANSWERED : HTTP_BROKEN;
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return HTTP_NOT_RESOLVED;
 	case CURLE_COULDNT_CONNECT:
@@ -259,6 +266,7 @@ static const char *why_of(const struct http_line *line, enum http_outcome outcom
 	switch (code) {
 	case CURLE_SSL_CACERT_BADFILE:
 		return "it is not set whom to trust";
+	case CURLE_OK:
 	case CURLE_ABORTED_BY_CALLBACK:
 		return "the connection ended before the answer";
 	default:
@@ -458,7 +466,7 @@ void http_line_ask(struct http_line *line, const struct http_ask *ask, http_answ
 	line->requests = 0;
 	line->max_requests = ask->max_requests ? ask->max_requests : 3;
 	line->answer_ms = ask->answer_ms ? ask->answer_ms : 10000;
-	line->too_large = line->too_late = false;
+	line->too_large = line->too_late = line->has_head = false;
 	line->authenticates = ask->auth != HTTP_AUTH_NONE;
 	line->why[0] = line->tls_version[0] = '\0';
 	line->began_ms = loop_now_ms(client->loop);
