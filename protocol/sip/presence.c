@@ -133,11 +133,11 @@ static const struct xml_field resource_fields[] = {
 	{ 0 },
 };
 static const struct xml_form resource_form = { "resource", NULL, sizeof(struct sip_resource), resource_fields };
-static const struct xml_field resources_fields[] = {
+const struct xml_field sip_resources_fields[] = {
 	XML_MANY_ROW(struct sip_resources, items, count, resource_form, 1000),
 	{ 0 },
 };
-static const struct xml_form resources_form = { "adhocList", NULL, sizeof(struct sip_resources), resources_fields };
+static const struct xml_form resources_form = { "adhocList", NULL, sizeof(struct sip_resources), sip_resources_fields };
 static const struct xml_field name_fields[] = {
 	XML_ATTR_ROW(struct sip_name, name, "name", XML_STRING, XML_REQUIRED),
 	{ 0 },

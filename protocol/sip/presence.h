@@ -132,6 +132,7 @@ struct sip_resources {
 	struct sip_resource *items;
 	size_t count;
 };
+extern const struct xml_field sip_resources_fields[];        /* for the elements of other names that are such a list */
 struct sip_name {
 	char *name;
 };

@@ -28,7 +28,7 @@ static void verb_census(void *ctx, struct control_request *request)
 	}
 	all = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "listen", cwa_server_address(server),
 		"connections", (json_int_t)http_server_connections(server->http), "sessions", (json_int_t)HASH_COUNT(server->sessions),
-		"requests_total", (json_int_t)server->requests_total, "sign_ins_total", (json_int_t)server->sign_ins_total,
+		"requests_total", (json_int_t)server->requests_total, "logins_total", (json_int_t)server->sign_ins_total,
 		"refused_total", (json_int_t)server->refused_total, "sessions_total", (json_int_t)server->sessions_total, "messages_total",
 		(json_int_t)server->messages_total, "users", users);
 	if (server->home->census)

@@ -322,8 +322,7 @@ void on_soap(struct request *r)
 	int status;
 
 	if (xml_form_read(buf_bytes(&r->message->body), &sip_soap_form, &soap, &err) < 0) {
-		log_info("body refused user=%s: %s", r->user->seed->id, err.text);
-		answer_because(r, 400, 0, "the body cannot be read");
+		answer_unreadable(r, &err);
 		return;
 	}
 	body = soap.body;
@@ -344,6 +343,12 @@ void on_soap(struct request *r)
 }
 
 /* --- SERVICE, by its body ---------------------------------------------------------------------------------------------------------------- */
+
+void answer_unreadable(struct request *r, const struct error *err)
+{
+	log_info("body refused user=%s: %s", r->user->seed->id, err->text);
+	answer_because(r, 400, 0, "the body cannot be read");
+}
 
 void on_service(struct request *r)
 {

@@ -173,21 +173,40 @@ void subscription_notify(struct subscription *subscription, const char *content_
 void user_notify(struct user *user, enum event_kind kind, const char *content_type, struct bytes body);
 bool self_wants(const struct subscription *subscription, const char *what);
 
-/* --- presence (ocs_presence.c) ------------------------------------------------------------------------------------------------------ */
+/* --- what is published (ocs_presence.c) ---------------------------------------------------------------------------------------------- */
+
+#define AGGREGATE_CONTAINER 2
 
 void on_publish(struct request *r);
-void on_set_subscribers(struct request *r);
-void on_set_members(struct request *r);
 /* His end of an endpoint (NULL: one was added): items that went with it, and what others see now. */
 void presence_endpoint_changed(struct user *user, const struct endpoint *gone);
-/* What the watcher sees of the user: all that the subscription asks for, or one category (only). */
-void presence_write(const struct user *user, const struct subscription *watcher, const char *only, struct buf *out);
-/* What the user is told of himself: what the subscription wants. */
-void presence_write_self(const struct user *user, const struct subscription *subscription, struct buf *out);
-/* The watcher has made the user a contact. */
-void presence_add_subscriber(struct user *user, const struct user *watcher);
-bool presence_blocks(const struct user *user, const struct user *other);
 void presence_expire(void *user);
+/* "2010-05-04T09:12:00.000": now. The caller frees it. */
+char *presence_time(void);
+
+/* --- what is told of it (ocs_watch.c) -------------------------------------------------------------------------------------------------- */
+
+/* What the watcher sees of the user: all that the subscription asks for, or one category (only). */
+void watch_write(const struct user *user, const struct subscription *watcher, const char *only, struct buf *out);
+/* What the user is told of himself: what the subscription wants. */
+void watch_write_self(const struct user *user, const struct subscription *subscription, struct buf *out);
+/* Tells his watchers of a category that has changed; of everything. */
+void watch_tell(struct user *user, const char *category);
+void watch_tell_all(struct user *user);
+void watch_tell_self(struct user *user, struct sip_roaming_data data);
+/* All his items of the named categories (names NULL: of all): clients replace what they know of a category by what is told of it. The
+ * caller clears it by sip_categories_form. */
+struct sip_categories watch_own_items(const struct user *user, const char *const *names, size_t name_count);
+
+/* --- who may see him (ocs_access.c) ----------------------------------------------------------------------------------------------------- */
+
+void on_set_subscribers(struct request *r);
+void on_set_members(struct request *r);
+/* Which of the user's containers the other one looks into: one that names him goes before one for all. */
+uint32_t access_container(const struct user *user, const struct user *other);
+bool access_blocks(const struct user *user, const struct user *other);
+/* The watcher has made the user a contact. */
+void access_add_subscriber(struct user *user, const struct user *watcher);
 
 /* --- contacts and search (ocs_contacts.c, ocs_search.c) ------------------------------------------------------------------------------ */
 
@@ -196,6 +215,8 @@ void contacts_write(const struct user *user, struct buf *out);
 void on_soap(struct request *r);
 void on_search(struct request *r, const struct sip_soap_body *body);
 void on_service(struct request *r);
+/* 400 to a body that was refused with that sentence. */
+void answer_unreadable(struct request *r, const struct error *err);
 
 /* --- what is passed on (ocs_proxy.c) -------------------------------------------------------------------------------------------------- */
 

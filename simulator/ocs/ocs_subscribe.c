@@ -110,7 +110,7 @@ static const char *first_body(const struct subscription *s, size_t n, struct buf
 		contacts_write(s->endpoint->user, out);
 		return SIP_TYPE_CONTACTS;
 	case EVENT_SELF:
-		presence_write_self(s->endpoint->user, s, out);
+		watch_write_self(s->endpoint->user, s, out);
 		return SIP_TYPE_ROAMING_SELF;
 	case EVENT_PROVISIONING:
 		xml_form_write(&sip_provision_form, &provision, out);
@@ -118,7 +118,7 @@ static const char *first_body(const struct subscription *s, size_t n, struct buf
 	case EVENT_PRESENCE:
 		if (n >= s->watched_count)
 			return NULL;
-		presence_write(s->watched[n], s, NULL, out);
+		watch_write(s->watched[n], s, NULL, out);
 		return SIP_TYPE_CATEGORIES;
 	case EVENT_KINDS:
 		break;
@@ -220,7 +220,7 @@ static int read_batch(struct request *r, struct subscription *s, struct error *e
 				continue;
 			watch(s, user);
 			if (action->resources->items[i].context && user != r->user)
-				presence_add_subscriber(user, r->user);
+				access_add_subscriber(user, r->user);
 		}
 		/* The first list says for all: SIPE writes one action. */
 		if (action->categories && !s->categories.count) {
