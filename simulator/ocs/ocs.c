@@ -101,14 +101,6 @@ static int parse_clients(const char *text, struct options *o)
 	return rc;
 }
 
-/* Only host characters: it goes into URIs. */
-static bool is_host(const char *name)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
-
-	return *name && strlen(name) <= 253 && strspn(name, allowed) == strlen(name);
-}
-
 static int parse_option(int c, struct options *o)
 {
 	enum log_level level;
@@ -123,7 +115,7 @@ static int parse_option(int c, struct options *o)
 	case OPTION_CA: o->ca = optarg; break;
 	case OPTION_CONTROL: o->control = optarg; break;
 	case OPTION_TRUSTED:
-		if (!is_host(optarg))
+		if (!address_is_host(optarg))
 			return 1 + usage("--trusted-server is a host name, not %s", log_str(optarg));
 		if (o->server.trusted_count == OCS_TRUSTED_MAX)
 			return 1 + usage("%s is one trusted server too many", log_str(optarg));
@@ -134,7 +126,7 @@ static int parse_option(int c, struct options *o)
 			return 1 + usage("--clients is none, tls, tcp or tls,tcp, not %s", log_str(optarg));
 		break;
 	case OPTION_NAME:
-		if (!is_host(optarg))
+		if (!address_is_host(optarg))
 			return 1 + usage("--name is a host name, not %s", log_str(optarg));
 		o->server.name = optarg;
 		break;
