@@ -64,7 +64,7 @@ static void print_help(FILE *out)
 		"  --clients WHICH        who shows no certificate and is still let in: none, tls, tcp or tls,tcp [none]\n"
 		"  --listen-tcp ADDRESS:PORT  where clients come in by clear TCP, with --clients tcp [127.0.0.1:%d]\n"
 		"  --name FQDN            what this server calls itself [localhost]\n"
-		"  --profile NAME         ocs2007, or lcs2005: does not offer enhanced presence [ocs2007]\n"
+		"  --profile NAME         whose dialect of presence is offered: ocs2007 or lcs2005; who asks for the other one has it [ocs2007]\n"
 		"  --control SOCKET       serve census, kick, fault and the clock on this Unix socket\n"
 		"  --fault WORD           misbehaves: delay=MS, drop, duplicate, reorder, garble, split, refuse=STATUS, half-close,\n"
 		"                         close or half-open, then any of ,user=NAME ,on=METHOD ,nth=N ,count=N ,after=TIME ,for=TIME; may be\n"

@@ -1,4 +1,5 @@
-/* Who may see and reach a user: his containers and their members, and the watchers he is told of. */
+/* Who may see and reach a user: his containers and their members, and the watchers he is told of. What the access entries of the older
+ * dialect add to that is in ocs_acl.c. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -36,12 +37,22 @@ uint32_t access_container(const struct user *user, const struct user *other)
 			}
 		}
 	}
+	/* An entry of his own for somebody goes before a container for all. */
+	if (found == SIP_CONTAINER_BLOCKED && rank < 3 && strcmp(acl_entry(user, other)->type, "USER") == 0)
+		return SIP_CONTAINER_OF_NOTES;
 	return found;
 }
 
 bool access_blocks(const struct user *user, const struct user *other)
 {
 	return access_container(user, other) == SIP_CONTAINER_BLOCKED;
+}
+
+bool access_hides(const struct user *user, const struct user *other)
+{
+	const struct sip_ace *ace = acl_entry(user, other);
+
+	return access_blocks(user, other) || (ace->rights[0] == 'P' && (strcmp(ace->type, "USER") == 0 || !contacts_have(user, other)));
 }
 
 /* --- SERVICE: subscribers ----------------------------------------------------------------------------------------------------------------- */
@@ -75,6 +86,13 @@ void access_add_subscriber(struct user *user, const struct user *watcher)
 		.display_name = memory_str(watcher->seed->name), .type = memory_str("sameEnterprise") });
 	one = (struct sip_subscribers){ &user->subscribers.items[user->subscribers.count - 1], 1 };
 	watch_tell_self(user, (struct sip_roaming_data){ .subscribers = &one });
+	acl_tell_pending(user);
+}
+
+void access_watched(struct user *user, const struct user *watcher)
+{
+	if (user != watcher && !contacts_have(user, watcher) && strcmp(acl_entry(user, watcher)->type, "USER") != 0)
+		access_add_subscriber(user, watcher);
 }
 
 void on_set_subscribers(struct request *r)
@@ -94,6 +112,7 @@ void on_set_subscribers(struct request *r)
 	}
 	answer(r, 200);
 	watch_tell_self(r->user, (struct sip_roaming_data){ .subscribers = &all });
+	acl_tell_pending(r->user);
 	xml_form_clear(&sip_set_subscribers_form, &body);
 }
 
@@ -169,8 +188,13 @@ void on_set_members(struct request *r)
 		struct sip_container_members *into = container_make(r->user, body.items[i].id);
 
 		into->version++;
-		for (size_t m = 0; m < body.items[i].count; m++)
-			member_change(into, &body.items[i].members[m]);
+		for (size_t m = 0; m < body.items[i].count; m++) {
+			const struct sip_member *member = &body.items[i].members[m];
+
+			member_change(into, member);
+			if (into->id == SIP_CONTAINER_BLOCKED)
+				acl_follow(r->user, member, member_find(into, member) >= 0);
+		}
 	}
 	answer(r, 200);
 	all = r->user->containers;
@@ -178,4 +202,20 @@ void on_set_members(struct request *r)
 	/* Who has another access level now sees something else. */
 	watch_tell_all(r->user);
 	xml_form_clear(&sip_set_members_form, &body);
+}
+
+void access_set_blocked(struct user *user, struct sip_member *member, bool blocked)
+{
+	struct sip_container_members *into = container_find(user, SIP_CONTAINER_BLOCKED);
+	struct sip_containers all;
+
+	if (blocked != (into && member_find(into, member) >= 0)) {
+		into = container_make(user, SIP_CONTAINER_BLOCKED);
+		into->version++;
+		member->action = blocked ? "add" : "remove";
+		member_change(into, member);
+		all = user->containers;
+		watch_tell_self(user, (struct sip_roaming_data){ .containers = &all });
+	}
+	watch_tell_all(user);
 }

@@ -70,6 +70,11 @@ void contacts_make(struct user *user)
 	}
 }
 
+bool contacts_have(const struct user *user, const struct user *other)
+{
+	return contact_find(user, user_plain(other)) != NULL;
+}
+
 void contacts_write(const struct user *user, struct buf *out)
 {
 	xml_form_write(&sip_contact_list_form, &user->contacts, out);
@@ -328,6 +333,12 @@ void on_soap(struct request *r)
 	body = soap.body;
 	if (body->search) {
 		on_search(r, body);
+	} else if (body->set_presence) {
+		on_set_presence(r, body->set_presence);
+	} else if (body->get_presence) {
+		on_get_presence(r, body->get_presence);
+	} else if (body->set_ace) {
+		on_set_ace(r, body->set_ace);
 	} else if (!body->set_contact && !body->delete_contact && !body->add_group && !body->modify_group && !body->delete_group) {
 		answer_because(r, 400, 0, "there is no such SOAP command here");
 	} else if (delta_of(body) != r->user->contacts.delta) {

@@ -23,7 +23,7 @@ struct ocs_server_settings {
 	const char *trusted[OCS_TRUSTED_MAX];       /* names of servers, as their certificates have them */
 	size_t trusted_count;
 	bool tls_clients;                           /* who shows no certificate is let in as a client; over clear TCP always */
-	bool lcs2005;                               /* does not offer enhanced presence */
+	bool lcs2005;                               /* offers the older dialect of presence alone */
 };
 
 /* The world must live as long as the server. NULL with a sentence when it cannot listen. */
