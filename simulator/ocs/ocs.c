@@ -21,14 +21,14 @@
 
 struct options {
 	struct ocs_server_settings server;
-	const char *world, *certificate, *key, *ca, *control;
+	const char *world, *certificate, *key, *ca, *state, *control;
 	struct sim_fault_words faults;
 	bool tcp_clients, manual_clock;
 	uint64_t clock_ms;
 };
 
 enum { OPTION_LISTEN = 256, OPTION_LISTEN_TCP, OPTION_WORLD, OPTION_CERTIFICATE, OPTION_KEY, OPTION_CA, OPTION_TRUSTED, OPTION_CLIENTS,
-	OPTION_NAME, OPTION_PROFILE, OPTION_CONTROL, OPTION_FAULT, OPTION_CLOCK, OPTION_LOG_LEVEL, OPTION_HELP };
+	OPTION_NAME, OPTION_PROFILE, OPTION_STATE, OPTION_CONTROL, OPTION_FAULT, OPTION_CLOCK, OPTION_LOG_LEVEL, OPTION_HELP };
 
 static const struct option long_options[] = {
 	{ "listen", required_argument, NULL, OPTION_LISTEN },
@@ -41,6 +41,7 @@ static const struct option long_options[] = {
 	{ "clients", required_argument, NULL, OPTION_CLIENTS },
 	{ "name", required_argument, NULL, OPTION_NAME },
 	{ "profile", required_argument, NULL, OPTION_PROFILE },
+	{ "state", required_argument, NULL, OPTION_STATE },
 	{ "control", required_argument, NULL, OPTION_CONTROL },
 	{ "fault", required_argument, NULL, OPTION_FAULT },
 	{ "clock", required_argument, NULL, OPTION_CLOCK },
@@ -65,6 +66,7 @@ static void print_help(FILE *out)
 		"  --listen-tcp ADDRESS:PORT  where clients come in by clear TCP, with --clients tcp [127.0.0.1:%d]\n"
 		"  --name FQDN            what this server calls itself [localhost]\n"
 		"  --profile NAME         whose dialect of presence is offered: ocs2007 or lcs2005; who asks for the other one has it [ocs2007]\n"
+		"  --state DIR            contact lists, access levels, notes and chosen states are kept in DIR/ocs, one file a user\n"
 		"  --control SOCKET       serve census, kick, fault and the clock on this Unix socket\n"
 		"  --fault WORD           misbehaves: delay=MS, drop, duplicate, reorder, garble, split, refuse=STATUS, half-close,\n"
 		"                         close or half-open, then any of ,user=NAME ,on=METHOD ,nth=N ,count=N ,after=TIME ,for=TIME; may be\n"
@@ -72,7 +74,7 @@ static void print_help(FILE *out)
 		"  --clock manual[:MS]    a clock that stands (at MS, usually 1000000) until it is moved over the control socket\n"
 		"  --log-level LEVEL      error, warning, info or debug [info]\n"
 		"  --help                 this text\n\n"
-		"What is published and changed is kept in memory. SIGTERM and SIGINT end it.\n", OCS_PORT, OCS_TCP_PORT);
+		"Without --state what is changed is kept in memory alone. SIGTERM and SIGINT end it.\n", OCS_PORT, OCS_TCP_PORT);
 }
 
 static int usage(const char *format, const char *value) __attribute__((format(printf, 1, 0)));
@@ -123,6 +125,7 @@ static int parse_option(int c, struct options *o)
 	case OPTION_CERTIFICATE: o->certificate = optarg; break;
 	case OPTION_KEY: o->key = optarg; break;
 	case OPTION_CA: o->ca = optarg; break;
+	case OPTION_STATE: o->state = optarg; break;
 	case OPTION_CONTROL: o->control = optarg; break;
 	case OPTION_TRUSTED:
 		if (!is_host(optarg))
@@ -274,6 +277,8 @@ static int run(int argc, char **argv)
 	life.server = ocs_server_new(life.loop, world, &o.server, &err);
 	if (!life.server)
 		fatal(EXIT_BIND, "%s", err.text);
+	if (o.state && ocs_server_keep(life.server, o.state, &err) < 0)
+		fatal(EXIT_CONFIG, "%s", err.text);
 	if (sim_fault_words_set(&o.faults, ocs_server_faults(life.server), loop_now_ms(life.loop), &err) < 0)
 		fatal(EXIT_USAGE, "%s", err.text);
 	control = open_control(&life, o.control);

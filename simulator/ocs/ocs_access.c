@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "simulator/ocs/ocs_state.h"
 
@@ -84,6 +85,7 @@ void access_add_subscriber(struct user *user, const struct user *watcher)
 		return;
 	subscribers_grow(&user->subscribers, (struct sip_subscriber){ .user = memory_str(user_plain(watcher)),
 		.display_name = memory_str(watcher->seed->name), .type = memory_str("sameEnterprise") });
+	user_changed(user);
 	one = (struct sip_subscribers){ &user->subscribers.items[user->subscribers.count - 1], 1 };
 	watch_tell_self(user, (struct sip_roaming_data){ .subscribers = &one });
 	acl_tell_pending(user);
@@ -110,6 +112,7 @@ void on_set_subscribers(struct request *r)
 		if (known)
 			known->acknowledged = body.items[i].acknowledged;
 	}
+	user_changed(r->user);
 	answer(r, 200);
 	watch_tell_self(r->user, (struct sip_roaming_data){ .subscribers = &all });
 	acl_tell_pending(r->user);
@@ -196,6 +199,7 @@ void on_set_members(struct request *r)
 				acl_follow(r->user, member, member_find(into, member) >= 0);
 		}
 	}
+	user_changed(r->user);
 	answer(r, 200);
 	all = r->user->containers;
 	watch_tell_self(r->user, (struct sip_roaming_data){ .containers = &all });
@@ -214,8 +218,55 @@ void access_set_blocked(struct user *user, struct sip_member *member, bool block
 		into->version++;
 		member->action = blocked ? "add" : "remove";
 		member_change(into, member);
+		user_changed(user);
 		all = user->containers;
 		watch_tell_self(user, (struct sip_roaming_data){ .containers = &all });
 	}
 	watch_tell_all(user);
+}
+
+/* --- from the file that keeps it ---------------------------------------------------------------------------------------------------------- */
+
+static int restore_container(struct user *user, const struct sip_container_members *from, struct error *err)
+{
+	struct sip_container_members *into;
+
+	if (container_find(user, from->id) || !from->version)
+		return error_set(err, "the version of container %u, which is there once", from->id);
+	into = container_make(user, from->id);
+	into->version = from->version;
+	for (size_t i = 0; i < from->count; i++) {
+		if (member_find(into, &from->members[i]) >= 0)
+			return error_set(err, "container %u has a member twice", from->id);
+		member_change(into, &(struct sip_member){ .type = from->members[i].type, .value = from->members[i].value });
+	}
+	return 0;
+}
+
+static int restore_subscriber(struct user *user, const struct sip_subscriber *from, struct error *err)
+{
+	const struct user *watcher = user_find(user->server, from->user);
+
+	if (!watcher) {
+		log_warning("state of user=%s: watcher %s is left out, world.xml has no such user", user->seed->id, log_str(from->user));
+		return 0;
+	}
+	if (subscriber_find(user, user_plain(watcher)))
+		return error_set(err, "watcher %s is there twice", log_str(from->user));
+	subscribers_grow(&user->subscribers, (struct sip_subscriber){ .user = memory_str(user_plain(watcher)),
+		.display_name = memory_str(watcher->seed->name), .acknowledged = from->acknowledged, .type = memory_str("sameEnterprise") });
+	return 0;
+}
+
+int access_restore(struct user *user, struct sip_containers *containers, struct sip_subscribers *subscribers, struct error *err)
+{
+	xml_form_clear(&sip_set_members_form, &user->containers);
+	xml_form_clear(&sip_set_subscribers_form, &user->subscribers);
+	for (size_t i = 0; containers && i < containers->count; i++)
+		if (restore_container(user, &containers->items[i], err) < 0)
+			return -1;
+	for (size_t i = 0; subscribers && i < subscribers->count; i++)
+		if (restore_subscriber(user, &subscribers->items[i], err) < 0)
+			return -1;
+	return 0;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "simulator/ocs/ocs_state.h"
 
@@ -35,6 +36,7 @@ static bool set(struct user *user, const char *type, const char *mask, const cha
 	free(ace->rights);
 	ace->rights = memory_str(rights);
 	user->acl_delta++;
+	user_changed(user);
 	return true;
 }
 
@@ -42,6 +44,27 @@ static bool set(struct user *user, const char *type, const char *mask, const cha
 void acl_make(struct user *user)
 {
 	set(user, "ALL", "", "AA");
+}
+
+int acl_restore(struct user *user, struct sip_acl *list, struct error *err)
+{
+	struct sip_acl old = { .aces = memory_new(sizeof *old.aces) };
+
+	*old.aces = user->aces;
+	xml_form_clear(&sip_acl_form, &old);
+	user->aces = (struct sip_aces){ 0 };
+	for (size_t i = 0; list->aces && i < list->aces->count; i++) {
+		const struct sip_ace *ace = &list->aces->items[i];
+		bool known = strcmp(ace->type, "USER") == 0 || strcmp(ace->type, "DOMAIN") == 0 || strcmp(ace->type, "ALL") == 0;
+
+		if (!known || !ace->mask || !ace->rights || !sip_rights_are_good(ace->rights) || find(user, ace->type, ace->mask))
+			return error_set(err, "the access entry %s %s", log_str(ace->type), log_str(ace->mask ? ace->mask : ""));
+		set(user, ace->type, ace->mask, ace->rights);
+	}
+	if (!find(user, "ALL", "") || !list->delta)
+		return error_set(err, "deltaNum of the access list is above 0, and there is an entry for ALL");
+	user->acl_delta = list->delta;
+	return 0;
 }
 
 void acl_write(const struct user *user, struct buf *out)

@@ -24,6 +24,7 @@ void users_make(struct ocs_server *server)
 
 		user->server = server;
 		user->seed = &world->users[i];
+		user->kept.id = user->seed->id;
 		user->address = lower(memory_printf("sip:%s@%s", user->seed->id, world->domain));
 		user->availability = SIP_OFFLINE;
 		user->state_version = 1;
@@ -38,6 +39,7 @@ void users_make(struct ocs_server *server)
 
 void users_free(struct ocs_server *server)
 {
+	keep_free(&server->keep);
 	HASH_CLEAR(hh, server->by_address);
 	for (size_t i = 0; server->users && i < server->world->user_count; i++) {
 		struct user *user = &server->users[i];

@@ -296,6 +296,7 @@ static void publish(struct request *r, struct sip_publications *list)
 		return;
 	for (size_t i = 0; i < list->count; i++)
 		publish_one(r, &list->items[i], &names);
+	user_changed(user);
 	set_expiry(user);
 	own = watch_own_items(user, names.items, names.count);
 	xml_form_write(&sip_roaming_data_form, &data, &body);
@@ -341,7 +342,27 @@ bool presence_set(struct user *user, struct presence_item *items, size_t count)
 		put(user, item->category, item->instance, item->container, "static", item->content);
 		note_name(&names, item->category);
 	}
+	user_changed(user);
 	set_expiry(user);
 	changed(user, &names, true);
 	return fits;
+}
+
+int presence_restore(struct user *user, struct sip_categories *list, struct error *err)
+{
+	while (user->publication_count)
+		publication_drop(user, user->publication_count - 1);
+	for (size_t i = 0; list && i < list->count; i++) {
+		struct sip_category *c = &list->items[i];
+
+		if (!c->content || !c->version || !c->publish_time || find(user, c->name, c->instance, c->container) >= 0 ||
+		    user->publication_count == PUBLICATIONS_OF_USER)
+			return error_set(err, "item %s of presence: content, version and publishTime are there, and no two are the same", log_str(c->name));
+		put(user, c->name, c->instance, c->container, "static", c->content)->item.version = c->version;
+		c->content = NULL;
+		free(user->publications[user->publication_count - 1].item.publish_time);
+		user->publications[user->publication_count - 1].item.publish_time = memory_str(c->publish_time);
+	}
+	update_state(user);
+	return 0;
 }

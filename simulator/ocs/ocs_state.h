@@ -16,6 +16,7 @@
 #include "simulator/fault.h"
 #include "simulator/fault_hole.h"
 #include "simulator/fault_outlet.h"
+#include "simulator/keep.h"
 #include "simulator/ocs/ocs_server.h"
 
 /* Bounds of what one peer can make us keep, and how long; all ours. */
@@ -118,6 +119,7 @@ struct user {
 	size_t watcher_count;
 
 	uint64_t registers, refused;
+	struct kept kept;
 };
 
 void users_make(struct ocs_server *server);
@@ -126,6 +128,9 @@ void users_free(struct ocs_server *server);
 struct user *user_find(struct ocs_server *server, const char *uri);
 /* The address without "sip:". */
 const char *user_plain(const struct user *user);
+
+/* Something of him changed that is kept over a restart. */
+void user_changed(struct user *user);
 
 /* --- endpoints (ocs_register.c) -------------------------------------------------------------------------------------------------- */
 
@@ -206,6 +211,7 @@ struct presence_item {
 /* Publishes them (the same content again is no change) and tells everybody what has changed, the device included; false when they are
  * too many: then of the device alone. */
 bool presence_set(struct user *user, struct presence_item *items, size_t count);
+int presence_restore(struct user *user, struct sip_categories *list, struct error *err);
 /* The availability that he chose himself: 0: none. */
 uint32_t presence_chosen(const struct user *user, char **since);
 /* "2010-05-04T09:12:00.000": now. The caller frees it. */
@@ -235,6 +241,7 @@ uint32_t access_container(const struct user *user, const struct user *other);
 /* The other one sees him off line: he is blocked, or not yet allowed. */
 bool access_hides(const struct user *user, const struct user *other);
 bool access_blocks(const struct user *user, const struct user *other);
+int access_restore(struct user *user, struct sip_containers *containers, struct sip_subscribers *subscribers, struct error *err);
 /* The watcher has made the user a contact. */
 void access_add_subscriber(struct user *user, const struct user *watcher);
 /* Puts a member into the container of the blocked, or takes it out, and tells what changes by that. */
@@ -251,6 +258,7 @@ void acl_write(const struct user *user, struct buf *out);
 const struct sip_ace *acl_entry(const struct user *user, const struct user *other);
 /* The members of his containers changed: what the list says of this one now. */
 void acl_follow(struct user *user, const struct sip_member *member, bool blocked);
+int acl_restore(struct user *user, struct sip_acl *list, struct error *err);
 /* Watchers of whom he has not said anything yet; they are told to him. */
 void acl_write_pending(const struct user *user, struct buf *out);
 void acl_tell_pending(struct user *user);
@@ -271,6 +279,8 @@ void document_endpoint_gone(struct endpoint *endpoint);
 
 void contacts_make(struct user *user);
 void contacts_write(const struct user *user, struct buf *out);
+/* Takes what was kept in place of what the seed says. -1 with a sentence: that cannot be. */
+int contacts_restore(struct user *user, struct sip_contact_list *list, uint32_t next_group, struct error *err);
 bool contacts_have(const struct user *user, const struct user *other);
 void on_soap(struct request *r);
 void on_search(struct request *r, const struct sip_soap_body *body);
@@ -337,6 +347,7 @@ struct ocs_server {
 	struct branch *branches;
 	struct call *calls;
 	struct faults *faults;
+	struct keep *keep;                      /* NULL: nothing is kept */
 	struct buf scratch;
 	uint32_t salt, next;
 	loop_fn *shutdown_done;
