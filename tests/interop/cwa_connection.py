@@ -120,7 +120,7 @@ class Connection:
             await self.write(200, [("Content-Type", "text/html")], b"<html>Sign in</html>")
             return
         offers = [("WWW-Authenticate", o) for o in odd.offers]
-        if given is None or given.startswith("Negotiate"):
+        if given is None or given.startswith("Negotiate") or "NTLM" not in odd.offers:
             await self.answer(401, more=offers)
             return
         try:
@@ -284,14 +284,15 @@ class Connection:
     async def write(self, status, headers, body):
         odd, dice = self.server.odd, self.server.dice
         headers = [*headers, ("Transfer-Encoding", "chunked") if odd.chunked else ("Content-Length", str(len(body)))]
-        if odd.close:
+        # NTLM needs its connection between its legs.
+        close = odd.close and status != 401
+        if close:
             headers.append(("Connection", "close"))
         data = head(status, headers, odd) + (chunked(body, dice) if odd.chunked else body)
         if odd.interim:
             data = b"HTTP/1.1 100 Continue\r\n\r\n" + data
         await self.raw(data)
-        # NTLM needs its connection between its two legs.
-        if odd.close and status != 401:
+        if close:
             self.writer.close()
 
     async def raw(self, data):

@@ -16,7 +16,7 @@ import threading
 from cwa_connection import Connection
 from cwa_methods import Methods
 from cwa_oddities import Odd
-from cwa_people import DEADLINE_S, ONLINE, Puppet, User, wait
+from cwa_people import DEADLINE_S, ONLINE, Puppet, Session, User, wait
 from cwa_wire import Fault, Refused, node
 
 REASONS = {18000: "InvalidFormat", 18001: "InvalidRequest", 18100: "SessionNotFound", 18101: "RequestThrottled", 18102: "InvalidOperation",
@@ -146,7 +146,14 @@ class Server(Methods):
     def all_sessions(self):
         return list(self.sessions.values())
 
+    def other_client(self, name):
+        """One more client of a user, which only listens: a session that no connection serves."""
+        sid = self.next_sid()
+        self.sessions[sid] = Session(self, self.users[name], sid, False)
+        return self.sessions[sid]
+
     def puppet(self, name, answer="yes"):
+        """Somebody at the other end. answer: "yes" and "no" to invitations at once; "later": when the test says so."""
         self.puppets[name] = made = Puppet(self, self.users[name], answer)
         self.call(self.show, self.users[name], ONLINE, "")
         return made

@@ -168,7 +168,7 @@ class Writer:
         if n.text:
             out["#text"] = n.text
         if self.odd.unknown:
-            out["@heardOf"], out["unheardOf"] = None, [{}, []]
+            out["@heardOf"], out["unheardOf"] = "not", [{}, [], None]
         if self.odd.shuffle:
             pairs = list(out.items())
             self.dice.shuffle(pairs)
