@@ -17,12 +17,12 @@ OUT := build/$(VARIANT)
 BIN := $(if $(filter gcc,$(VARIANT)),build/bin,$(OUT)/bin)
 
 PACKAGES := gcc make pkg-config libevent-dev libssl-dev zlib1g-dev libxml2-dev libsqlite3-dev libjansson-dev uthash-dev \
-	libhttp-parser-dev libosip2-dev libkrb5-dev gss-ntlmssp
+	libhttp-parser-dev libosip2-dev libkrb5-dev gss-ntlmssp libcurl4-openssl-dev
 TEST_PACKAGES := libcmocka-dev libpurple-dev libpurple0 pidgin-sipe libglib2.0-dev python3 iproute2 openssl tcpdump curl \
 	krb5-kdc krb5-admin-server krb5-user
 CHECK_PACKAGES := clang clang-tidy cppcheck
 
-LIBRARIES := libevent_core libssl libcrypto zlib libxml-2.0 sqlite3 jansson libosip2 krb5-gssapi
+LIBRARIES := libevent_core libssl libcrypto zlib libxml-2.0 sqlite3 jansson libosip2 krb5-gssapi krb5 libcurl
 # Debian's package of it has no .pc file.
 HTTP_PARSER := -lhttp_parser
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wvla \
@@ -52,7 +52,7 @@ simulator_USES := simulator protocol base
 admin_USES := admin db protocol base
 router_LIBS := libevent_core libssl libcrypto jansson
 dispatcher_LIBS := $(router_LIBS) zlib sqlite3
-collab_LIBS := $(router_LIBS) zlib sqlite3
+collab_LIBS := $(router_LIBS) zlib sqlite3 libxml-2.0 libcurl krb5-gssapi krb5
 simulator_LIBS := $(router_LIBS) zlib libxml-2.0 libosip2 krb5-gssapi
 simulator_MORE := $(HTTP_PARSER)
 admin_LIBS := $(router_LIBS) zlib sqlite3 libxml-2.0

@@ -157,9 +157,9 @@ static int add_or_set(int argc, char **argv, bool is_new)
 	struct environment_options given = { .type = is_new ? "groupwise" : NULL };
 	struct command_option options[] = {
 		{ .name = "host", .value = "HOST", .text = &given.host, .help = "the IM server" },
-		{ .name = "port", .value = "PORT", .text = &given.port, .help = "its port" },
-		{ .name = "transport", .value = "tls|tcp", .text = &given.transport, .help = "how it is reached" },
-		{ .name = "type", .value = "groupwise", .text = &given.type, .help = "which IM system it is (groupwise)" },
+		{ .name = "port", .value = "PORT", .text = &given.port, .help = "its port (8300; cwa: 443)" },
+		{ .name = "transport", .value = "tls|https|http", .text = &given.transport, .help = "how it is reached (tls; cwa: https)" },
+		{ .name = "type", .value = "groupwise|cwa", .text = &given.type, .help = "which IM system it is (groupwise)" },
 		{ .name = NULL },
 	};
 	const struct command_usage usage = { .arguments = "NAME", .least = 1, .most = 1, .options = options, .takes_place = true,
@@ -179,6 +179,10 @@ static int add_or_set(int argc, char **argv, bool is_new)
 	status = environment_read(&given, &environment, &fields);
 	if (status != 0)
 		return status;
+	if (is_new && environment.type == DB_CWA && !given.port)
+		environment.port = 443;
+	if (is_new && environment.type == DB_CWA && !given.transport)
+		environment.transport = "https";
 	if (!is_new && !fields)
 		return command_fail(EXIT_USAGE, "nothing to change: --host, --port or --transport");
 	status = store_open(&store, &common, is_new ? DB_CREATE : DB_EXISTING);

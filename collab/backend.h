@@ -5,18 +5,25 @@
 #include "protocol/im.h"
 
 struct tls;
+struct http_client;
 
-/* The seam between a session and the IM server that it lives on: one backend is one user's login on one server.
- * GroupWise Messenger is the first kind (groupwise_client.h). Everything is answered later, never inside a call. */
+/* The seam between a session and the IM server that it lives on: one backend is one user's login on one server. There are two kinds,
+ * GroupWise Messenger (groupwise_client.h) and Communicator Web Access (cwa_client.h). Everything is answered later, never inside a call. */
 struct backend;
 
 struct backend_target {
 	struct loop *loop;
 	const char *host;          /* of the environment's row; copied */
 	uint16_t port;
+	/* GroupWise */
 	struct tls *tls;           /* shared by all backends; lives as long as they do */
 	uint32_t protocol_version; /* what a GroupWise login calls itself */
 	uint64_t refresh_ms;       /* how often to look for changes made elsewhere; 0: only when the server says so */
+	/* Communicator Web Access */
+	struct http_client *http;  /* as tls */
+	bool clear;                /* HTTP */
+	bool json;                 /* profile lcs2005, else ocs2007 */
+	const char *domain;        /* put before a user ID without one; "" for none; copied */
 };
 
 /* What the backend tells its session. Inside any of them the session may call finish, and after lost or login_failed free.
@@ -24,6 +31,8 @@ struct backend_target {
 struct backend_events {
 	/* The connection stands and its certificate was checked; the login is on its way. Again when the session goes on on another. */
 	void (*connected)(void *ctx, const char *peer, const char *local, const char *tls_version);
+	/* Something on the way to the login that a trail tells: its event's name and text. */
+	void (*step)(void *ctx, const char *event, const char *text);
 	/* forget_password: the server does not let clients keep it. */
 	void (*logged_in)(void *ctx, struct bytes display_name, bool forget_password);
 	/* It will not come to a login: IM_BAD_CREDENTIALS, IM_UNREACHABLE, IM_BACKEND_REFUSED. why is for the log. */

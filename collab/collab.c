@@ -2,9 +2,11 @@
 
 #include <stdlib.h>
 
+#include "base/io/http_client.h"
 #include "base/io/tls.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "collab/cwa_client.h"
 #include "collab/device.h"
 #include "collab/doubt.h"
 #include "collab/groupwise_client.h"
@@ -214,8 +216,9 @@ bool collab_is_fenced(const struct collab *collab)
 
 /* --- beginning and end ------------------------------------------------------------------------------------------------ */
 
-static struct tls *make_im_tls(const struct collab_settings *set, struct error *err)
+static int make_im_tls(struct collab *c, struct error *err)
 {
+	const struct collab_settings *set = c->settings;
 	const struct tls_settings tls = {
 		.ca_file = set->trust == COLLAB_TRUST_CA ? set->trust_ca : NULL,
 		.pin_sha256 = set->trust == COLLAB_TRUST_PIN ? set->trust_pin : NULL,
@@ -223,9 +226,12 @@ static struct tls *make_im_tls(const struct collab_settings *set, struct error *
 		.session_tickets = true,
 	};
 
+	if (collab_settings_check_trust(set, err) != 0)
+		return -1;
 	if (set->trust == COLLAB_TRUST_NONE)
 		log_warning("collab.trust = none: passwords go to whoever answers at the IM server's address");
-	return tls_new(&tls, err);
+	c->im_tls = tls_new(&tls, err);
+	return c->im_tls ? 0 : -1;
 }
 
 static int make_dispatcher_tls(struct collab *c, struct error *err)
@@ -240,19 +246,40 @@ static int make_dispatcher_tls(struct collab *c, struct error *err)
 	return c->dispatcher_tls ? 0 : -1;
 }
 
-/* What this kind of service can do for the environment. */
-static int check_environment(struct collab *c, struct error *err)
+static bool is_transport(const struct db_environment *environment, const char *name)
 {
-	const struct db_environment *environment = environment_now(c->environment);
+	return bytes_is(bytes_str(environment->transport), name);
+}
 
-	if (environment->type != DB_GROUPWISE)
-		return error_set(err, "environment %s is of type %s; this service knows groupwise", environment->name,
-			db_environment_type_name(environment->type));
-	if (!bytes_is(bytes_str(environment->transport), "tls"))
+/* How the environment's IM server is spoken to, and what that takes. */
+static int use_groupwise(struct collab *c, const struct db_environment *environment, struct error *err)
+{
+	if (!is_transport(environment, "tls"))
 		return error_set(err, "environment %s has transport %s; with GroupWise it is always tls", environment->name,
 			environment->transport);
 	c->backend_type = &groupwise_backend;
+	return make_im_tls(c, err);
+}
+
+static int use_cwa(struct collab *c, const struct db_environment *environment, struct error *err)
+{
+	if (!is_transport(environment, "https") && !is_transport(environment, "http"))
+		return error_set(err, "environment %s has transport %s; with Communicator Web Access it is https or http", environment->name,
+			environment->transport);
+	if (is_transport(environment, "http"))
+		log_warning("environment %s has transport http: passwords may go to the IM server in clear", log_str(environment->name));
+	else if (make_im_tls(c, err) != 0)
+		return -1;
+	c->http = http_client_new(c->loop, c->im_tls);
+	c->backend_type = &cwa_backend;
 	return 0;
+}
+
+static int use_backend(struct collab *c, struct error *err)
+{
+	const struct db_environment *environment = environment_now(c->environment);
+
+	return (environment->type == DB_CWA ? use_cwa : use_groupwise)(c, environment, err);
 }
 
 /* Gives back what there is; nothing of it is at work yet or any more. */
@@ -266,6 +293,7 @@ static void free_parts(struct collab **collab)
 	owner_free(&c->owner);
 	environment_free(&c->environment);
 	courier_free(&c->courier);
+	http_client_free(&c->http);
 	tls_free(&c->im_tls);
 	tls_free(&c->dispatcher_tls);
 	buf_wipe(&c->scratch);
@@ -288,11 +316,10 @@ struct collab *collab_new(struct loop *loop, const struct collab_settings *set, 
 	*status = EXIT_CONFIG;
 	if (collab_settings_check(set, err) != 0)
 		goto fail;
-	c->im_tls = make_im_tls(set, err);
-	if (!c->im_tls || make_dispatcher_tls(c, err) != 0)
+	if (make_dispatcher_tls(c, err) != 0)
 		goto fail;
 	c->environment = environment_new(db, set->environment, (uint32_t)set->database_poll_ms, limits_changed, c, status, err);
-	if (!c->environment || check_environment(c, err) != 0)
+	if (!c->environment || use_backend(c, err) != 0)
 		goto fail;
 	*status = EXIT_DATABASE;
 	c->owner = owner_new(loop, db, set->environment, set->instance, set->lease_ms, fenced, c, err);

@@ -17,7 +17,8 @@ struct collab {
 	const struct backend_type *backend_type;
 	struct db *db;
 	struct trail *trail;
-	struct tls *im_tls;
+	struct tls *im_tls;                  /* NULL: the IM server is spoken to in clear */
+	struct http_client *http;            /* NULL unless the environment is CWA */
 	struct tls *dispatcher_tls;
 	struct environment *environment;
 	struct owner *owner;

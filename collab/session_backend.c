@@ -16,6 +16,15 @@ static void backend_connected(void *ctx, const char *peer, const char *local, co
 	collab_note(s->collab, &entry, s->id, false);
 }
 
+static void backend_step(void *ctx, const char *event, const char *text)
+{
+	struct session *s = ctx;
+	struct trail_entry entry = { .event = event, .pin = s->pin, .transaction = s->transaction, .numbers = { { "session", s->id } } };
+
+	trail_text(&entry, "login=%s %s", s->login_id, text);
+	collab_note(s->collab, &entry, s->id, false);
+}
+
 static void backend_logged_in(void *ctx, struct bytes display_name, bool forget_password)
 {
 	struct session *s = ctx;
@@ -133,7 +142,7 @@ static void backend_ended(void *ctx)
 }
 
 const struct backend_events session_backend_events = {
-	.connected = backend_connected, .logged_in = backend_logged_in, .login_failed = backend_login_failed,
+	.connected = backend_connected, .step = backend_step, .logged_in = backend_logged_in, .login_failed = backend_login_failed,
 	.presence = backend_presence, .message = backend_message, .typing = backend_typing,
 	.room_event = backend_room_event, .room_message = backend_room_message, .contact = backend_contact,
 	.block = backend_block, .found = backend_found, .done = backend_done, .lost = backend_lost, .ended = backend_ended,

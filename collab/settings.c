@@ -4,6 +4,7 @@
 
 #include "base/io/address.h"
 
+static const char *const profile_names[] = { "ocs2007", "lcs2005", NULL };
 static const char *const trust_names[] = { "ca", "pin", "none", NULL };
 
 #define ROW(key_, type_, member) .key = key_, .type = type_, .offset = offsetof(struct collab_settings, member)
@@ -33,6 +34,10 @@ const struct setting collab_setting_table[] = {
 	{ ROW("list_refresh", SETTING_DURATION, list_refresh_ms), .fallback = "0", .min = 0, .max = 86400000,
 	  .help = "how often to read contact list and privacy again, for changes made in another client of the user's; 0: only when the IM "
 		"server says that there are any. Each time is a second login for a moment" },
+	{ ROW("cwa_profile", SETTING_CHOICE, cwa_profile), .fallback = "ocs2007", .choices = profile_names,
+	  .help = "how Communicator Web Access is spoken to: ocs2007 (XML, as documented) or lcs2005 (JSON, in an encoding of ours)" },
+	{ ROW("cwa_domain", SETTING_TEXT, cwa_domain), .fallback = "",
+	  .help = "Windows domain that is put before a user ID typed without one (CORP: CORP\\alice), at a sign-in to Communicator Web Access" },
 	{ ROW("status_interval", SETTING_DURATION, status_interval_ms), .fallback = "60s", .min = 1000, .max = 86400000,
 	  .help = "how often devices are told to send a status message" },
 	{ ROW("database_poll", SETTING_DURATION, database_poll_ms), .fallback = "250ms", .min = 10, .max = 60000,
@@ -50,7 +55,7 @@ const struct daemon_program collab_program = {
 	.settings = collab_setting_table,
 };
 
-int collab_settings_check(const struct collab_settings *set, struct error *err)
+int collab_settings_check_trust(const struct collab_settings *set, struct error *err)
 {
 	if (set->trust == COLLAB_TRUST_CA && !set->trust_ca)
 		return error_set(err, "collab.trust = ca needs collab.trust_ca, the file of the CA that signed the IM server's "
@@ -58,6 +63,11 @@ int collab_settings_check(const struct collab_settings *set, struct error *err)
 	if (set->trust == COLLAB_TRUST_PIN && !set->trust_pin)
 		return error_set(err, "collab.trust = pin needs collab.trust_pin, the SHA-256 fingerprint of the IM server's "
 			"certificate as 64 hex digits; collab.trust may also be ca or none");
+	return 0;
+}
+
+int collab_settings_check(const struct collab_settings *set, struct error *err)
+{
 	if (address_is_loopback(set->dispatcher))
 		return 0;
 	if (!set->tls_certificate || !set->tls_key || !set->tls_ca)

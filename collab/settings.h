@@ -3,6 +3,7 @@
 
 #include "base/io/daemon.h"
 
+enum collab_cwa_profile { COLLAB_CWA_OCS2007, COLLAB_CWA_LCS2005 };
 enum collab_trust { COLLAB_TRUST_CA, COLLAB_TRUST_PIN, COLLAB_TRUST_NONE };
 
 struct collab_settings {
@@ -15,6 +16,8 @@ struct collab_settings {
 	char *trust_ca, *trust_pin;
 	uint64_t protocol_version;               /* of GroupWise: what its servers may send depends on it */
 	uint64_t list_refresh_ms;                /* 0: only when the IM server says that something changed */
+	int cwa_profile;                         /* enum collab_cwa_profile */
+	char *cwa_domain;                        /* "": none */
 	uint64_t status_interval_ms;
 	uint64_t database_poll_ms;
 	uint64_t lease_ms;
@@ -25,5 +28,7 @@ extern const struct daemon_program collab_program;
 
 /* What the table cannot say: which settings need which others. 0, or -1 with a sentence. */
 int collab_settings_check(const struct collab_settings *set, struct error *err);
+/* The same for an IM server that is spoken to over TLS. */
+int collab_settings_check_trust(const struct collab_settings *set, struct error *err);
 
 #endif

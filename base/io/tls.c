@@ -134,6 +134,19 @@ static int load_trust(struct tls *tls, const struct tls_settings *settings, stru
 	return 0;
 }
 
+enum tls_trust tls_trust_of(const struct tls *tls)
+{
+	return tls->has_ca ? TLS_TRUST_CA : tls->has_pin ? TLS_TRUST_PIN : TLS_TRUST_ANY;
+}
+
+void tls_lend_trust(struct tls *tls, SSL_CTX *context)
+{
+	SSL_CTX_set1_cert_store(context, SSL_CTX_get_cert_store(tls->context));
+	SSL_CTX_set_verify(context, SSL_CTX_get_verify_mode(tls->context), NULL);
+	if (tls->has_pin)
+		SSL_CTX_set_cert_verify_callback(context, check_pin, tls);
+}
+
 /* --- what we say of ourselves --- */
 
 static int load_identity(struct tls *tls, const struct tls_settings *settings, struct error *err)

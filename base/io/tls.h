@@ -25,6 +25,14 @@ struct tls_settings {
 struct tls *tls_new(const struct tls_settings *settings, struct error *err);
 void tls_free(struct tls **tls);
 
+/* A client's: whom it trusts. */
+enum tls_trust { TLS_TRUST_CA, TLS_TRUST_PIN, TLS_TRUST_ANY };
+enum tls_trust tls_trust_of(const struct tls *tls);
+/* Another library's connection is to trust the same (context: its SSL_CTX, for which tls must stay). The name in the certificate is that
+ * library's to check, with TLS_TRUST_CA. */
+struct ssl_ctx_st;
+void tls_lend_trust(struct tls *tls, struct ssl_ctx_st *context);
+
 /* Writes a new self-signed certificate (P-256 unless rsa) for the names ("localhost 127.0.0.1"), key file mode 0600. */
 int tls_make_self_signed(const char *certificate_file, const char *key_file, const char *names, bool rsa, struct error *err);
 

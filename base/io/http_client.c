@@ -1,0 +1,602 @@
+#include "base/io/http_client.h"
+
+#include <curl/curl.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uthash.h>
+
+#include "base/io/tls.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+enum {
+	SPARE_CONNECTIONS = 32,          /* that are kept beside one for each line */
+	RECEIVE_SIZE = 16384,
+};
+
+/* One of libcurl's, from its making to its end. */
+struct http_socket {
+	UT_hash_handle hh;
+	int fd;
+	bool is_look_up;                 /* the pipe of a thread of libcurl's that looks up a name: made and closed by libcurl itself */
+	struct http_client *client;
+	struct loop_watch *watch;        /* while libcurl waits for it */
+};
+
+struct http_client {
+	struct loop *loop;
+	struct tls *tls;
+	CURLM *multi;
+	CURLSH *share;                   /* TLS sessions to resume */
+	struct loop_timer *timer;        /* libcurl's own, real time */
+	struct http_socket *sockets;
+	unsigned lines;
+};
+
+struct http_line {
+	struct http_client *client;
+	CURL *easy;                      /* NULL: idle */
+	struct curl_slist *headers;
+	http_answered_fn *answered;
+	void *ctx;
+	struct buf send, body;
+	size_t max_body;
+	unsigned requests, max_requests;
+	bool too_large, too_late;
+	uint32_t answer_ms;
+	uint64_t began_ms;
+	struct loop_timer *total;        /* the loop's clock */
+	struct loop_timer *answer;       /* real time */
+	char why[CURL_ERROR_SIZE];
+	char tls_version[16];
+};
+
+const char *http_outcome_name(enum http_outcome outcome)
+{
+	static const char *const names[] = {
+		[HTTP_ANSWERED] = "answered",
+		[HTTP_NOT_RESOLVED] = "not-resolved",
+		[HTTP_NOT_CONNECTED] = "not-connected",
+		[HTTP_TLS_FAILED] = "tls-failed",
+		[HTTP_TOO_LATE] = "too-late",
+		[HTTP_TOO_LARGE] = "too-large",
+		[HTTP_TOO_MANY] = "too-many-requests",
+		[HTTP_BROKEN] = "broken",
+	};
+
+	return (size_t)outcome < sizeof names / sizeof *names ? names[outcome] : "unknown";
+}
+
+/* --- what libcurl refuses is our mistake ---------------------------------------------------------------------------------------- */
+
+#define SET(easy, option, value) \
+	do { \
+		CURLcode set_code = curl_easy_setopt(easy, option, value); \
+		if (set_code != CURLE_OK) \
+			bug("libcurl does not take " #option ": %s", curl_easy_strerror(set_code)); \
+	} while (0)
+
+#define SET_MULTI(multi, option, value) \
+	do { \
+		CURLMcode set_code = curl_multi_setopt(multi, option, value); \
+		if (set_code != CURLM_OK) \
+			bug("libcurl does not take " #option ": %s", curl_multi_strerror(set_code)); \
+	} while (0)
+
+/* --- the loop's side ------------------------------------------------------------------------------------------------------------- */
+
+static void finish_all(struct http_client *client);
+
+static void act(struct http_client *client, curl_socket_t fd, int events)
+{
+	int running;
+	CURLMcode code = curl_multi_socket_action(client->multi, fd, events, &running);
+
+	if (code != CURLM_OK)
+		bug("libcurl cannot go on: %s", curl_multi_strerror(code));
+	finish_all(client);
+}
+
+static void socket_ready(void *arg, int ready)
+{
+	const struct http_socket *s = arg;
+
+	act(s->client, s->fd, (ready & LOOP_READ ? CURL_CSELECT_IN : 0) | (ready & LOOP_WRITE ? CURL_CSELECT_OUT : 0));
+}
+
+static void timer_rang(void *arg)
+{
+	act(arg, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static int want_timer(CURLM *multi, long in_ms, void *arg)
+{
+	struct http_client *client = arg;
+
+	(void)multi;
+	if (in_ms < 0)
+		loop_timer_cancel(client->timer);
+	else
+		loop_timer_set(client->timer, (uint64_t)in_ms);
+	return 0;
+}
+
+static struct http_socket *add_socket(struct http_client *client, int fd, bool is_look_up)
+{
+	struct http_socket *s = memory_new(sizeof *s);
+
+	*s = (struct http_socket){ .fd = fd, .client = client, .is_look_up = is_look_up };
+	HASH_ADD_INT(client->sockets, fd, s);
+	return s;
+}
+
+static void drop_socket(struct http_client *client, struct http_socket *s)
+{
+	HASH_DEL(client->sockets, s);
+	loop_watch_free(&s->watch);
+	free(s);
+}
+
+static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
+{
+	struct http_client *client = arg;
+	struct http_socket *s;
+
+	(void)easy;
+	(void)unused;
+	HASH_FIND_INT(client->sockets, &fd, s);
+	if (what == CURL_POLL_REMOVE) {
+		if (s && s->is_look_up)
+			drop_socket(client, s);
+		else if (s)
+			loop_watch_free(&s->watch);
+		return 0;
+	}
+	if (!s)
+		s = add_socket(client, fd, true);
+	if (!s->watch)
+		s->watch = loop_watch_new(client->loop, fd, socket_ready, s);
+	loop_watch_want(s->watch, (what & CURL_POLL_IN ? LOOP_READ : 0) | (what & CURL_POLL_OUT ? LOOP_WRITE : 0));
+	return 0;
+}
+
+static curl_socket_t make_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+
+	(void)purpose;
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	add_socket(arg, fd, false);
+	return fd;
+}
+
+static int end_socket(void *arg, curl_socket_t fd)
+{
+	struct http_client *client = arg;
+	struct http_socket *s;
+
+	HASH_FIND_INT(client->sockets, &fd, s);
+	if (s)
+		drop_socket(client, s);
+	return close(fd);
+}
+
+/* --- what comes ------------------------------------------------------------------------------------------------------------------ */
+
+static size_t took_body(char *data, size_t size, size_t count, void *arg)
+{
+	struct http_line *line = arg;
+
+	if (size * count > line->max_body - line->body.len) {
+		line->too_large = true;
+		return 0;
+	}
+	buf_append(&line->body, bytes_of(data, size * count));
+	return size * count;
+}
+
+static void answer_begins(struct http_line *line)
+{
+	const struct curl_tlssessioninfo *info = NULL;
+
+	/* A handshake's earlier answers are over with this one. */
+	buf_clear(&line->body);
+	if (!loop_timer_is_set(line->answer))
+		loop_timer_set(line->answer, line->answer_ms);
+	if (curl_easy_getinfo(line->easy, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info && info->internals)
+		snprintf(line->tls_version, sizeof line->tls_version, "%s", SSL_get_version(info->internals));
+}
+
+static size_t took_header(char *data, size_t size, size_t count, void *arg)
+{
+	if (size * count >= 5 && strncmp(data, "HTTP/", 5) == 0)
+		answer_begins(arg);
+	return size * count;
+}
+
+static int before_request(void *arg, char *peer, char *local, int peer_port, int local_port)
+{
+	struct http_line *line = arg;
+
+	(void)peer;
+	(void)local;
+	(void)peer_port;
+	(void)local_port;
+	loop_timer_cancel(line->answer);
+	if (line->requests == line->max_requests)
+		return CURL_PREREQFUNC_ABORT;
+	line->requests++;
+	return CURL_PREREQFUNC_OK;
+}
+
+static CURLcode lend_trust(CURL *easy, void *context, void *arg)
+{
+	struct http_client *client = arg;
+
+	(void)easy;
+	if (!client->tls)
+		return CURLE_SSL_CACERT_BADFILE;
+	tls_lend_trust(client->tls, context);
+	return CURLE_OK;
+}
+
+/* --- the end of a request ---------------------------------------------------------------------------------------------------------- */
+
+static void take_down(struct http_line *line)
+{
+	if (!line->easy)
+		return;
+	loop_timer_cancel(line->total);
+	loop_timer_cancel(line->answer);
+	curl_multi_remove_handle(line->client->multi, line->easy);
+	curl_easy_cleanup(line->easy);
+	line->easy = NULL;
+	curl_slist_free_all(line->headers);
+	line->headers = NULL;
+	buf_wipe(&line->send);
+	buf_free(&line->body);
+}
+
+static enum http_outcome outcome_of(const struct http_line *line, CURLcode code)
+{
+	if (line->too_late)
+		return HTTP_TOO_LATE;
+	if (line->too_large)
+		return HTTP_TOO_LARGE;
+	switch (code) {
+	case CURLE_OK:
+		return HTTP_ANSWERED;
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return HTTP_NOT_RESOLVED;
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_OPERATION_TIMEDOUT:
+		return HTTP_NOT_CONNECTED;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_CIPHER:
+		return HTTP_TLS_FAILED;
+	case CURLE_ABORTED_BY_CALLBACK:
+		return HTTP_TOO_MANY;
+	default:
+		return HTTP_BROKEN;
+	}
+}
+
+static const char *why_of(const struct http_line *line, enum http_outcome outcome, CURLcode code)
+{
+	switch (outcome) {
+	case HTTP_ANSWERED:
+		return "";
+	case HTTP_TOO_LATE:
+		return line->requests ? "the server did not answer in time" : "the request could not be sent in time";
+	case HTTP_TOO_LARGE:
+		return "the answer is larger than accepted";
+	case HTTP_TOO_MANY:
+		return "the server wants another request each time";
+	default:
+		return code == CURLE_SSL_CACERT_BADFILE ? "it is not set whom to trust" : *line->why ? line->why : curl_easy_strerror(code);
+	}
+}
+
+static void write_end(CURL *easy, CURLINFO host_info, CURLINFO port_info, char *out, size_t size)
+{
+	char *host = NULL;
+	long port = 0;
+
+	*out = '\0';
+	curl_easy_getinfo(easy, host_info, &host);
+	curl_easy_getinfo(easy, port_info, &port);
+	if (host && *host)
+		snprintf(out, size, strchr(host, ':') ? "[%s]:%ld" : "%s:%ld", host, port);
+}
+
+/* The line's owner may free it, or ask again, in its call: what the answer needs is taken out before. */
+static void finish(struct http_line *line, CURLcode code)
+{
+	enum http_outcome outcome = outcome_of(line, code);
+	char peer[80], local[80], why[CURL_ERROR_SIZE], version[sizeof line->tls_version];
+	struct curl_slist *headers = line->headers;
+	struct buf body = line->body;
+	struct http_answer answer = { .outcome = outcome, .peer = peer, .local = local, .why = why, .tls_version = version,
+		.requests = line->requests, .took_ms = loop_now_ms(line->client->loop) - line->began_ms };
+	CURL *easy = line->easy;
+	long status = 0;
+
+	loop_timer_cancel(line->total);
+	loop_timer_cancel(line->answer);
+	write_end(easy, CURLINFO_PRIMARY_IP, CURLINFO_PRIMARY_PORT, peer, sizeof peer);
+	write_end(easy, CURLINFO_LOCAL_IP, CURLINFO_LOCAL_PORT, local, sizeof local);
+	snprintf(why, sizeof why, "%s", why_of(line, outcome, code));
+	memcpy(version, line->tls_version, sizeof version);
+	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	if (outcome == HTTP_ANSWERED) {
+		answer.status = (unsigned)status;
+		answer.body = buf_bytes(&body);
+		answer.headers = easy;
+	}
+	curl_multi_remove_handle(line->client->multi, easy);
+	line->easy = NULL;
+	line->headers = NULL;
+	line->body = (struct buf){ 0 };
+	buf_wipe(&line->send);
+	line->answered(line->ctx, &answer);
+	curl_easy_cleanup(easy);
+	curl_slist_free_all(headers);
+	buf_free(&body);
+}
+
+static void finish_all(struct http_client *client)
+{
+	const CURLMsg *message;
+	int left;
+
+	while ((message = curl_multi_info_read(client->multi, &left)) != NULL) {
+		struct http_line *line = NULL;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &line);
+		if (!line)
+			bug("libcurl ended a request that nobody made");
+		finish(line, message->data.result);
+	}
+}
+
+static void on_too_late(void *arg)
+{
+	struct http_line *line = arg;
+
+	line->too_late = true;
+	finish(line, CURLE_OPERATION_TIMEDOUT);
+}
+
+const char *http_answer_header(const struct http_answer *answer, const char *name)
+{
+	struct curl_header *header;
+
+	if (!answer->headers || curl_easy_header(answer->headers, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return NULL;
+	/* Of several the last. */
+	if (header->amount > 1)
+		curl_easy_header(answer->headers, name, header->amount - 1, CURLH_HEADER, -1, &header);
+	return header->value;
+}
+
+/* --- asking ------------------------------------------------------------------------------------------------------------------------ */
+
+static void add_header(struct http_line *line, const char *text)
+{
+	struct curl_slist *longer = curl_slist_append(line->headers, text);
+
+	if (!longer)
+		memory_exhausted(strlen(text));
+	line->headers = longer;
+}
+
+static void set_headers(struct http_line *line, const struct http_ask *ask)
+{
+	add_header(line, "Expect:");
+	for (size_t i = 0; i < HTTP_HEADERS_MAX && ask->headers[i].name; i++) {
+		char *text = memory_printf("%s: %s", ask->headers[i].name, ask->headers[i].value);
+
+		add_header(line, text);
+		memory_wipe_str(&text);
+	}
+	SET(line->easy, CURLOPT_HTTPHEADER, line->headers);
+}
+
+static void set_trust(CURL *easy, struct http_client *client)
+{
+	enum tls_trust trust = client->tls ? tls_trust_of(client->tls) : TLS_TRUST_CA;
+
+	/* None of libcurl's own: tls_lend_trust says whom. */
+	SET(easy, CURLOPT_CAINFO, NULL);
+	SET(easy, CURLOPT_CAPATH, NULL);
+	SET(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+	SET(easy, CURLOPT_SSL_CTX_FUNCTION, lend_trust);
+	SET(easy, CURLOPT_SSL_CTX_DATA, client);
+	SET(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+	SET(easy, CURLOPT_SSL_VERIFYPEER, trust == TLS_TRUST_ANY ? 0L : 1L);
+	SET(easy, CURLOPT_SSL_VERIFYHOST, trust == TLS_TRUST_CA ? 2L : 0L);
+}
+
+static void set_manners(CURL *easy, struct http_client *client)
+{
+	SET(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	SET(easy, CURLOPT_PROXY, "");
+	SET(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+	SET(easy, CURLOPT_NOSIGNAL, 1L);
+	SET(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE);
+	SET(easy, CURLOPT_USERAGENT, "Bramble/" BRAMBLE_VERSION);
+	SET(easy, CURLOPT_SHARE, client->share);
+	SET(easy, CURLOPT_OPENSOCKETFUNCTION, make_socket);
+	SET(easy, CURLOPT_OPENSOCKETDATA, client);
+	SET(easy, CURLOPT_CLOSESOCKETFUNCTION, end_socket);
+	SET(easy, CURLOPT_CLOSESOCKETDATA, client);
+	set_trust(easy, client);
+}
+
+static void set_callbacks(CURL *easy, struct http_line *line)
+{
+	SET(easy, CURLOPT_PRIVATE, line);
+	SET(easy, CURLOPT_ERRORBUFFER, line->why);
+	SET(easy, CURLOPT_WRITEFUNCTION, took_body);
+	SET(easy, CURLOPT_WRITEDATA, line);
+	SET(easy, CURLOPT_HEADERFUNCTION, took_header);
+	SET(easy, CURLOPT_HEADERDATA, line);
+	SET(easy, CURLOPT_PREREQFUNCTION, before_request);
+	SET(easy, CURLOPT_PREREQDATA, line);
+}
+
+static void set_ask(struct http_line *line, const struct http_ask *ask)
+{
+	CURL *easy = line->easy;
+
+	SET(easy, CURLOPT_URL, ask->url);
+	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, ask->connect_ms ? (long)ask->connect_ms : 10000L);
+	if (strcmp(ask->method, "POST") == 0) {
+		buf_append(&line->send, ask->body);
+		SET(easy, CURLOPT_POST, 1L);
+		SET(easy, CURLOPT_POSTFIELDSIZE, (long)line->send.len);
+		SET(easy, CURLOPT_POSTFIELDS, line->send.len ? (char *)line->send.data : "");
+	}
+	if (ask->auth == HTTP_AUTH_NTLM) {
+		SET(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_NTLM);
+		SET(easy, CURLOPT_USERNAME, ask->user);
+		SET(easy, CURLOPT_PASSWORD, ask->password);
+	}
+	if (ask->own_connection) {
+		SET(easy, CURLOPT_FRESH_CONNECT, 1L);
+		SET(easy, CURLOPT_FORBID_REUSE, 1L);
+	}
+	set_headers(line, ask);
+}
+
+void http_line_ask(struct http_line *line, const struct http_ask *ask, http_answered_fn *answered, void *ctx)
+{
+	struct http_client *client = line->client;
+	CURLMcode code;
+
+	if (line->easy)
+		bug("a line was asked while it was busy");
+	line->easy = curl_easy_init();
+	if (!line->easy)
+		memory_exhausted(sizeof line->easy);
+	line->answered = answered;
+	line->ctx = ctx;
+	line->max_body = ask->max_body ? ask->max_body : 65536;
+	line->requests = 0;
+	line->max_requests = ask->max_requests ? ask->max_requests : 3;
+	line->answer_ms = ask->answer_ms ? ask->answer_ms : 10000;
+	line->too_large = line->too_late = false;
+	line->why[0] = line->tls_version[0] = '\0';
+	line->began_ms = loop_now_ms(client->loop);
+	set_manners(line->easy, client);
+	set_callbacks(line->easy, line);
+	set_ask(line, ask);
+	loop_timer_set(line->total, ask->total_ms ? ask->total_ms : 30000);
+	code = curl_multi_add_handle(client->multi, line->easy);
+	if (code != CURLM_OK)
+		bug("libcurl does not take a request: %s", curl_multi_strerror(code));
+}
+
+bool http_line_is_busy(const struct http_line *line)
+{
+	return line->easy != NULL;
+}
+
+void http_line_cancel(struct http_line *line)
+{
+	take_down(line);
+}
+
+/* --- life -------------------------------------------------------------------------------------------------------------------------- */
+
+/* libcurl closes what is over the bound, also what is in use only for a moment not: each line may have one that it comes back to. */
+static void set_bound(const struct http_client *client)
+{
+	SET_MULTI(client->multi, CURLMOPT_MAXCONNECTS, (long)client->lines + SPARE_CONNECTIONS);
+}
+
+struct http_line *http_line_new(struct http_client *client)
+{
+	struct http_line *line = memory_new(sizeof *line);
+
+	line->client = client;
+	line->total = loop_timer_new(client->loop, on_too_late, line);
+	line->answer = loop_timer_new_real(client->loop, on_too_late, line);
+	client->lines++;
+	set_bound(client);
+	return line;
+}
+
+void http_line_free(struct http_line **line)
+{
+	struct http_line *l = *line;
+
+	if (!l)
+		return;
+	*line = NULL;
+	take_down(l);
+	loop_timer_free(&l->total);
+	loop_timer_free(&l->answer);
+	l->client->lines--;
+	set_bound(l->client);
+	free(l);
+}
+
+struct http_client *http_client_new(struct loop *loop, struct tls *tls)
+{
+	struct http_client *client = memory_new(sizeof *client);
+	CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
+
+	if (code != CURLE_OK)
+		fatal(EXIT_INTERNAL, "no HTTP: %s", curl_easy_strerror(code));
+	*client = (struct http_client){ .loop = loop, .tls = tls, .multi = curl_multi_init(), .share = curl_share_init() };
+	if (!client->multi || !client->share)
+		memory_exhausted(sizeof *client);
+	client->timer = loop_timer_new_real(loop, timer_rang, client);
+	if (curl_share_setopt(client->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) != CURLSHE_OK)
+		bug("libcurl does not share TLS sessions");
+	SET_MULTI(client->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
+	SET_MULTI(client->multi, CURLMOPT_SOCKETDATA, client);
+	SET_MULTI(client->multi, CURLMOPT_TIMERFUNCTION, want_timer);
+	SET_MULTI(client->multi, CURLMOPT_TIMERDATA, client);
+	SET_MULTI(client->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+	set_bound(client);
+	return client;
+}
+
+void http_client_free(struct http_client **client)
+{
+	struct http_client *c = *client;
+	struct http_socket *s, *next;
+
+	if (!c)
+		return;
+	if (c->lines)
+		bug("the HTTP client ends with %u lines left", c->lines);
+	*client = NULL;
+	curl_multi_cleanup(c->multi);
+	curl_share_cleanup(c->share);
+	curl_global_cleanup();
+	HASH_ITER(hh, c->sockets, s, next)
+		drop_socket(c, s);
+	loop_timer_free(&c->timer);
+	free(c);
+}
+
+unsigned http_client_sockets(const struct http_client *client)
+{
+	return HASH_COUNT(client->sockets);
+}

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""Simulated BlackBerrys on Communicator Web Access: device, router, dispatcher and Collaboration Service in front of `bramble-sim cwa`, all of
+them real processes."""
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import bramble
+import cwa_client
+import cwa_pipeline
+
+
+class Case(unittest.TestCase):
+    options = cwa_pipeline.QUICK
+    more = {}
+
+    def setUp(self):
+        self.pipeline = cwa_pipeline.Pipeline(*self.options, **self.more)
+        self.pipeline.__enter__()
+        self.addCleanup(self.pipeline.__exit__)
+
+    def chat(self, sender, receiver, to, text):
+        sender.say(f"send {to} {text}")
+        self.assertEqual(receiver.wait({"event": "message", "text": text}, text)["session"], receiver.session)
+
+    def sign_ins(self):
+        return [e["text"].partition(" ")[2] for e in self.pipeline.trail("cwa.sign-in")]
+
+
+class Everyday:
+    def test_two_devices_have_a_day(self):
+        pipeline = self.pipeline
+        alice, bob = pipeline.login("alice"), pipeline.login("bob")
+        profile = "lcs2005" if "cwa_profile=lcs2005" in pipeline.settings else "ocs2007"
+
+        # Who is there, and how.
+        contacts = alice.wait({"event": "contacts"})["contacts"]
+        self.assertEqual([(c["user"], c["name"], c["folder"]) for c in contacts],
+                         [("bob", "Bob Baker", "Friends"), ("carol", "Carol Carter", "Friends"), ("dave", "Dave Draper", "Friends")])
+        alice.wait({"event": "presence", "user": "bob", "presence": "available"})
+        self.assertEqual(pipeline.census("alice")["sessions"][0]["profile"], profile)
+
+        # They write to each other.
+        self.chat(alice, bob, "bob", "hello bob")
+        self.assertEqual(alice.wait({"event": "ack", "to": "bob"})["code"], 0)
+        self.chat(bob, alice, "alice", "hello alice")
+        self.chat(alice, bob, "bob", "grüß dich & <b>bold</b> \\ {} \U0001F600")
+        alice.say("send bob " + "x" * 9000)
+        parts = [bob.wait(lambda e: e["event"] == "message" and e["text"].startswith("x"))["text"] for _ in range(2)]
+        self.assertEqual("".join(parts), "x" * 9000)
+        self.chat(alice, bob, "bob", "in order")
+        alice.say("typing bob on")
+        bob.wait({"event": "typing", "user": "alice", "on": True})
+        self.assertEqual(pipeline.census("bob")["sessions"][0]["conversations"], 1)
+
+        # What they say of themselves.
+        alice.say("status busy in a <meeting>")
+        self.assertEqual(bob.wait({"event": "presence", "user": "alice", "presence": "busy"})["text"], "in a <meeting>")
+        alice.say("status available")
+        self.assertEqual(bob.wait({"event": "presence", "user": "alice", "presence": "available"})["text"], "")
+
+        # Nobody, and somebody who is not there.
+        for name in ("nobody", "dave", "x@elsewhere.test"):
+            alice.say(f"send {name} hello")
+            self.assertEqual(alice.wait({"event": "ack", "to": name})["code"], 410)
+
+        # One leaves: the server knows it, and so do the others.
+        bob.say("logout")
+        bob.wait({"event": "logged-out"})
+        alice.wait({"event": "presence", "user": "bob", "presence": "offline"})
+        self.assertEqual(pipeline.census("bob")["sessions"], [])
+        bob.say("login bob wrong")
+        self.assertEqual(bob.wait({"event": "login-failed"})["code"], 401)
+
+
+class OverXml(Everyday, Case):
+    pass
+
+
+class OverJson(Everyday, Case):
+    more = {"settings": ["cwa_profile=lcs2005"]}
+
+
+class PacedInClear(Everyday, Case):
+    """A server that holds no request, over HTTP."""
+    options = ("--hold", "0", "--poll", "30ms", "--busy-poll", "10ms")
+    more = {"tls": False}
+
+
+class SignIn(Case):
+    more = {"sign_in": "both", "iwa": True, "settings": ["cwa_domain=CORP"]}
+
+    def test_windows_authentication_comes_first_and_forms_when_it_is_refused(self):
+        alice = self.pipeline.login("alice")
+        self.assertEqual(self.sign_ins(), ["by=ntlm outcome=accepted status=200 requests=2"])
+        bob = self.pipeline.device("bob")
+        bob.say("login bob wrong")
+        self.assertEqual(bob.wait({"event": "login-failed"})["code"], 401)
+        self.assertEqual(self.sign_ins()[1:], ["by=ntlm outcome=refused status=401 requests=2", "by=forms outcome=refused status=200 requests=1"])
+        alice.say("logout")
+        alice.wait({"event": "logged-out"})
+
+
+if __name__ == "__main__":
+    unittest.main()
