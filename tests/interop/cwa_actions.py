@@ -59,11 +59,8 @@ def status(number, retry_after=None, body=b"", type_="text/html", ticket=False):
 def cut(part):
     """All is done as asked, and the connection ends in the middle of the answer; a fraction of its length."""
     async def act(connection, request, sign):
-        before = request.session.told if request.session else None
         connection.cutting = part
         await connection.carry_out(request, sign)
-        if request.where == "get" and request.session:
-            request.session.told = {**(before or {"ack": {0}}), "at": 0, "pause": 0, "held": 60}
         connection.writer.close()
         return "done"
     return act

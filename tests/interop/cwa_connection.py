@@ -32,6 +32,10 @@ class Connection:
             self.closed = time.monotonic()
             self.writer.close()
 
+    def is_gone(self):
+        """The client cannot hear more here."""
+        return self.closed is not None or self.writer.is_closing() or self.reader.at_eof()
+
     async def take(self, request):
         """Whether the connection goes on."""
         server = self.server
@@ -223,9 +227,16 @@ class Connection:
         if list(request.query) != ["Sid", "AckID", "UA"] or request.query["UA"] not in ("true", "false") or not request.query["AckID"].isdigit():
             raise Fault(f"query {request.query}")
         number = int(request.query["AckID"])
-        told = session.told or {"ack": {0}, "at": 0, "pause": 0, "held": 60}
-        if number not in told["ack"]:
-            raise Fault(f"AckID {number}, and told was {told['ack']}")
+        told = session.told
+        if told is None:
+            if number:
+                raise Fault(f"the first AckID is {number}")
+            return 0
+        # With the old number again when the answer was lost with its connection.
+        if number != told["ack"] and not (number == told["before"] and told["connection"].is_gone()):
+            raise Fault(f"AckID {number}, and told was {told['ack']} after {told['before']}")
+        if number == told["before"] != told["ack"]:
+            return number
         waited = request.at - told["at"]
         if told["held"] < 5 and waited < told["pause"] / 1000 - 0.01:
             raise Fault(f"asks {waited * 1000:.0f} ms after an answer held {told['held']:.2f} s, and not {told['pause']} ms")
@@ -238,7 +249,7 @@ class Connection:
         except Fault as wrong:
             server.fault(self.user, str(wrong))
             number = int(request.query.get("AckID", 0))
-        if session.waiter and not session.waiter.done() and not session.connection.reader.at_eof():
+        if session.waiter and not session.waiter.done() and not session.connection.is_gone():
             server.fault(self.user, "a second GET beside the one that is held")
         session.connection = self
         session.active = time.monotonic()
@@ -247,6 +258,8 @@ class Connection:
         if not events and odd.hold_s and number >= session.counter:
             await session.hold(odd.hold_s)
             events = session.after(number)
+        if self.is_gone():
+            return
         if session.over and not events:
             await self.answer(200, self.errors(18100), sign, session.json)
             return
@@ -256,7 +269,8 @@ class Connection:
         if odd.wrapped:
             tree = self.response(tree)
         # Before the last byte: the client may have asked again by the time that the writing is over.
-        session.told = {"ack": {newest}, "at": time.monotonic(), "pause": odd.poll_ms, "held": time.monotonic() - request.at}
+        session.told = {"ack": newest, "before": number, "connection": self, "at": time.monotonic(), "pause": odd.poll_ms,
+                        "held": time.monotonic() - request.at}
         await self.answer(200, tree, sign, session.json)
 
     # answers

@@ -92,8 +92,7 @@ class Session:
         self.waiter = None                      # the GET that is held
         self.chats, self.rids = {}, set()
         self.watched = set()                    # names
-        self.asked = None                       # the AckID of the newest GET
-        self.told = None                        # the ackId, the hold in s, the pause in ms and the end of the newest answer
+        self.told = None                        # of the newest answer: its ackId and pause and more, see Connection.check_get
         self.active = time.monotonic()
         self.user_active = []                   # what UA said
         self.said_state, self.machine = None, None
@@ -248,15 +247,15 @@ class Puppet:
 
 # categories
 
-def state(value):
+def a_state(value):
     return node("state", node("availability", text=str(value), ns=SIP + "state"), ns=SIP + "state", **{"xsi:type": "aggregateState"})
 
 
-def body(words):
+def a_note(words):
     return node("note", node("body", text=words, ns=SIP + "note", type="personal"), ns=SIP + "note")
 
 
-def card(user):
+def a_card(user):
     ns = SIP + "contactcard"
     return node("contactCard", node("identity", node("name", node("displayName", text=user.display_name, ns=ns), ns=ns),
                                     node("email", text=user.uri[4:], ns=ns), ns=ns), ns=ns)
@@ -266,7 +265,7 @@ def categories(user, shown, note):
     """The five, in the order of recorded traffic; what is empty has no content."""
     stamp = {"instance": "0", "version": "0", "publishTime": "2010-05-04T09:10:11Z"}
     return [node("cwaCategory", name="calendarData"),
-            node("cwaCategory", card(user), name="contactCard", **stamp),
-            node("cwaCategory", body(note), name="note", **stamp) if note else node("cwaCategory", name="note"),
-            node("cwaCategory", state(shown), name="state", **{**stamp, "instance": "1"}),
+            node("cwaCategory", a_card(user), name="contactCard", **stamp),
+            node("cwaCategory", a_note(note), name="note", **stamp) if note else node("cwaCategory", name="note"),
+            node("cwaCategory", a_state(shown), name="state", **{**stamp, "instance": "1"}),
             node("cwaCategory", name="services")]

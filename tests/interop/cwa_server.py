@@ -61,6 +61,8 @@ class Server(Methods):
         self.connections.append(connection)
         try:
             await connection.run()
+        except asyncio.CancelledError:          # the server stops; who cancelled needs no report
+            pass
         finally:
             self.connections.remove(connection)
 
@@ -163,8 +165,10 @@ class Server(Methods):
         self.call(lambda: [self.end(s) for s in self.sessions_of(user)])
 
     def expire(self, user):
-        """All tickets of a user are no longer good."""
+        """All tickets of a user are no longer good, and his sessions end with them; he is not told."""
         def run():
+            for session in self.sessions_of(user):
+                self.end(session)
             for sign in self.signs.values():
                 if sign.user.name == user:
                     sign.over = True
@@ -211,7 +215,7 @@ class Server(Methods):
             raise Fault("Authorization beside a ticket")
         sign = self.signs.get(ticket)
         if sign is None:
-            self.fault(None, "a ticket that was never made")
+            self.fault(None, f"a ticket that was never made, for {request.where} {request.method_names} {request.query}")
             return None
         if sign.over:
             return None

@@ -68,6 +68,7 @@ class Case(unittest.TestCase):
         device = self.lab.device(user)
         self.addCleanup(lambda: self.assertEqual(device.stop(), 0))
         device.wait({"event": "link-up"})
+        device.user = user
         return device
 
     def login(self, user, device=None):
@@ -75,14 +76,17 @@ class Case(unittest.TestCase):
         device.say(f"login {user} {bramble.password(user)}")
         device.session = device.wait(lambda e: e["event"] in ("login-ok", "login-failed"))
         self.assertEqual(device.session["event"], "login-ok", device.session)
-        device.user = user
         device.session = device.session["session"]
         self.addCleanup(self.logout, device)
         return device
 
     def refused(self, device, user="alice", words=None):
         device.say(f"login {user} {words or bramble.password(user)}")
-        return device.wait(lambda e: e["event"] in ("login-ok", "login-failed"))["code"]
+        said = device.wait(lambda e: e["event"] in ("login-ok", "login-failed"))
+        if said["event"] == "login-ok":
+            device.user = user
+            self.logout(device)
+        return said.get("code", "logged in")
 
     def logout(self, device):
         if device.child.poll() is None:

@@ -87,6 +87,7 @@ class Talk(Case):
         hold.release(self.server)
         alice.wait({"event": "message", "text": "who is first?"})
         self.alive(alice)
+        dave.leave()
         self.alive(alice, other="dave")
 
     def test_refusals_of_a_message(self):
