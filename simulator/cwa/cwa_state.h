@@ -24,7 +24,6 @@
 #define URIS_MAX 300                    /* of one method */
 #define CONTENT_MAX 8000                /* bytes of a message */
 #define TEXT_MAX 256                    /* names, subjects, formats */
-#define SEARCH_RETURNED_MAX 20
 #define RID_MAX 64
 #define NATIVE_KEY 36
 #define POLL_WAIT_MAX_MS 15000
