@@ -36,6 +36,7 @@ struct http_line {
 	unsigned requests, max_requests;
 	bool too_large, too_late, authenticates;
 	bool has_head;                   /* all of the last answer's */
+	bool lost;                       /* the connection, within a handshake */
 	uint32_t answer_ms;
 	uint64_t began_ms;
 	struct loop_timer *total;        /* the loop's clock */
@@ -186,9 +187,12 @@ static int before_request(void *arg, char *peer, char *local, int peer_port, int
 	(void)peer_port;
 	(void)local_port;
 	loop_timer_cancel(line->answer);
-	if (line->requests == line->max_requests)
+	/* A repetition, because the connection ended without an answer: within a handshake it says nothing about the user. */
+	line->lost = line->authenticates && line->requests && !line->has_head;
+	if (line->lost || line->requests == line->max_requests)
 		return CURL_PREREQFUNC_ABORT;
 	line->requests++;
+	line->has_head = false;
 	return CURL_PREREQFUNC_OK;
 }
 
@@ -243,7 +247,7 @@ static enum http_outcome outcome_of(const struct http_line *line, CURLcode code)
 	case CURLE_SSL_CIPHER:
 		return HTTP_TLS_FAILED;
 	case CURLE_ABORTED_BY_CALLBACK:
-		return line->authenticates ? HTTP_TOO_MANY : HTTP_BROKEN;
+		return line->authenticates && !line->lost ? HTTP_TOO_MANY : HTTP_BROKEN;
 	default:
 		return HTTP_BROKEN;
 	}
@@ -466,7 +470,7 @@ void http_line_ask(struct http_line *line, const struct http_ask *ask, http_answ
 	line->requests = 0;
 	line->max_requests = ask->max_requests ? ask->max_requests : 3;
 	line->answer_ms = ask->answer_ms ? ask->answer_ms : 10000;
-	line->too_large = line->too_late = line->has_head = false;
+	line->too_large = line->too_late = line->has_head = line->lost = false;
 	line->authenticates = ask->auth != HTTP_AUTH_NONE;
 	line->why[0] = line->tls_version[0] = '\0';
 	line->began_ms = loop_now_ms(client->loop);
