@@ -15,7 +15,7 @@ enum {
 	CWA_LEAP = 10000,                /* so far the number of the last event may go up with one answer. Source: ours; document: by 1 with each */
 	CWA_WAIT_MAX_MS = 60000,         /* that we let a server make us wait between two, and the longest back-off */
 	CWA_SESSION_MS = 600000,         /* what a session outlives without an answer, where the server has not said. Source: inferred */
-	CWA_AGAIN_MS = 60000,            /* a session, or a ticket, that did not last so long is not begun again */
+	CWA_AGAIN_MS = 60000,            /* what was begun again and did not last so long is not begun once more */
 	CWA_READY_MS = 5000,             /* after the contact list: then all that a session begins with is there. Source: ours */
 	CWA_LEAVE_MS = 2000,
 };
@@ -47,7 +47,7 @@ struct cwa_channel {
 
 	struct cwa_sign_in *sign_in;
 	char *ticket, *sign_in_data, *uri, *sid;
-	uint64_t signed_in_ms, begun_ms;
+	uint64_t signed_in_again_ms, begun_again_ms;     /* 0: not yet */
 	uint64_t begin_rid;              /* of initiateSession */
 	bool is_ready;
 	struct loop_timer *ready;        /* for a server that does not say that all of the state has come */
