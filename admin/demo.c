@@ -80,7 +80,7 @@ static bool start_device(struct demo *demo, int user)
 
 	snprintf(key_file, sizeof key_file, "%s/devices/%s.json", lab_dir(demo->lab), pin_text(lab_users[user].pin));
 	snprintf(log_file, sizeof log_file, "%s/log/device-%s.log", lab_dir(demo->lab), pin_text(lab_users[user].pin));
-	snprintf(router, sizeof router, "127.0.0.1:%u", lab_ports(demo->lab)->router);
+	snprintf(router, sizeof router, "127.0.0.1:%u", lab_port(demo->lab, LAB_ROUTER));
 	demo->devices[user] = demo_device_start(demo->sim, key_file, router, log_file, &demo->err);
 	if (!demo->devices[user])
 		return broken(demo);
@@ -320,7 +320,7 @@ static void story(struct demo *demo)
 static int start_lab(struct demo *demo, bool keep)
 {
 	struct lab_options options = { .dir = demo->dir, .has_offset = true };
-	int offset = lab_free_offset(0);
+	int offset = lab_free_offset(LAB_BACKEND_GROUPWISE, 0);
 	int status = EXIT_BIND;
 
 	if (offset < 0)
@@ -330,7 +330,7 @@ static int start_lab(struct demo *demo, bool keep)
 	if (!demo->lab)
 		return command_fail(status, "%s", demo->err.text);
 	printf("Bramble: Router 127.0.0.1:%u, Dispatcher 127.0.0.1:%u, GroupWise Messenger 127.0.0.1:%u (TLS)%s\n",
-		lab_ports(demo->lab)->router, lab_ports(demo->lab)->dispatcher, lab_ports(demo->lab)->groupwise,
+		lab_port(demo->lab, LAB_ROUTER), lab_port(demo->lab, LAB_DISPATCHER), lab_port(demo->lab, LAB_GROUPWISE),
 		offset ? "\nThe usual ports 3101, 3200 or 8300 are taken, so all have moved up." : "");
 	if (keep)
 		printf("Everything is in %s\n", lab_dir(demo->lab));

@@ -23,8 +23,6 @@
 
 enum { GRACE_MS = 5000 };
 
-const char *const lab_names[LAB_PROCESSES] = { "groupwise", "router", "dispatcher", "collab" };
-
 /* --- one lab per folder ------------------------------------------------------------------------------------------------ */
 
 static int open_lock(const char *dir, int flags)
@@ -73,12 +71,12 @@ static int check_socket_paths(struct lab *lab, struct error *err)
 {
 	size_t longest = sizeof ((struct sockaddr_un *)0)->sun_path - 1;
 
-	for (size_t i = 0; i < LAB_PROCESSES; i++) {
-		int len = snprintf(lab->sockets[i], sizeof lab->sockets[i], "%s/%s.sock", lab->place.run_dir, lab_names[i]);
+	for (size_t i = 0; i < lab->count; i++) {
+		int len = snprintf(lab->sockets[i], sizeof lab->sockets[i], "%s/%s.sock", lab->place.run_dir, lab->processes[i].name);
 
 		if (len < 0 || (size_t)len > longest)
 			return error_set(err, "the control socket %s.sock in %s would have %d bytes in its path, the system allows %zu; choose "
-				"a shorter --dir (or run_dir in [common] of its bramble.ini)", lab_names[i], lab->place.run_dir, len, longest);
+				"a shorter --dir (or run_dir in [common] of its bramble.ini)", lab->processes[i].name, lab->place.run_dir, len, longest);
 	}
 	return 0;
 }
@@ -87,18 +85,20 @@ static int check_socket_paths(struct lab *lab, struct error *err)
 int lab_write_state(const struct lab *lab, struct error *err)
 {
 	char *path = memory_printf("%s/lab.json", lab->dir);
-	json_t *processes = json_array();
+	json_t *processes = json_array(), *listen = json_object();
 	struct buf text = { 0 };
 	json_t *state;
 	char *dump;
 	int rc;
 
-	for (size_t i = 0; i < LAB_PROCESSES; i++)
-		json_array_append_new(processes, json_pack("{s:s, s:i, s:s}", "name", lab_names[i], "pid", (int)lab->processes[i].pid,
+	for (size_t i = 0; i < lab->count; i++) {
+		json_array_append_new(processes, json_pack("{s:s, s:i, s:s}", "name", lab->processes[i].name, "pid", (int)lab->processes[i].pid,
 			"socket", lab->sockets[i]));
-	state = json_pack("{s:i, s:s, s:{s:s, s:s, s:s}, s:b, s:o}", "pid", (int)getpid(), "dir", lab->dir, "listen", "router",
-		lab->plan.router_listen, "dispatcher", lab->plan.dispatcher_listen, "groupwise", lab->plan.groupwise_listen, "manual_clock",
-		lab->options.manual_clock, "processes", processes);
+		if (lab->plan.listen[lab->roles[i]])
+			json_object_set_new(listen, lab->processes[i].name, json_string(lab->plan.listen[lab->roles[i]]));
+	}
+	state = json_pack("{s:i, s:s, s:s, s:o, s:b, s:o}", "pid", (int)getpid(), "dir", lab->dir, "backend", lab_backend_name(lab->backend),
+		"listen", listen, "manual_clock", lab->options.manual_clock, "processes", processes);
 	dump = json_dumps(state, JSON_INDENT(2));
 	buf_printf(&text, "%s\n", dump ? dump : "{}");
 	rc = file_write(path, buf_bytes(&text), 0600, err);
@@ -113,7 +113,7 @@ static void remove_leftovers(const struct lab *lab)
 {
 	char *state = memory_printf("%s/lab.json", lab->dir);
 
-	for (size_t i = 0; i < LAB_PROCESSES; i++) {
+	for (size_t i = 0; i < lab->count; i++) {
 		if (lab->sockets[i][0])
 			unlink(lab->sockets[i]);
 	}
@@ -121,34 +121,58 @@ static void remove_leftovers(const struct lab *lab)
 	free(state);
 }
 
+/* What the folder was made for decides; a wish that differs is refused rather than half obeyed. */
+static int choose_processes(struct lab *lab, struct error *err)
+{
+	if (lab_backend_parse(lab->place.lab_backend, &lab->backend, err) != 0)
+		return error_prefix(err, "%s, [lab]: ", lab->place.file);
+	if (lab->options.backend && strcmp(lab->options.backend, lab->place.lab_backend) != 0)
+		return error_set(err, "the lab in %s was made for %s: choose another --dir for %s, or delete that one", lab->dir,
+			lab->place.lab_backend, lab->options.backend);
+	if (lab->options.profile && lab->backend != LAB_BACKEND_CWA)
+		return error_set(err, "--profile is for the back end cwa, and the lab in %s is for %s", lab->dir, lab->place.lab_backend);
+	for (int role = 0; role < LAB_ROLES; role++) {
+		struct lab_process *process = &lab->processes[lab->count];
+
+		if (!lab_backend_has(lab->backend, (enum lab_role)role))
+			continue;
+		process->name = lab_roles[role].name;
+		process->pidfd = -1;
+		lab->roles[lab->count++] = (enum lab_role)role;
+	}
+	for (size_t i = 0; i < lab->count; i++)
+		snprintf(lab->processes[i].log, sizeof lab->processes[i].log, "%s/log/%s.log", lab->dir, lab->processes[i].name);
+	return 0;
+}
+
 static int prepare(struct lab *lab, int *status, struct error *err)
 {
 	const char *dir = lab->options.dir ? lab->options.dir : PLACE_DEFAULT_DIR;
-	struct lab_ports fresh = { LAB_PORT_ROUTER, LAB_PORT_DISPATCHER, LAB_PORT_GROUPWISE };
+	struct lab_fresh fresh = { .users = lab->options.users, .profile = lab->options.profile ? lab->options.profile : "ocs2007" };
 
 	*status = EXIT_USAGE;
-	if (lab_check_overrides(&lab->options, err) != 0)
+	if (lab_check_overrides(&lab->options, err) != 0 ||
+	    (lab->options.backend && lab_backend_parse(lab->options.backend, &fresh.backend, err) != 0))
 		return -1;
-	if (lab->options.has_offset && lab->options.port_offset <= 65535 - LAB_PORT_GROUPWISE)
-		fresh = (struct lab_ports){ (uint16_t)(LAB_PORT_ROUTER + lab->options.port_offset),
-			(uint16_t)(LAB_PORT_DISPATCHER + lab->options.port_offset), (uint16_t)(LAB_PORT_GROUPWISE + lab->options.port_offset) };
+	if (lab->options.profile && strcmp(lab->options.profile, "ocs2007") != 0 && strcmp(lab->options.profile, "lcs2005") != 0)
+		return error_set(err, "the profile is ocs2007 or lcs2005, not %s", log_str(lab->options.profile));
+	if (lab->options.has_offset)
+		fresh.port_offset = lab->options.port_offset;
 	*status = EXIT_CONFIG;
 	if ((mkdir(dir, 0700) != 0 && errno != EEXIST) || !realpath(dir, lab->dir))
 		return error_set(err, "the folder %s cannot be made: %s", dir, strerror(errno));
 	*status = EXIT_REFUSED;
-	if (take_lock(lab, err) != 0 || lab_folder_make(lab->dir, &fresh, lab->options.users, status, err) != 0 ||
+	if (take_lock(lab, err) != 0 || lab_folder_make(lab->dir, &fresh, status, err) != 0 ||
 	    lab_folder_forget(lab->dir, err) != 0)
 		return -1;
 	*status = EXIT_CONFIG;
 	if (lab_programs(lab->programs, sizeof lab->programs, err) != 0 || place_open(&lab->place, lab->dir, NULL, err) != 0 ||
-	    check_socket_paths(lab, err) != 0 || lab_plan_make(&lab->plan, &lab->options, &lab->place, err) != 0)
+	    choose_processes(lab, err) != 0 || check_socket_paths(lab, err) != 0 || lab_plan_make(&lab->plan, &lab->options, &lab->place, lab->backend, err) != 0)
 		return -1;
 	*status = EXIT_BIND;
-	if (lab_plan_check_ports(&lab->plan, err) != 0)
+	if (lab_plan_check_ports(&lab->plan, lab->backend, err) != 0)
 		return -1;
-	for (size_t i = 0; i < LAB_PROCESSES; i++)
-		snprintf(lab->processes[i].log, sizeof lab->processes[i].log, "%s/log/%s.log", lab->dir, lab_names[i]);
-	return lab_folder_point(&lab->place, lab->plan.ports.groupwise, status, err);
+	return lab_folder_point(&lab->place, lab->plan.ports[lab->backend == LAB_BACKEND_CWA ? LAB_CWA : LAB_GROUPWISE], status, err);
 }
 
 static void catch_signals(struct lab *lab)
@@ -171,23 +195,22 @@ struct lab *lab_start(const struct lab_options *options, int *status, struct err
 
 	lab->options = *options;
 	lab->lock = lab->notify.fd = -1;
-	for (size_t i = 0; i < LAB_PROCESSES; i++) {
-		lab->processes[i].name = lab_names[i];
-		lab->processes[i].pidfd = -1;
-	}
 	catch_signals(lab);
 	if (prepare(lab, status, err) != 0)
 		goto bad;
 	*status = EXIT_INTERNAL;
 	if (lab_notify_open(&lab->notify, err) != 0)
 		goto bad;
-	for (int i = 0; i < LAB_PROCESSES; i++) {
+	for (size_t i = 0; i < lab->count; i++) {
 		*status = EXIT_CONFIG;
 		if (lab_child_start(lab, i, NULL, err) != 0 || lab_child_wait_ready(lab, i, status, err) != 0)
 			goto bad;
 	}
-	if (lab_child_wait_linked(lab, LAB_DISPATCHER, status, err) != 0 || lab_child_wait_linked(lab, LAB_COLLAB, status, err) != 0 ||
-	    lab_write_state(lab, err) != 0)
+	for (size_t i = 0; i < lab->count; i++) {
+		if ((lab->roles[i] == LAB_DISPATCHER || lab->roles[i] == LAB_COLLAB) && lab_child_wait_linked(lab, i, status, err) != 0)
+			goto bad;
+	}
+	if (lab_write_state(lab, err) != 0)
 		goto bad;
 	*status = EXIT_DONE;
 	return lab;
@@ -202,7 +225,7 @@ void lab_stop(struct lab **lab_at)
 
 	if (!lab)
 		return;
-	lab_processes_end(lab->processes, LAB_PROCESSES, GRACE_MS);
+	lab_processes_end(lab->processes, lab->count, GRACE_MS);
 	/* Without the lock these may be another lab's. */
 	if (lab->lock >= 0)
 		remove_leftovers(lab);
@@ -222,15 +245,20 @@ const char *lab_dir(const struct lab *lab)
 	return lab->dir;
 }
 
-const struct lab_ports *lab_ports(const struct lab *lab)
+enum lab_backend lab_backend(const struct lab *lab)
 {
-	return &lab->plan.ports;
+	return lab->backend;
+}
+
+uint16_t lab_port(const struct lab *lab, enum lab_role role)
+{
+	return lab->plan.ports[role];
 }
 
 const char *lab_socket(const struct lab *lab, const char *name)
 {
-	for (size_t i = 0; i < LAB_PROCESSES; i++) {
-		if (strcmp(lab_names[i], name) == 0)
+	for (size_t i = 0; i < lab->count; i++) {
+		if (strcmp(lab->processes[i].name, name) == 0)
 			return lab->sockets[i];
 	}
 	return NULL;

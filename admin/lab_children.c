@@ -1,4 +1,5 @@
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -31,10 +32,11 @@ static void add_overrides(const struct lab_options *options, const char *section
 	}
 }
 
-static int start_daemon(struct lab *lab, int which, const char *const *moved, const char *clock, struct error *err)
+static int start_daemon(struct lab *lab, size_t which, const char *const *moved, const char *clock, struct error *err)
 {
 	enum { MAX = 256 };
-	char *program = memory_printf("%s/bramble-%s", lab->programs, lab_names[which]);
+	char *program = memory_printf("%s/bramble-%s", lab->programs, lab->processes[which].name);
+	char *profile = memory_printf("-ocollab.cwa_profile=%s", lab->options.profile ? lab->options.profile : "");
 	const char *argv[MAX];
 	size_t count = 0;
 	int rc;
@@ -48,69 +50,106 @@ static int start_daemon(struct lab *lab, int which, const char *const *moved, co
 		end_words(argv, &count, "-o");
 		end_words(argv, &count, *moved);
 	}
-	add_overrides(&lab->options, lab_names[which], argv, &count, MAX - 1);
+	if (lab->options.profile && lab->roles[which] == LAB_COLLAB)
+		end_words(argv, &count, profile);
+	add_overrides(&lab->options, lab->processes[which].name, argv, &count, MAX - 1);
 	rc = lab_process_start(&lab->processes[which], argv, &lab->notify, err);
 	free(program);
+	free(profile);
 	return rc;
 }
 
-static int start_groupwise(struct lab *lab, const char *clock, struct error *err)
+/* A file of the lab's folder as an option; the words are freed with the others. */
+static void add_file(const struct lab *lab, const char *option, const char *file, const char **argv, size_t *count, char **owned, size_t *owned_count)
 {
+	owned[*owned_count] = memory_printf("%s/%s", lab->dir, file);
+	end_words(argv, count, option);
+	end_words(argv, count, owned[(*owned_count)++]);
+}
+
+/* What is set by the file or by -o in the section of this simulator. */
+static void add_settings(const struct lab *lab, enum lab_role role, const char **argv, size_t *count)
+{
+	for (const struct lab_sim_setting *s = lab_sim_settings; s->key; s++) {
+		const char *value = *(char *const *)((const char *)&lab->place + s->at);
+		char key[64];
+
+		if (s->role != role)
+			continue;
+		snprintf(key, sizeof key, "%s.%s", lab_roles[role].name, s->key);
+		lab_overridden(&lab->options, key, &value);
+		if (role == LAB_OCS && strcmp(s->key, "profile") == 0 && lab->options.profile)
+			value = lab->options.profile;
+		if (value) {
+			end_words(argv, count, s->option);
+			end_words(argv, count, value);
+		}
+	}
+}
+
+static int start_simulator(struct lab *lab, size_t which, const char *clock, struct error *err)
+{
+	enum lab_role role = lab->roles[which];
+	const char *name = lab_roles[role].name;
 	char *program = memory_printf("%s/bramble-sim", lab->programs);
-	char *certificate = memory_printf("%s/groupwise.crt", lab->dir);
-	char *key = memory_printf("%s/groupwise.key", lab->dir);
-	char *life = memory_printf("%s/state", lab->dir);          /* as long as the lab lives */
-	const char *world = lab->place.groupwise_world, *state = lab->place.groupwise_state, *sessions = lab->place.groupwise_sessions;
-	const char *argv[24];
-	size_t count = 0;
+	char *certificate = memory_printf("%s.crt", name), *key = memory_printf("%s.key", name);
+	const char *argv[64];
+	char *owned[8];
+	size_t count = 0, owned_count = 0;
 	int rc;
 
-	lab_overridden(&lab->options, "groupwise.world", &world);
-	lab_overridden(&lab->options, "groupwise.state", &state);
-	lab_overridden(&lab->options, "groupwise.sessions", &sessions);
 	end_words(argv, &count, program);
-	end_words(argv, &count, "groupwise");
+	end_words(argv, &count, name);
 	end_words(argv, &count, "--listen");
-	end_words(argv, &count, lab->plan.groupwise_listen);
-	end_words(argv, &count, "--world");
-	end_words(argv, &count, world);
-	end_words(argv, &count, "--certificate");
-	end_words(argv, &count, certificate);
-	end_words(argv, &count, "--key");
-	end_words(argv, &count, key);
+	end_words(argv, &count, lab->plan.listen[role]);
 	end_words(argv, &count, "--control");
-	end_words(argv, &count, lab->sockets[LAB_GROUPWISE]);
-	end_words(argv, &count, "--state");
-	end_words(argv, &count, state ? state : life);
-	if (sessions) {
-		end_words(argv, &count, "--sessions");
-		end_words(argv, &count, sessions);
+	end_words(argv, &count, lab->sockets[which]);
+	add_file(lab, "--certificate", certificate, argv, &count, owned, &owned_count);
+	add_file(lab, "--key", key, argv, &count, owned, &owned_count);
+	/* As long as the lab lives; a folder that the settings name comes later and wins. */
+	if (role == LAB_GROUPWISE)
+		add_file(lab, "--state", "state", argv, &count, owned, &owned_count);
+	if (role == LAB_OCS) {
+		add_file(lab, "--ca", "cwa-server.crt", argv, &count, owned, &owned_count);
+		end_words(argv, &count, "--trusted-server");
+		end_words(argv, &count, LAB_CWA_FQDN);
+		end_words(argv, &count, "--clients");
+		end_words(argv, &count, "tls");
 	}
+	if (role == LAB_CWA) {
+		end_words(argv, &count, "--next-hop");
+		end_words(argv, &count, lab->plan.listen[LAB_OCS]);
+		add_file(lab, "--next-hop-certificate", "cwa-server.crt", argv, &count, owned, &owned_count);
+		add_file(lab, "--next-hop-key", "cwa-server.key", argv, &count, owned, &owned_count);
+		add_file(lab, "--next-hop-ca", "ocs.crt", argv, &count, owned, &owned_count);
+	}
+	add_settings(lab, role, argv, &count);
 	if (clock)
 		end_words(argv, &count, clock);
-	rc = lab_process_start(&lab->processes[LAB_GROUPWISE], argv, &lab->notify, err);
+	rc = lab_process_start(&lab->processes[which], argv, &lab->notify, err);
 	free(program);
 	free(certificate);
 	free(key);
-	free(life);
+	while (owned_count)
+		free(owned[--owned_count]);
 	return rc;
 }
 
-int lab_child_start(struct lab *lab, int which, const char *clock, struct error *err)
+int lab_child_start(struct lab *lab, size_t which, const char *clock, struct error *err)
 {
-	char *listen_router = memory_printf("router.listen=%s", lab->plan.router_listen);
-	char *routers = memory_printf("dispatcher.routers=%s", lab->plan.router_listen);
-	char *listen_dispatcher = memory_printf("dispatcher.listen=%s", lab->plan.dispatcher_listen);
-	char *dispatcher = memory_printf("collab.dispatcher=%s", lab->plan.dispatcher_listen);
-	const char *const moved[LAB_PROCESSES][3] = {
+	char *listen_router = memory_printf("router.listen=%s", lab->plan.listen[LAB_ROUTER]);
+	char *routers = memory_printf("dispatcher.routers=%s", lab->plan.listen[LAB_ROUTER]);
+	char *listen_dispatcher = memory_printf("dispatcher.listen=%s", lab->plan.listen[LAB_DISPATCHER]);
+	char *dispatcher = memory_printf("collab.dispatcher=%s", lab->plan.listen[LAB_DISPATCHER]);
+	const char *const moved[LAB_ROLES][3] = {
 		[LAB_ROUTER] = { listen_router }, [LAB_DISPATCHER] = { routers, listen_dispatcher }, [LAB_COLLAB] = { dispatcher },
 	};
+	enum lab_role role = lab->roles[which];
 	int rc;
 
 	if (!clock && lab->options.manual_clock)
 		clock = "--clock=manual";
-	rc = which == LAB_GROUPWISE ? start_groupwise(lab, clock, err) : start_daemon(lab, which, moved[which], clock, err);
-
+	rc = lab_roles[role].is_simulator ? start_simulator(lab, which, clock, err) : start_daemon(lab, which, moved[role], clock, err);
 	free(listen_router);
 	free(routers);
 	free(listen_dispatcher);
@@ -121,23 +160,23 @@ int lab_child_start(struct lab *lab, int which, const char *clock, struct error 
 /* Waits for anything to happen: a child's word or end, or a signal. -1 when the start must be given up. */
 static int wait_event(struct lab *lab, int timeout_ms, int *status, struct error *err)
 {
-	struct pollfd fds[LAB_PROCESSES + 2];
+	struct pollfd fds[LAB_ROLES + 2];
 	struct signalfd_siginfo signal_info;
 	nfds_t used = 0;
 
 	fds[used++] = (struct pollfd){ .fd = lab->signals, .events = POLLIN };
 	fds[used++] = (struct pollfd){ .fd = lab->notify.fd, .events = POLLIN };
-	for (size_t i = 0; i < LAB_PROCESSES; i++) {
+	for (size_t i = 0; i < lab->count; i++) {
 		if (lab->processes[i].pid)
 			fds[used++] = (struct pollfd){ .fd = lab->processes[i].pidfd, .events = POLLIN };
 	}
 	poll(fds, used, timeout_ms);
-	lab_notify_take(&lab->notify, lab->processes, LAB_PROCESSES);
+	lab_notify_take(&lab->notify, lab->processes, lab->count);
 	if (read(lab->signals, &signal_info, sizeof signal_info) > 0) {
 		*status = EXIT_REFUSED;
 		return error_set(err, "ended by a signal while the lab was starting");
 	}
-	for (size_t i = 0; i < LAB_PROCESSES; i++) {
+	for (size_t i = 0; i < lab->count; i++) {
 		if (lab->processes[i].pid && lab_process_ended(&lab->processes[i])) {
 			lab_process_why(&lab->processes[i], status, err);
 			return -1;
@@ -146,7 +185,7 @@ static int wait_event(struct lab *lab, int timeout_ms, int *status, struct error
 	return 0;
 }
 
-int lab_child_wait_ready(struct lab *lab, int which, int *status, struct error *err)
+int lab_child_wait_ready(struct lab *lab, size_t which, int *status, struct error *err)
 {
 	uint64_t until_us = loop_real_us() + READY_MS * UINT64_C(1000);
 
@@ -155,7 +194,7 @@ int lab_child_wait_ready(struct lab *lab, int which, int *status, struct error *
 
 		if (now >= until_us) {
 			*status = EXIT_TIMEOUT;
-			return error_set(err, "%s was not ready within %d s; its log is %s", lab_names[which], READY_MS / 1000,
+			return error_set(err, "%s was not ready within %d s; its log is %s", lab->processes[which].name, READY_MS / 1000,
 				lab->processes[which].log);
 		}
 		if (wait_event(lab, (int)((until_us - now + 999) / 1000), status, err) != 0)
@@ -176,14 +215,14 @@ static bool is_linked(const struct lab *lab, int which)
 }
 
 /* Ready means that a process listens; the pipeline is there when those that dial have been accepted. */
-int lab_child_wait_linked(struct lab *lab, int which, int *status, struct error *err)
+int lab_child_wait_linked(struct lab *lab, size_t which, int *status, struct error *err)
 {
 	uint64_t until_us = loop_real_us() + LINKED_MS * UINT64_C(1000);
 
 	while (!is_linked(lab, which)) {
 		if (loop_real_us() >= until_us) {
 			*status = EXIT_TIMEOUT;
-			return error_set(err, "%s runs but was not linked within %d s; its log is %s", lab_names[which], LINKED_MS / 1000,
+			return error_set(err, "%s runs but was not linked within %d s; its log is %s", lab->processes[which].name, LINKED_MS / 1000,
 				lab->processes[which].log);
 		}
 		if (wait_event(lab, 10, status, err) != 0)

@@ -33,26 +33,31 @@ static const char *dir_of(const struct command_common *common)
 
 static void tell(const struct lab *lab, bool detached, struct buf *out)
 {
-	const struct lab_ports *ports = lab_ports(lab);
 	char sim[PATH_MAX];
 	struct error err;
 
 	if (lab_programs(sim, sizeof sim, &err) != 0)
 		snprintf(sim, sizeof sim, ".");
 	buf_printf(out, "The lab in %s is up (process %d%s).\n\n", lab_dir(lab), getpid(), detached ? "" : "; Ctrl-C ends it");
-	buf_printf(out, "  router      127.0.0.1:%-5u  devices and the dispatcher dial here (SRP)\n", ports->router);
-	buf_printf(out, "  dispatcher  127.0.0.1:%-5u  the Collaboration Service dials here\n", ports->dispatcher);
-	buf_printf(out, "  collab      no port          dials the dispatcher, and the GroupWise server once per session\n");
-	buf_printf(out, "  groupwise   127.0.0.1:%-5u  the simulated GroupWise Messenger (TLS)\n\n", ports->groupwise);
-	buf_printf(out, "  user    password       PIN\n");
+	for (enum lab_role role = 0; role < LAB_ROLES; role++) {
+		if (lab_port(lab, role))
+			buf_printf(out, "  %-10s  127.0.0.1:%-5u  %s\n", lab_roles[role].name, lab_port(lab, role), lab_roles[role].what);
+		else if (!lab_roles[role].port)
+			buf_printf(out, "  %-10s  no port          %s\n", lab_roles[role].name, lab_roles[role].what);
+	}
+	buf_printf(out, "\n  user    password       PIN\n");
 	for (const struct lab_user *user = lab_users; user->name; user++)
 		buf_printf(out, "  %-6s  %-13s  %s\n", user->name, user->password, pin_text(user->pin));
 	buf_printf(out, "\nChat as alice from a simulated BlackBerry:\n"
 		"  %s/bramble-sim device --router 127.0.0.1:%u --key-file %s/devices/%s.json\n"
-		"and type `login alice alice-secret`, then `send bob hello`.\n", sim, ports->router, lab_dir(lab),
+		"and type `login alice alice-secret`, then `send bob hello`.\n", sim, lab_port(lab, LAB_ROUTER), lab_dir(lab),
 		pin_text(lab_users[0].pin));
-	buf_printf(out, "\nAs bob from Pidgin: protocol GroupWise, user bob, password bob-secret, server address 127.0.0.1, port %u.\n",
-		ports->groupwise);
+	if (lab_backend(lab) == LAB_BACKEND_CWA)
+		buf_printf(out, "\nAs bob from Pidgin with its SIPE plugin: protocol Office Communicator, user bob@corp.test, server 127.0.0.1:%u,\n"
+			"connection SSL/TLS.\n", lab_port(lab, LAB_OCS));
+	else
+		buf_printf(out, "\nAs bob from Pidgin: protocol GroupWise, user bob, password bob-secret, server address 127.0.0.1, port %u.\n",
+			lab_port(lab, LAB_GROUPWISE));
 	buf_printf(out, "\nWatch and end it:\n  %s/bramble session list --watch --dir %s\n  %s/bramble lab down --dir %s\n", sim,
 		lab_dir(lab), sim, lab_dir(lab));
 }
@@ -155,11 +160,13 @@ static int up_detached(const struct lab_options *options)
 
 static int up(int argc, char **argv)
 {
-	const char *offset = NULL, *clock = NULL, *users = NULL;
+	const char *offset = NULL, *clock = NULL, *users = NULL, *backend = NULL, *profile = NULL;
 	const char **overrides = NULL;
 	bool detach = false;
 	const struct command_option options[] = {
-		{ .name = "port-offset", .value = "N", .text = &offset, .help = "added to the ports 3101, 3200 and 8300" },
+		{ .name = "backend", .value = "groupwise|cwa", .text = &backend, .help = "the IM system, when the folder is made (groupwise)" },
+		{ .name = "profile", .value = "ocs2007|lcs2005", .text = &profile, .help = "of cwa: XML and OCS 2007, or JSON and LCS 2005 (ocs2007)" },
+		{ .name = "port-offset", .value = "N", .text = &offset, .help = "added to the ports 3101, 3200, 8300; 5061 and 10443 of cwa" },
 		{ .name = "detach", .set = &detach, .help = "return when it is ready; `bramble lab down` ends it" },
 		{ .name = "clock", .value = "manual", .text = &clock, .help = "clocks that stand until `bramble clock advance` moves them" },
 		{ .name = "users", .value = "N", .text = &users, .help = "so many users more, when the folder is made: user0001, PIN 22000001, ..." },
@@ -167,8 +174,9 @@ static int up(int argc, char **argv)
 		{ .name = NULL },
 	};
 	const struct command_usage usage = { .options = options, .takes_place = true,
-		.help = "Starts the whole pipeline on loopback, in a folder that is made when it is missing: a simulated GroupWise server,\n"
-			"router, dispatcher and Collaboration Service. It returns, or says that it is up, when they are linked." };
+		.help = "Starts the whole pipeline on loopback, in a folder that is made when it is missing: the simulated IM server\n"
+			"(GroupWise Messenger; or Communicator Web Access with a Communications Server behind it), router, dispatcher\n"
+			"and Collaboration Service. It returns, or says that it is up, when they are linked." };
 	struct command_common common;
 	struct lab_options lab = { 0 };
 	char *end = NULL;
@@ -177,14 +185,15 @@ static int up(int argc, char **argv)
 	command_parse(&usage, argc, argv, &common, NULL);
 	lab.dir = dir_of(&common);
 	lab.overrides = overrides;
+	lab.backend = backend;
+	lab.profile = profile;
 	if (common.config)
 		return command_fail(EXIT_USAGE, "a lab has its settings in its folder: use --dir");
 	if (offset) {
 		lab.has_offset = true;
 		lab.port_offset = (unsigned)strtoul(offset, &end, 10);
 		if (strspn(offset, "0123456789") != strlen(offset) || !*offset || strlen(offset) > 5)
-			return command_fail(EXIT_USAGE, "--port-offset is a number from 0 to %d, not %s", 65535 - LAB_PORT_GROUPWISE,
-				log_str(offset));
+			return command_fail(EXIT_USAGE, "--port-offset is a number, added to every port, not %s", log_str(offset));
 	}
 	if (clock && strcmp(clock, "manual") != 0)
 		return command_fail(EXIT_USAGE, "--clock is manual, not %s", log_str(clock));
@@ -240,6 +249,15 @@ static json_t *read_state(const char *dir)
 	return state;
 }
 
+static bool is_simulator(const char *name)
+{
+	for (enum lab_role role = 0; role < LAB_ROLES; role++) {
+		if (name && strcmp(name, lab_roles[role].name) == 0)
+			return lab_roles[role].is_simulator;
+	}
+	return false;
+}
+
 /* What each process says of itself goes into its row. true when all answered. */
 static bool ask_all(json_t *state)
 {
@@ -254,7 +272,7 @@ static bool ask_all(json_t *state)
 		struct error err = { "" };
 		int status;
 		/* The simulator is no daemon of ours: it counts its connections instead. */
-		const char *verb = name && strcmp(name, "groupwise") == 0 ? "census" : "status";
+		const char *verb = is_simulator(name) ? "census" : "status";
 		json_t *answer = control_ask(path ? path : "", verb, NULL, STATUS_MS, &status, &err);
 
 		json_object_set_new(row, "answers", json_boolean(answer != NULL));

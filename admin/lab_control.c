@@ -23,7 +23,7 @@ struct life;
 
 struct child {
 	struct life *life;
-	int which;
+	size_t which;
 	struct loop_watch *end;             /* on its pidfd */
 	struct loop_timer *deadline;        /* until it must be ready */
 	struct control_request *killing;    /* to be answered when it has ended */
@@ -39,7 +39,7 @@ struct life {
 	struct loop *loop;
 	struct control_server *control;
 	struct loop_watch *signals, *notify;
-	struct child children[LAB_PROCESSES];
+	struct child children[LAB_ROLES];
 	struct error why;
 	bool died;
 };
@@ -56,7 +56,7 @@ static const char *state_of(const struct child *child)
 
 static json_t *child_json(const struct child *child)
 {
-	return json_pack("{s:s, s:i, s:s}", "name", lab_names[child->which], "pid", (int)process_of(child)->pid, "state", state_of(child));
+	return json_pack("{s:s, s:i, s:s}", "name", process_of(child)->name, "pid", (int)process_of(child)->pid, "state", state_of(child));
 }
 
 static void answer(struct child *child, struct control_request **request)
@@ -98,7 +98,7 @@ static void child_ended(void *arg, int ready)
 	loop_watch_free(&child->end);
 	lab_process_why(process, &status, &why);
 	if (child->off) {
-		log_info("%s is off", lab_names[child->which]);
+		log_info("%s is off", process_of(child)->name);
 		answer(child, &child->killing);
 		note_state(child->life);
 	} else if (child->starting) {
@@ -125,8 +125,8 @@ static void take_ready(void *arg, int ready)
 	struct life *life = arg;
 
 	(void)ready;
-	lab_notify_take(&life->lab->notify, life->lab->processes, LAB_PROCESSES);
-	for (size_t i = 0; i < LAB_PROCESSES; i++) {
+	lab_notify_take(&life->lab->notify, life->lab->processes, life->lab->count);
+	for (size_t i = 0; i < life->lab->count; i++) {
 		struct child *child = &life->children[i];
 		struct error err;
 		json_t *told;
@@ -140,7 +140,7 @@ static void take_ready(void *arg, int ready)
 				(json_int_t)(loop_real_us() / 1000)), ASK_MS, &status, &err);
 			json_decref(told);
 		}
-		log_info("%s runs again pid=%d", lab_names[i], life->lab->processes[i].pid);
+		log_info("%s runs again pid=%d", life->lab->processes[i].name, life->lab->processes[i].pid);
 		answer(child, &child->starting);
 		note_state(life);
 	}
@@ -151,7 +151,7 @@ static void not_ready(void *arg)
 	struct child *child = arg;
 	struct error why;
 
-	error_set(&why, "%s was not ready within %d s; its log is %s", lab_names[child->which], READY_MS / 1000, process_of(child)->log);
+	error_set(&why, "%s was not ready within %d s; its log is %s", process_of(child)->name, READY_MS / 1000, process_of(child)->log);
 	child->off = true;
 	kill(process_of(child)->pid, SIGKILL);
 	give_up(child, why.text);
@@ -164,7 +164,7 @@ static void others_clock(struct child *child, char *option, size_t size)
 
 	option[0] = '\0';
 	child->was_ahead = false;
-	for (int i = 0; i < LAB_PROCESSES; i++) {
+	for (size_t i = 0; i < lab->count; i++) {
 		struct error err;
 		json_int_t now_ms, real_ms;
 		json_t *clock;
@@ -192,16 +192,20 @@ static void others_clock(struct child *child, char *option, size_t size)
 static struct child *child_param(struct life *life, struct control_request **request)
 {
 	const char *name = control_text(control_params(*request), "name", "");
-	const char *names[LAB_PROCESSES + 1] = { NULL };
+	const char *names[LAB_ROLES + 1] = { NULL };
+	struct buf all = { 0 };
 	char hint[64];
 
-	for (size_t i = 0; i < LAB_PROCESSES; i++) {
-		names[i] = lab_names[i];
-		if (strcmp(name, lab_names[i]) == 0)
+	for (size_t i = 0; i < life->lab->count; i++) {
+		names[i] = life->lab->processes[i].name;
+		if (strcmp(name, life->lab->processes[i].name) == 0)
 			return &life->children[i];
 	}
-	control_refuse(request, EXIT_USAGE, "the lab has no process %s%s; it has groupwise, router, dispatcher and collab", log_str(name),
-		did_you_mean(name, names, hint, sizeof hint));
+	for (size_t i = 0; names[i]; i++)
+		buf_printf(&all, "%s%s", i == 0 ? "" : names[i + 1] ? ", " : " and ", names[i]);
+	control_refuse(request, EXIT_USAGE, "the lab has no process %s%s; it has %s", log_str(name), did_you_mean(name, names, hint, sizeof hint),
+		buf_cstr(&all));
+	buf_free(&all);
 	return NULL;
 }
 
@@ -210,7 +214,7 @@ static bool must_run(const struct child *child, struct control_request **request
 {
 	if (!child->off && !child->starting)
 		return true;
-	control_refuse(request, EXIT_REFUSED, "%s is %s", lab_names[child->which], state_of(child));
+	control_refuse(request, EXIT_REFUSED, "%s is %s", process_of(child)->name, state_of(child));
 	return false;
 }
 
@@ -219,7 +223,7 @@ static void verb_list(void *ctx, struct control_request *request)
 	struct life *life = ctx;
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < LAB_PROCESSES; i++)
+	for (size_t i = 0; i < life->lab->count; i++)
 		json_array_append_new(list, child_json(&life->children[i]));
 	control_done(&request, json_pack("{s:o}", "processes", list));
 }
@@ -278,7 +282,7 @@ static void verb_start(void *ctx, struct control_request *request)
 	if (!child)
 		return;
 	if (!child->off || process_of(child)->pid) {
-		control_refuse(&request, EXIT_REFUSED, "%s is %s", lab_names[child->which], child->off ? "ending" : state_of(child));
+		control_refuse(&request, EXIT_REFUSED, "%s is %s", process_of(child)->name, child->off ? "ending" : state_of(child));
 		return;
 	}
 	others_clock(child, clock, sizeof clock);
@@ -293,12 +297,12 @@ static void verb_start(void *ctx, struct control_request *request)
 }
 
 static const struct control_param name_params[] = {
-	{ "name", CONTROL_TEXT, true, "groupwise, router, dispatcher or collab" },
+	{ "name", CONTROL_TEXT, true, "router, dispatcher, collab, or a simulated server of the lab" },
 	{ NULL, CONTROL_TEXT, false, NULL },
 };
 
 static const struct control_param kill_params[] = {
-	{ "name", CONTROL_TEXT, true, "groupwise, router, dispatcher or collab" },
+	{ "name", CONTROL_TEXT, true, "router, dispatcher, collab, or a simulated server of the lab" },
 	{ "signal", CONTROL_TEXT, false, "KILL or TERM [KILL]" },
 	{ NULL, CONTROL_TEXT, false, NULL },
 };
@@ -340,7 +344,7 @@ static void begin(struct life *life)
 	loop_watch_want(life->signals, LOOP_READ);
 	life->notify = loop_watch_new(life->loop, life->lab->notify.fd, take_ready, life);
 	loop_watch_want(life->notify, LOOP_READ);
-	for (int i = 0; i < LAB_PROCESSES; i++) {
+	for (size_t i = 0; i < life->lab->count; i++) {
 		struct child *child = &life->children[i];
 
 		child->life = life;
@@ -352,7 +356,7 @@ static void begin(struct life *life)
 
 static void end(struct life *life)
 {
-	for (int i = 0; i < LAB_PROCESSES; i++) {
+	for (size_t i = 0; i < life->lab->count; i++) {
 		struct child *child = &life->children[i];
 
 		if (child->killing)

@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 #include "admin/device_key.h"
-#include "base/io/tls.h"
+#include "admin/lab_files.h"
+#include "admin/lab_plan.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "db/config.h"
@@ -24,11 +25,9 @@ const struct lab_user lab_users[] = {
 	{ NULL, NULL, NULL, 0 },
 };
 
-static const char environment_name[] = "groupwise";
-
 struct folder {
 	const char *dir;
-	unsigned users;                     /* beside the four */
+	const struct lab_fresh *fresh;
 	struct loop *loop;
 	struct db *db;
 	enum db_status status;
@@ -51,123 +50,6 @@ static int make_folder(const char *dir, const char *name, struct error *err)
 	if (mkdir(path, 0700) != 0 && errno != EEXIST)
 		rc = error_set(err, "the folder %s cannot be made: %s", path, strerror(errno));
 	free(path);
-	return rc;
-}
-
-/* --- files ------------------------------------------------------------------------------------------------------------- */
-
-static void settings_text(const struct lab_ports *ports, struct buf *out)
-{
-	buf_printf(out,
-		"# A lab, made by `bramble lab up`; yours to change. `bramble-router -T`, `bramble-dispatcher -T` and `bramble-collab -T`\n"
-		"# print every setting with its meaning. Relative paths are meant from this folder.\n\n"
-		"[common]\n"
-		"run_dir = run\n"
-		"log_level = info\n"
-		"database = bramble.db\n"
-		"install_key = install.key\n\n"
-		"[router]\n"
-		"listen = 127.0.0.1:%u\n"
-		"identities = srp.keys\n"
-		"state = router.state\n\n"
-		"[dispatcher]\n"
-		"routers = 127.0.0.1:%u\n"
-		"listen = 127.0.0.1:%u\n"
-		"server = " LAB_SERVER "\n\n"
-		"[collab]\n"
-		"dispatcher = 127.0.0.1:%u\n"
-		"environment = %s\n"
-		"instance = collab-1\n"
-		"trust = ca\n"
-		"trust_ca = groupwise.crt\n\n"
-		"# Read by `bramble lab up`, which gives it to `bramble-sim groupwise` as options.\n"
-		"[groupwise]\n"
-		"listen = 127.0.0.1:%u\n"
-		"world = world.xml\n",
-		ports->router, ports->router, ports->dispatcher, ports->dispatcher, environment_name, ports->groupwise);
-}
-
-/* The i-th of those that were asked for, from 1. name has room for 16 bytes. */
-static struct lab_user more_user(unsigned i, char *name, char *password, char *full_name, size_t size)
-{
-	snprintf(name, size, "user%04u", i);
-	snprintf(password, size, "user%04u-secret", i);
-	snprintf(full_name, size, "User %04u", i);
-	return (struct lab_user){ name, password, full_name, LAB_USERS_PIN + i - 1 };
-}
-
-static void more_people(unsigned users, struct buf *out)
-{
-	for (unsigned i = 1; i <= users; i++) {
-		buf_printf(out, "\t<user id=\"user%04u\" password=\"user%04u-secret\" name=\"User %04u\">\n\t\t<folder name=\"Friends\">\n",
-			i, i, i);
-		/* The two beside one, and alice: lists that stay short however many there are. */
-		buf_text(out, "\t\t\t<contact user=\"alice\"/>\n");
-		if (i > 1)
-			buf_printf(out, "\t\t\t<contact user=\"user%04u\"/>\n", i - 1);
-		if (i < users)
-			buf_printf(out, "\t\t\t<contact user=\"user%04u\"/>\n", i + 1);
-		buf_text(out, "\t\t</folder>\n\t</user>\n");
-	}
-}
-
-static void world_text(unsigned users, struct buf *out)
-{
-	buf_text(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-		"<!-- The people of the simulated IM servers. A seed: what changes at run time is not written back. -->\n"
-		"<world domain=\"corp.test\" netbios=\"CORP\">\n");
-	for (const struct lab_user *user = lab_users; user->name; user++) {
-		buf_printf(out, "\t<user id=\"%s\" password=\"%s\" name=\"%s\">\n\t\t<folder name=\"Friends\">\n", user->name,
-			user->password, user->full_name);
-		for (const struct lab_user *other = lab_users; other->name; other++) {
-			if (other != user)
-				buf_printf(out, "\t\t\t<contact user=\"%s\"/>\n", other->name);
-		}
-		buf_text(out, "\t\t</folder>\n\t</user>\n");
-	}
-	more_people(users, out);
-	buf_text(out, "</world>\n");
-}
-
-static int write_if_missing(const char *dir, const char *name, const struct buf *content, unsigned mode, struct error *err)
-{
-	char *path = memory_printf("%s/%s", dir, name);
-	int rc = is_there(path) ? 0 : file_write(path, buf_bytes(content), mode, err);
-
-	free(path);
-	return rc;
-}
-
-static int make_certificate(const char *dir, struct error *err)
-{
-	char *certificate = memory_printf("%s/groupwise.crt", dir);
-	char *key = memory_printf("%s/groupwise.key", dir);
-	int rc = 0;
-
-	if (!is_there(certificate) || !is_there(key))
-		rc = tls_make_self_signed(certificate, key, "localhost 127.0.0.1 ::1", false, err);
-	free(certificate);
-	free(key);
-	return rc;
-}
-
-static int make_files(struct folder *f, const struct lab_ports *ports, struct error *err)
-{
-	struct buf settings = { 0 }, world = { 0 }, identities = { 0 };
-	int rc = 0;
-
-	settings_text(ports, &settings);
-	world_text(f->users, &world);
-	buf_text(&identities, "# The Router's: SRP identifier and authentication key.\n" LAB_SRP_ID " ");
-	buf_hex(&identities, bytes_of(f->srp_key, sizeof f->srp_key));
-	buf_text(&identities, "\n");
-	if (write_if_missing(f->dir, "world.xml", &world, 0600, err) != 0 ||
-	    write_if_missing(f->dir, "srp.keys", &identities, 0600, err) != 0 || make_certificate(f->dir, err) != 0 ||
-	    write_if_missing(f->dir, "bramble.ini", &settings, 0644, err) != 0)
-		rc = -1;
-	buf_wipe(&settings);
-	buf_wipe(&world);
-	buf_wipe(&identities);
 	return rc;
 }
 
@@ -220,10 +102,12 @@ static int make_server(struct folder *f, struct error *err)
 	return wait_done(f, "server", err);
 }
 
-static int make_environment(struct folder *f, unsigned port, struct error *err)
+static int make_environment(struct folder *f, struct error *err)
 {
-	struct db_environment environment = { .name = environment_name, .type = DB_GROUPWISE, .host = "127.0.0.1",
-		.port = (uint16_t)port, .transport = "tls" };
+	bool cwa = f->fresh->backend == LAB_BACKEND_CWA;
+	const struct db_environment environment = { .name = lab_backend_name(f->fresh->backend), .type = cwa ? DB_CWA : DB_GROUPWISE,
+		.host = "127.0.0.1", .port = (uint16_t)(lab_roles[cwa ? LAB_CWA : LAB_GROUPWISE].port + f->fresh->port_offset),
+		.transport = cwa ? "https" : "tls" };
 
 	db_environment_add(f->db, &environment, on_done, f);
 	return wait_done(f, "environment", err);
@@ -261,13 +145,22 @@ static int make_person(struct folder *f, const struct lab_user *who, struct erro
 	return wait_done(f, who->name, err) != 0 ? -1 : make_device(f, who, err);
 }
 
+/* The i-th of those that were asked for, from 1. name has room for 16 bytes. */
+static struct lab_user more_user(unsigned i, char *name, char *password, char *full_name, size_t size)
+{
+	snprintf(name, size, "user%04u", i);
+	snprintf(password, size, "user%04u-secret", i);
+	snprintf(full_name, size, "User %04u", i);
+	return (struct lab_user){ name, password, full_name, LAB_USERS_PIN + i - 1 };
+}
+
 static int make_people(struct folder *f, struct error *err)
 {
 	for (const struct lab_user *who = lab_users; who->name; who++) {
 		if (make_person(f, who, err) != 0)
 			return -1;
 	}
-	for (unsigned i = 1; i <= f->users; i++) {
+	for (unsigned i = 1; i <= f->fresh->users; i++) {
 		char name[32], password[32], full_name[32];
 		struct lab_user who = more_user(i, name, password, full_name, sizeof name);
 
@@ -307,9 +200,9 @@ static int check_users(const char *dir, unsigned users, struct error *err)
 	return rc;
 }
 
-int lab_folder_make(const char *dir, const struct lab_ports *fresh_ports, unsigned users, int *status, struct error *err)
+int lab_folder_make(const char *dir, const struct lab_fresh *fresh, int *status, struct error *err)
 {
-	struct folder f = { .dir = dir, .users = users };
+	struct folder f = { .dir = dir, .fresh = fresh };
 	char *settings = memory_printf("%s/bramble.ini", dir);
 	char *database = memory_printf("%s/bramble.db", dir);
 	char *key = memory_printf("%s/install.key", dir);
@@ -321,15 +214,19 @@ int lab_folder_make(const char *dir, const struct lab_ports *fresh_ports, unsign
 		goto out;
 	/* The settings are written last: where they are, all of it is. */
 	if (is_there(settings)) {
-		rc = check_users(dir, users, err);
+		rc = check_users(dir, fresh->users, err);
 		goto out;
 	}
+	*status = EXIT_USAGE;
+	if (lab_plan_check_offset(fresh->backend, fresh->port_offset, err) != 0)
+		goto out;
 	if (open_database(&f, database, key, status, err) != 0)
 		goto close;
-	if (make_server(&f, err) != 0 || make_environment(&f, fresh_ports->groupwise, err) != 0 || make_people(&f, err) != 0)
-		*status = EXIT_DATABASE;
-	else
-		rc = make_files(&f, fresh_ports, err);
+	*status = EXIT_DATABASE;
+	if (make_server(&f, err) == 0 && make_environment(&f, err) == 0 && make_people(&f, err) == 0) {
+		*status = EXIT_CONFIG;
+		rc = lab_files_make(dir, fresh, bytes_of(f.srp_key, sizeof f.srp_key), err);
+	}
 close:
 	close_database(&f);
 out:

@@ -16,8 +16,8 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 
-static const char *const log_names[] = { "groupwise", "router", "dispatcher", "collab", "lab", NULL };
-enum { LOGS = 5, TIME_LEN = 24 };
+static const char *const log_names[] = { "groupwise", "ocs", "cwa", "router", "dispatcher", "collab", "lab", NULL };
+enum { LOGS = 7, TIME_LEN = 24 };
 
 struct line {
 	char *text;
@@ -108,7 +108,7 @@ static int choose(const char *name, bool *wanted)
 	}
 	if (!name)
 		return 0;
-	return command_fail(EXIT_USAGE, "%s is no process of a lab; they are groupwise, router, dispatcher, collab and lab%s",
+	return command_fail(EXIT_USAGE, "%s is no process of a lab; they are groupwise, ocs, cwa, router, dispatcher, collab and lab%s",
 		log_str(name), did_you_mean(name, log_names, hint, sizeof hint));
 }
 
@@ -122,7 +122,8 @@ int lab_logs(int argc, char **argv)
 		{ .name = NULL },
 	};
 	const struct command_usage usage = { .arguments = "[PROCESS]", .most = 1, .options = options, .takes_place = true,
-		.help = "Prints what the lab's processes wrote, in the order of time. PROCESS is groupwise, router, dispatcher, collab or lab." };
+		.help = "Prints what the lab's processes wrote, in the order of time. PROCESS is router, dispatcher, collab, lab,\n"
+			"or a simulated server: groupwise, or cwa and ocs." };
 	struct command_common common;
 	const char *args[1] = { NULL };
 	struct log logs[LOGS] = { { 0 } };

@@ -1,6 +1,7 @@
 #include "admin/lab_plan.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,20 +25,54 @@ int lab_overridden(const struct lab_options *options, const char *key, const cha
 	return found;
 }
 
-static bool begins_with_one(const char *text, const char *const *beginnings)
+/* Is it "SECTION.", and what follows? */
+static const char *in_section(const char *override, const char *section)
 {
-	for (; *beginnings; beginnings++) {
-		if (strncmp(text, *beginnings, strlen(*beginnings)) == 0)
-			return true;
+	size_t len = strlen(section);
+
+	return strncmp(override, section, len) == 0 && override[len] == '.' ? override + len + 1 : NULL;
+}
+
+static bool is_key(const char *text, const char *key)
+{
+	size_t len = strlen(key);
+
+	return strncmp(text, key, len) == 0 && text[len] == '=';
+}
+
+/* The daemons judge their own settings; those of a simulator become options. */
+static int check_section(const char *override, struct error *err)
+{
+	const char *rest = in_section(override, "common");
+	enum lab_role role;
+
+	for (role = 0; !rest && role < LAB_ROLES; role++) {
+		rest = in_section(override, lab_roles[role].name);
+		if (rest && lab_roles[role].is_simulator)
+			break;
 	}
-	return false;
+	if (!rest)
+		return error_set(err, "-o %s: the sections are common, router, dispatcher, collab, and groupwise, cwa and ocs", log_str(override));
+	if (role >= LAB_ROLES || !lab_roles[role].is_simulator || is_key(rest, "listen"))
+		return 0;
+	for (const struct lab_sim_setting *s = lab_sim_settings; s->key; s++) {
+		if (s->role == role && is_key(rest, s->key))
+			return 0;
+	}
+	error_set(err, "-o %s: [%s] has listen", log_str(override), lab_roles[role].name);
+	for (const struct lab_sim_setting *s = lab_sim_settings; s->key; s++) {
+		size_t len = strlen(err->text);
+
+		if (s->role == role)
+			snprintf(err->text + len, sizeof err->text - len, ", %s", s->key);
+	}
+	return -1;
 }
 
 int lab_check_overrides(const struct lab_options *options, struct error *err)
 {
 	static const char *const fixed[] = { "common.run_dir", "common.database", "common.install_key", "router.run_dir",
 		"dispatcher.run_dir", "collab.run_dir", "dispatcher.database", "collab.database", NULL };
-	static const char *const groupwise[] = { "groupwise.listen=", "groupwise.world=", "groupwise.state=", "groupwise.sessions=", NULL };
 	const char *value;
 
 	for (size_t i = 0; fixed[i]; i++) {
@@ -47,26 +82,30 @@ int lab_check_overrides(const struct lab_options *options, struct error *err)
 	for (const char *const *o = options->overrides; o && *o; o++) {
 		if (!strchr(*o, '=') || !strchr(*o, '.') || strchr(*o, '.') > strchr(*o, '='))
 			return error_set(err, "-o %s: write it as section.key=value", log_str(*o));
-		if (strncmp(*o, "groupwise.", 10) == 0 && !begins_with_one(*o, groupwise))
-			return error_set(err, "-o %s: [groupwise] has listen, world, state and sessions", log_str(*o));
-		if (strncmp(*o, "common.", 7) != 0 && strncmp(*o, "router.", 7) != 0 && strncmp(*o, "dispatcher.", 11) != 0 &&
-		    strncmp(*o, "collab.", 7) != 0 && strncmp(*o, "groupwise.", 10) != 0)
-			return error_set(err, "-o %s: the sections are common, router, dispatcher, collab and groupwise", log_str(*o));
+		if (check_section(*o, err) != 0)
+			return -1;
 	}
 	return 0;
 }
 
-static int choose_address(struct lab_plan *plan, const struct lab_options *options, const char *key, const char *from_file, unsigned base, char **address,
-	uint16_t *port, struct error *err)
+static const char *listen_key(enum lab_role role, char *key, size_t size)
 {
-	const char *value;
-	struct address parsed;
+	snprintf(key, size, "%s.listen", lab_roles[role].name);
+	return key;
+}
 
-	if (lab_overridden(options, key, &value)) {
+static int choose_address(struct lab_plan *plan, const struct lab_options *options, enum lab_role role, const char *from_file, struct error *err)
+{
+	char **address = &plan->listen[role];
+	struct address parsed;
+	const char *value;
+	char key[64];
+
+	if (lab_overridden(options, listen_key(role, key, sizeof key), &value)) {
 		*address = memory_str(value);
 		plan->moved = true;
 	} else if (options->has_offset) {
-		*address = memory_printf("127.0.0.1:%u", base + options->port_offset);
+		*address = memory_printf("127.0.0.1:%u", lab_roles[role].port + options->port_offset);
 		plan->moved = plan->moved || strcmp(*address, from_file) != 0;
 	} else {
 		*address = memory_str(from_file);
@@ -75,22 +114,35 @@ static int choose_address(struct lab_plan *plan, const struct lab_options *optio
 		return error_prefix(err, "%s: ", key);
 	if (parsed.is_unix || parsed.port == 0)
 		return error_set(err, "%s = %s: a lab needs HOST:PORT with a port from 1 to 65535", key, *address);
-	*port = parsed.port;
+	plan->ports[role] = parsed.port;
 	return 0;
 }
 
-int lab_plan_make(struct lab_plan *plan, const struct lab_options *options, const struct place *place, struct error *err)
+int lab_plan_check_offset(enum lab_backend backend, unsigned offset, struct error *err)
 {
-	if (options->has_offset && options->port_offset > 65535 - LAB_PORT_GROUPWISE)
-		return error_set(err, "--port-offset %u is too high: %d and the offset must stay below 65536", options->port_offset,
-			LAB_PORT_GROUPWISE);
-	if (choose_address(plan, options, "router.listen", place->router_listen, LAB_PORT_ROUTER, &plan->router_listen, &plan->ports.router,
-		err) != 0 ||
-	    choose_address(plan, options, "dispatcher.listen", place->dispatcher_listen, LAB_PORT_DISPATCHER, &plan->dispatcher_listen,
-		&plan->ports.dispatcher, err) != 0 ||
-	    choose_address(plan, options, "groupwise.listen", place->groupwise_listen, LAB_PORT_GROUPWISE, &plan->groupwise_listen,
-		&plan->ports.groupwise, err) != 0)
+	unsigned highest = 0;
+
+	for (enum lab_role role = 0; role < LAB_ROLES; role++) {
+		if (lab_backend_has(backend, role) && lab_roles[role].port > highest)
+			highest = lab_roles[role].port;
+	}
+	if (offset > 65535 - highest)
+		return error_set(err, "--port-offset %u is too high: %u and the offset must stay below 65536", offset, highest);
+	return 0;
+}
+
+int lab_plan_make(struct lab_plan *plan, const struct lab_options *options, const struct place *place, enum lab_backend backend,
+	struct error *err)
+{
+	const char *const from_file[LAB_ROLES] = { [LAB_GROUPWISE] = place->groupwise_listen, [LAB_OCS] = place->ocs_listen,
+		[LAB_CWA] = place->cwa_listen, [LAB_ROUTER] = place->router_listen, [LAB_DISPATCHER] = place->dispatcher_listen };
+
+	if (options->has_offset && lab_plan_check_offset(backend, options->port_offset, err) != 0)
 		return -1;
+	for (enum lab_role role = 0; role < LAB_ROLES; role++) {
+		if (lab_backend_has(backend, role) && from_file[role] && choose_address(plan, options, role, from_file[role], err) != 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -109,35 +161,40 @@ static bool is_free(unsigned port)
 	return free_now;
 }
 
-int lab_free_offset(unsigned from)
+static bool all_free(enum lab_backend backend, unsigned offset)
+{
+	for (enum lab_role role = 0; role < LAB_ROLES; role++) {
+		if (lab_backend_has(backend, role) && lab_roles[role].port && !is_free(lab_roles[role].port + offset))
+			return false;
+	}
+	return true;
+}
+
+int lab_free_offset(enum lab_backend backend, unsigned from)
 {
 	for (unsigned offset = from; offset < 20000; offset++) {
-		if (is_free(LAB_PORT_ROUTER + offset) && is_free(LAB_PORT_DISPATCHER + offset) && is_free(LAB_PORT_GROUPWISE + offset))
+		if (all_free(backend, offset))
 			return (int)offset;
 	}
 	return -1;
 }
 
-int lab_plan_check_ports(const struct lab_plan *plan, struct error *err)
+int lab_plan_check_ports(const struct lab_plan *plan, enum lab_backend backend, struct error *err)
 {
-	const struct { const char *key, *address; unsigned port; } all[] = {
-		{ "router.listen", plan->router_listen, plan->ports.router },
-		{ "dispatcher.listen", plan->dispatcher_listen, plan->ports.dispatcher },
-		{ "groupwise.listen", plan->groupwise_listen, plan->ports.groupwise },
-	};
+	for (enum lab_role role = 0; role < LAB_ROLES; role++) {
+		char key[64];
 
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-		if (address_is_loopback(all[i].address) && !is_free(all[i].port))
+		if (plan->listen[role] && address_is_loopback(plan->listen[role]) && !is_free(plan->ports[role]))
 			return error_set(err, "port %u of %s is taken by another program; choose another by -o %s=127.0.0.1:PORT, or move "
-				"all three by --port-offset N (%d is free)", all[i].port, all[i].key, all[i].key, lab_free_offset(100));
+				"all by --port-offset N (%d is free)", plan->ports[role], listen_key(role, key, sizeof key), key,
+				lab_free_offset(backend, 100));
 	}
 	return 0;
 }
 
 void lab_plan_free(struct lab_plan *plan)
 {
-	free(plan->router_listen);
-	free(plan->dispatcher_listen);
-	free(plan->groupwise_listen);
+	for (size_t i = 0; i < LAB_ROLES; i++)
+		free(plan->listen[i]);
 	*plan = (struct lab_plan){ 0 };
 }

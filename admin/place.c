@@ -39,13 +39,33 @@ static const struct setting groupwise_rows[] = {
 	ROW("sessions", SETTING_TEXT, groupwise_sessions, NULL),
 	{ .key = NULL },
 };
+static const struct setting ocs_rows[] = {
+	ROW("listen", SETTING_ADDRESS, ocs_listen, "127.0.0.1:5061"),
+	ROW("world", SETTING_PATH, ocs_world, "world.xml"),
+	ROW("profile", SETTING_TEXT, ocs_profile, NULL),
+	{ .key = NULL },
+};
+static const struct setting cwa_rows[] = {
+	ROW("listen", SETTING_ADDRESS, cwa_listen, "127.0.0.1:10443"),
+	ROW("world", SETTING_PATH, cwa_world, "world.xml"),
+	ROW("sign_in", SETTING_TEXT, cwa_sign_in, NULL),
+	ROW("capacity", SETTING_TEXT, cwa_capacity, NULL),
+	ROW("hold", SETTING_TEXT, cwa_hold, NULL),
+	ROW("poll", SETTING_TEXT, cwa_poll, NULL),
+	ROW("idle", SETTING_TEXT, cwa_idle, NULL),
+	{ .key = NULL },
+};
+static const struct setting lab_rows[] = {
+	ROW("backend", SETTING_TEXT, lab_backend, "groupwise"),
+	{ .key = NULL },
+};
 
 static const struct {
 	const char *section;
 	const struct setting *rows;
 } sections[] = {
 	{ "common", common_rows }, { "router", router_rows }, { "dispatcher", dispatcher_rows }, { "collab", collab_rows },
-	{ "groupwise", groupwise_rows },
+	{ "lab", lab_rows }, { "groupwise", groupwise_rows }, { "ocs", ocs_rows }, { "cwa", cwa_rows },
 };
 
 int place_open(struct place *place, const char *dir, const char *config, struct error *err)

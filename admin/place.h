@@ -12,7 +12,10 @@ struct place {
 	char *router_listen, *router_identities;                         /* [router] */
 	char *dispatcher_listen, *dispatcher_server;                     /* [dispatcher] */
 	char *collab_environment;                                        /* [collab] */
+	char *lab_backend;                                               /* [lab] */
 	char *groupwise_listen, *groupwise_world, *groupwise_state, *groupwise_sessions;   /* [groupwise] */
+	char *ocs_listen, *ocs_world, *ocs_profile;                      /* [ocs] */
+	char *cwa_listen, *cwa_world, *cwa_sign_in, *cwa_capacity, *cwa_hold, *cwa_poll, *cwa_idle;   /* [cwa] */
 };
 
 /* config: the file; else dir: its bramble.ini; else lab/bramble.ini or bramble.ini, whichever is there.

@@ -19,21 +19,21 @@ static json_int_t last_seq(const json_t *entries)
 	return count ? json_integer_value(json_object_get(json_array_get(entries, count - 1), "seq")) : 0;
 }
 
-/* NULL: it does not answer. */
-static json_t *read_trail(const struct place *place, enum trace_process process, uint32_t pin)
+/* Of one device, or, pin 0, of all. NULL: it does not answer. */
+static json_t *read_trail(const struct place *place, const char *process, uint32_t pin)
 {
 	json_t *entries = json_array();
 
 	for (unsigned page = 0; page < PAGES_MAX; page++) {
-		/* The sessions that made way for a login are other devices'. */
-		json_t *params = process == TRACE_COLLAB ? json_pack("{s:I, s:i}", "after", last_seq(entries), "max", PAGE)
-			: json_pack("{s:I, s:i, s:s}", "after", last_seq(entries), "max", PAGE, "pin", pin_text(pin));
+		json_t *params = json_pack("{s:I, s:i}", "after", last_seq(entries), "max", PAGE);
 		struct error err;
 		json_t *answer, *more;
 		size_t count;
 		int status;
 
-		answer = place_ask(place, trace_process_names[process], "trail", params, &status, &err);
+		if (pin)
+			json_object_set_new(params, "pin", json_string(pin_text(pin)));
+		answer = place_ask(place, process, "trail", params, &status, &err);
 		if (!answer) {
 			json_decref(entries);
 			return NULL;
@@ -78,11 +78,19 @@ static int taken(struct store *store, const char *what, json_t **out)
 	return status;
 }
 
+static void take_environment(void *ctx, enum db_status status, const struct db_environment *environments, size_t count)
+{
+	bool *is_cwa = ctx;
+
+	*is_cwa = status == DB_OK && count && environments[0].type == DB_CWA;
+}
+
 int trace_read_stored(struct trace_source *source, struct store *store, uint32_t pin)
 {
 	int status;
 
 	*source = (struct trace_source){ 0 };
+	db_environment_get(store->db, store->place.collab_environment, take_environment, &source->is_cwa);
 	db_trail_list(store->db, UINT64_MAX, pin, DB_TRAIL_KEEP, take_events, store);
 	status = taken(store, "the event trail", &source->events);
 	if (status == EXIT_DONE) {
@@ -102,9 +110,13 @@ int trace_read(struct trace_source *source, struct store *store, uint32_t pin)
 	int status;
 
 	/* The trails first: what the database has of a login is written after the process noted it. */
-	for (int i = 0; i < TRACE_PROCESSES; i++)
-		trails[i] = read_trail(&store->place, (enum trace_process)i, pin);
+	for (int i = 0; i < TRACE_PROCESSES; i++) {
+		/* The sessions that made way for a login are other devices'. */
+		trails[i] = read_trail(&store->place, trace_process_names[i], i == TRACE_COLLAB ? 0 : pin);
+	}
 	status = trace_read_stored(source, store, pin);
 	memcpy(source->trails, trails, sizeof trails);
+	if (source->is_cwa)
+		source->cwa_trail = read_trail(&store->place, "cwa", 0);
 	return status;
 }

@@ -55,6 +55,16 @@ const char *fault_action_name(enum fault_action action)
 	return "none";
 }
 
+int fault_suits_server(void *ctx, enum fault_action action, const char *kind, struct error *err)
+{
+	(void)ctx;
+	if (action != FAULT_REFUSE && action != FAULT_HALF_CLOSE && action != FAULT_CLOSE)
+		return 0;
+	if (!kind || (strcmp(kind, FAULT_EVENT) != 0 && strcmp(kind, "all") != 0))
+		return 0;
+	return error_set(err, "%s happens to requests, not with on=%s", fault_action_name(action), kind);
+}
+
 #define TIME_MAX_MS UINT64_C(31536000000)       /* a year: sums with the clock's time stay far from the end of the type */
 
 /* A word being read. */

@@ -37,6 +37,7 @@ enum fault_action {
 const char *fault_action_name(enum fault_action action);        /* "half-close" */
 
 #define FAULTS_MAX 256
+#define FAULT_EVENT "event"             /* what a server says unasked, as on= names it */
 
 struct fault {
 	enum fault_action action;
@@ -58,6 +59,9 @@ struct fault_terms {
 	const char *code_help;                  /* "a result code in hex such as D123" */
 	void *ctx;
 };
+
+/* suits of a server: what it says unasked cannot be refused, and ends nothing. */
+int fault_suits_server(void *ctx, enum fault_action action, const char *kind, struct error *err);
 
 /* The faults that are set. */
 struct faults;

@@ -12,13 +12,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/io/trail_verbs.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/nearest.h"
 
 const char *const daemon_log_levels[] = { "error", "warning", "info", "debug", NULL };
 
-enum { TRAIL_ENTRIES = 8192, RESERVED_DESCRIPTORS = 64, MAX_STATUS_HOOKS = 8 };
+enum { RESERVED_DESCRIPTORS = 64, MAX_STATUS_HOOKS = 8 };
 
 struct daemon {
 	const struct daemon_program *program;
@@ -190,31 +191,6 @@ static void verb_status(void *ctx, struct control_request *request)
 	control_done(&request, out);
 }
 
-static void verb_trail(void *ctx, struct control_request *request)
-{
-	struct daemon *d = ctx;
-	const json_t *params = control_params(request);
-	const char *pin_text = control_text(params, "pin", "");
-	uint64_t max = control_number(params, "max", 1000);
-	unsigned long pin = 0;
-	json_t *out;
-	char *end;
-
-	if (*pin_text) {
-		errno = 0;
-		pin = strtoul(pin_text, &end, 16);
-		if (strspn(pin_text, "0123456789abcdefABCDEF") != strlen(pin_text) || strlen(pin_text) > 8 || pin == 0) {
-			control_refuse(&request, EXIT_USAGE, "pin is up to eight hex digits, not %s", log_str(pin_text));
-			return;
-		}
-	}
-	out = json_object();
-	json_object_set_new(out, "last", json_integer((json_int_t)trail_last(d->trail)));
-	json_object_set_new(out, "entries", trail_json(d->trail, control_number(params, "after", 0), (uint32_t)pin,
-		max < TRAIL_ENTRIES ? (unsigned)max : TRAIL_ENTRIES));
-	control_done(&request, out);
-}
-
 static void verb_log_level(void *ctx, struct control_request *request)
 {
 	const char *name = control_text(control_params(request), "level", log_level_name(log_level_now()));
@@ -229,13 +205,6 @@ static void verb_log_level(void *ctx, struct control_request *request)
 	control_done(&request, json_pack("{s:s}", "level", log_level_name(level)));
 }
 
-static const struct control_param trail_params[] = {
-	{ "after", CONTROL_NUMBER, false, "only entries with a higher seq" },
-	{ "pin", CONTROL_TEXT, false, "only entries of this PIN, hex" },
-	{ "max", CONTROL_NUMBER, false, "at most so many, oldest first (1000)" },
-	{ NULL, CONTROL_TEXT, false, NULL },
-};
-
 static const struct control_param log_params[] = {
 	{ "level", CONTROL_TEXT, false, "error, warning, info or debug; left out: only tells" },
 	{ NULL, CONTROL_TEXT, false, NULL },
@@ -243,7 +212,6 @@ static const struct control_param log_params[] = {
 
 static const struct control_verb daemon_verbs[] = {
 	{ "status", "who this is and how it does", NULL, verb_status },
-	{ "trail", "the last events, step by step", trail_params, verb_trail },
 	{ "log.level", "how much is logged", log_params, verb_log_level },
 	{ NULL, NULL, NULL, NULL },
 };
@@ -355,6 +323,7 @@ struct daemon *daemon_start(int argc, char **argv, const struct daemon_program *
 		fatal(EXIT_BIND, "%s", err.text);
 	control_server_add(d->control, daemon_verbs, d);
 	control_server_add(d->control, clock_verbs, d->loop);
+	control_server_add(d->control, trail_verbs, d->trail);
 	return d;
 }
 

@@ -133,11 +133,11 @@ static const struct xml_field resource_fields[] = {
 	{ 0 },
 };
 static const struct xml_form resource_form = { "resource", NULL, sizeof(struct sip_resource), resource_fields };
-static const struct xml_field resources_fields[] = {
+const struct xml_field sip_resources_fields[] = {
 	XML_MANY_ROW(struct sip_resources, items, count, resource_form, 1000),
 	{ 0 },
 };
-static const struct xml_form resources_form = { "adhocList", NULL, sizeof(struct sip_resources), resources_fields };
+static const struct xml_form resources_form = { "adhocList", NULL, sizeof(struct sip_resources), sip_resources_fields };
 static const struct xml_field name_fields[] = {
 	XML_ATTR_ROW(struct sip_name, name, "name", XML_STRING, XML_REQUIRED),
 	{ 0 },
@@ -204,6 +204,38 @@ int sip_state_read(const char *content, uint32_t *availability)
 		return -1;
 	*availability = state.availability;
 	return 0;
+}
+
+struct note {
+	char *body;
+};
+static const struct xml_field note_fields[] = {
+	XML_CHILD_ROW(struct note, body, "body", XML_STRING, XML_OPTIONAL),
+	{ 0 },
+};
+static const struct xml_form note_form = { "note", SIP_NS "note", sizeof(struct note), note_fields };
+
+void sip_note_write(const char *text, struct buf *out)
+{
+	/* The body's attributes are what the form's table cannot say. */
+	buf_printf(out, "<note xmlns=\"%s\"><body type=\"personal\" uri=\"\">", note_form.ns);
+	xml_escape(text, out);
+	buf_text(out, "</body></note>");
+}
+
+char *sip_note_read(const char *content)
+{
+	struct note note;
+	char *text = NULL;
+
+	if (!content || xml_form_read(bytes_str(content), &note_form, &note, NULL) < 0)
+		return NULL;
+	if (note.body && *note.body) {
+		text = note.body;
+		note.body = NULL;
+	}
+	xml_form_clear(&note_form, &note);
+	return text;
 }
 
 void sip_card_write(const char *display_name, const char *email, struct buf *out)

@@ -1,10 +1,11 @@
 #ifndef BRAMBLE_PROTOCOL_SIP_ROSTER_H
 #define BRAMBLE_PROTOCOL_SIP_ROSTER_H
 
-#include "protocol/sip/xml_form.h"
+#include "protocol/sip/acl.h"
+#include "protocol/sip/pidf.h"
 
-/* Contacts and groups as the server keeps them for its users: the whole list, changes of it, and the SOAP commands that change it or
- * search the directory. Every change raises deltaNum; a command names the one it knows.
+/* Contacts and groups as the server keeps them for its users: the whole list, changes of it, and the SOAP commands: those that change it
+ * or search the directory, and those of acl.h and pidf.h. Every change raises deltaNum; a command names the one it knows.
  * Source: document - MS-SIP; code - SIPE; docs/protocol/ocs.md. */
 
 #define SIP_TYPE_CONTACTS "application/vnd-microsoft-roaming-contacts+xml"
@@ -98,6 +99,9 @@ struct sip_soap_body {
 	struct sip_add_group *add_group;
 	struct sip_modify_group *modify_group;
 	struct sip_delete_group *delete_group;
+	struct sip_set_ace *set_ace;
+	struct sip_set_presence *set_presence;
+	struct sip_get_presence *get_presence;
 	struct sip_search *search;
 	struct sip_search_array *array;
 };

@@ -27,8 +27,17 @@ static const void *member_of(const void *in, size_t offset)
 	return (const char *)in + offset;
 }
 
-/* What stands in an element, apart from its namespace's declarations: those are written anew. */
-static char *inner_of(const xmlNode *node)
+static bool is_named(const struct xml_form *form, const char *name)
+{
+	for (const struct xml_field *f = form->fields; f->kind != XML_END; f++)
+		if ((f->kind == XML_CHILD && strcmp(f->name, name) == 0) || (f->form && strcmp(f->form->name, name) == 0))
+			return true;
+	return false;
+}
+
+/* What stands in an element, apart from its namespace's declarations: those are written anew. Of a form (NULL: all) the elements that
+ * it does not name. */
+static char *inner_of(const xmlNode *node, const struct xml_form *form)
 {
 	struct buf text = { 0 };
 	char *all;
@@ -38,7 +47,7 @@ static char *inner_of(const xmlNode *node)
 		xmlNodePtr copy;
 		xmlBufferPtr out;
 
-		if (child->type != XML_ELEMENT_NODE)
+		if (child->type != XML_ELEMENT_NODE || (form && is_named(form, text_of(child->name))))
 			continue;
 		doc = xmlNewDoc((const xmlChar *)"1.0");
 		copy = doc ? xmlDocCopyNode(child, doc, 1) : NULL;
@@ -93,6 +102,14 @@ static const xmlNode *find_child(const xmlNode *node, const char *name)
 	return NULL;
 }
 
+#define XSI "xsi:"
+#define XSI_NS "http://www.w3.org/2001/XMLSchema-instance"
+
+static bool is_xsi(const struct xml_field *f)
+{
+	return strncmp(f->name, XSI, strlen(XSI)) == 0;
+}
+
 /* An attribute is found by its local name: SOAP writes m:attrib. */
 static xmlChar *attribute_of(const xmlNode *node, const char *name)
 {
@@ -136,7 +153,7 @@ static int read_many(const xmlNode *node, const struct xml_field *f, void *out, 
 	return 0;
 }
 
-static int read_field(const xmlNode *node, const struct xml_field *f, void *out, struct error *err)
+static int read_field(const xmlNode *node, const struct xml_form *form, const struct xml_field *f, void *out, struct error *err)
 {
 	xmlChar *text = NULL;
 	int rc = 0;
@@ -149,10 +166,11 @@ static int read_field(const xmlNode *node, const struct xml_field *f, void *out,
 	case XML_MANY:
 		return read_many(node, f, out, err);
 	case XML_INNER:
-		*(char **)member(out, f->offset) = inner_of(node);
+	case XML_OTHERS:
+		*(char **)member(out, f->offset) = inner_of(node, f->kind == XML_OTHERS ? form : NULL);
 		return 0;
 	case XML_ATTRIBUTE:
-		text = attribute_of(node, f->name);
+		text = attribute_of(node, is_xsi(f) ? f->name + strlen(XSI) : f->name);
 		break;
 	case XML_CHILD:
 		node = find_child(node, f->name);
@@ -173,7 +191,7 @@ static int read_field(const xmlNode *node, const struct xml_field *f, void *out,
 static int read_element(const xmlNode *node, const struct xml_form *form, void *out, struct error *err)
 {
 	for (const struct xml_field *f = form->fields; f->kind != XML_END; f++)
-		if (read_field(node, f, out, err) < 0)
+		if (read_field(node, form, f, out, err) < 0)
 			return -1;
 	return 0;
 }
@@ -201,6 +219,11 @@ static void on_doctype(void *arg, const xmlChar *name, const xmlChar *public_id,
 
 int xml_form_read(struct bytes xml, const struct xml_form *form, void *out, struct error *err)
 {
+	return xml_form_read_long(xml, SIP_BODY_MAX, form, out, err);
+}
+
+int xml_form_read_long(struct bytes xml, size_t max, const struct xml_form *form, void *out, struct error *err)
+{
 	xmlParserCtxtPtr parser = xmlNewParserCtxt();
 	const xmlNode *root;
 	bool doctype = false;
@@ -213,7 +236,7 @@ int xml_form_read(struct bytes xml, const struct xml_form *form, void *out, stru
 	parser->_private = &doctype;
 	parser->sax->internalSubset = on_doctype;
 	/* A NUL would end it for libxml2, whatever came behind. */
-	doc = xml.len && xml.len <= SIP_BODY_MAX && !memchr(xml.data, '\0', xml.len) ? xmlCtxtReadMemory(parser, (const char *)xml.data, (int)xml.len, NULL, NULL,
+	doc = xml.len && xml.len <= max && !memchr(xml.data, '\0', xml.len) ? xmlCtxtReadMemory(parser, (const char *)xml.data, (int)xml.len, NULL, NULL,
 		XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOCDATA) : NULL;
 	root = doc && !doctype ? xmlDocGetRootElement(doc) : NULL;
 	if (doctype)
@@ -298,6 +321,7 @@ static void write_content(const struct xml_form *form, const void *in, const cha
 				xml_escape(text, out);
 			break;
 		case XML_INNER:
+		case XML_OTHERS:
 			text = *(char *const *)member_of(in, f->offset);
 			buf_text(out, text ? text : "");
 			break;
@@ -316,6 +340,7 @@ static void write_content(const struct xml_form *form, const void *in, const cha
 
 static void write_element(const struct xml_form *form, const void *in, const char *ns, struct buf *out)
 {
+	bool xsi = false;
 	size_t start;
 
 	buf_printf(out, "<%s", form->name);
@@ -327,6 +352,9 @@ static void write_element(const struct xml_form *form, const void *in, const cha
 
 		if (f->kind != XML_ATTRIBUTE || !value_of(f, in, number, sizeof number, &text))
 			continue;
+		if (is_xsi(f) && !xsi)
+			buf_text(out, " xmlns:xsi=\"" XSI_NS "\"");
+		xsi = xsi || is_xsi(f);
 		buf_printf(out, " %s=\"", f->name);
 		xml_escape(text, out);
 		buf_text(out, "\"");

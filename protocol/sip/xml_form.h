@@ -17,6 +17,7 @@ enum xml_kind {
 	XML_CHILD,           /* the text of a child element of that name */
 	XML_TEXT,            /* the element's own text */
 	XML_INNER,           /* the child elements, as XML that stands for itself */
+	XML_OTHERS,          /* the same of those that no other row names */
 	XML_ONE,             /* a child element with a form; the member points to its struct; NULL: not there */
 	XML_MANY,            /* any number of such; the member points to an array, its count stands elsewhere */
 };
@@ -32,7 +33,7 @@ enum xml_presence {
 struct xml_form;
 struct xml_field {
 	enum xml_kind kind;
-	const char *name;                   /* ATTRIBUTE, CHILD; the others have their form's */
+	const char *name;                   /* ATTRIBUTE ("xsi:type": in that namespace), CHILD; the others have their form's */
 	enum xml_type type;
 	enum xml_presence presence;
 	size_t offset;
@@ -42,7 +43,7 @@ struct xml_field {
 
 struct xml_form {
 	const char *name;
-	const char *ns;                     /* NULL: that of the element around it */
+	const char *ns;                     /* NULL: that of the element around it; "": none */
 	size_t size;
 	const struct xml_field *fields;
 };
@@ -53,6 +54,7 @@ struct xml_form {
 	{ .kind = XML_CHILD, .name = (named), .type = (as), .presence = (when), .offset = offsetof(t, member) }
 #define XML_TEXT_ROW(t, member) { .kind = XML_TEXT, .offset = offsetof(t, member) }
 #define XML_INNER_ROW(t, member) { .kind = XML_INNER, .offset = offsetof(t, member) }
+#define XML_OTHERS_ROW(t, member) { .kind = XML_OTHERS, .offset = offsetof(t, member) }
 #define XML_ONE_ROW(t, member, its_form, when) \
 	{ .kind = XML_ONE, .form = &(its_form), .presence = (when), .offset = offsetof(t, member) }
 #define XML_MANY_ROW(t, member, count, its_form, at_most) \
@@ -61,6 +63,8 @@ struct xml_form {
 
 /* 0 with everything in out owned by it; -1 with a sentence, and out is empty. */
 int xml_form_read(struct bytes xml, const struct xml_form *form, void *out, struct error *err);
+/* The same of what is no body of SIP and may be longer. */
+int xml_form_read_long(struct bytes xml, size_t max, const struct xml_form *form, void *out, struct error *err);
 /* The whole document, without an XML declaration, as these systems write it. */
 void xml_form_write(const struct xml_form *form, const void *in, struct buf *out);
 /* Frees what is in it; the struct itself stays, empty. */

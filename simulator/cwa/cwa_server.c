@@ -99,7 +99,7 @@ static void on_request(void *ctx, struct http_request *request)
 
 /* --- faults -------------------------------------------------------------------------------------------------------------------------- */
 
-static const char *const special_kinds[] = { KIND_EVENT, NULL };
+static const char *const special_kinds[] = { FAULT_EVENT, NULL };
 
 static bool is_user(void *ctx, const char *name)
 {
@@ -113,17 +113,12 @@ static bool is_kind(void *ctx, const char *name)
 }
 
 /* An answer belongs to its request on its connection: HTTP knows no second one, and no other order. What is said unasked waits for a
- * poll, whose answer it is: it cannot be refused by itself, and ends nothing. */
+ * poll, whose answer it is. */
 static int suits(void *ctx, enum fault_action action, const char *kind, struct error *err)
 {
-	(void)ctx;
 	if (action == FAULT_DUPLICATE || action == FAULT_REORDER || action == FAULT_HALF_OPEN)
 		return error_set(err, "%s does not happen to answers of a web server", fault_action_name(action));
-	if (action != FAULT_REFUSE && action != FAULT_HALF_CLOSE && action != FAULT_CLOSE)
-		return 0;
-	if (!kind || (strcmp(kind, KIND_EVENT) != 0 && strcmp(kind, "all") != 0))
-		return 0;
-	return error_set(err, "%s happens to requests, not with on=%s", fault_action_name(action), kind);
+	return fault_suits_server(ctx, action, kind, err);
 }
 
 static int parse_code(const char *text, uint32_t *out)
@@ -169,7 +164,7 @@ struct cwa_server *cwa_server_new(struct loop *loop, const struct world *world, 
 {
 	struct cwa_server *server = memory_new(sizeof *server);
 	const struct fault_terms terms = { .whom = "user", .where = "in this world", .is_whom = is_user, .is_kind = is_kind,
-		.special = special_kinds, .kind_noun = "request", .kind_help = KIND_EVENT " and all", .suits = suits, .parse_code = parse_code,
+		.special = special_kinds, .kind_noun = "request", .kind_help = FAULT_EVENT " and all", .suits = suits, .parse_code = parse_code,
 		.code_help = "a code from 18000 to 18400 or an HTTP status from 400 to 599", .ctx = server };
 	const struct http_server_settings http = { .listen = settings->listen, .tls = settings->tls, .max_body = CWA_REQUEST_MAX };
 
@@ -180,7 +175,7 @@ struct cwa_server *cwa_server_new(struct loop *loop, const struct world *world, 
 	make_users(server);
 	server->faults = faults_new(&terms);
 	server->worker = worker_new(loop);
-	server->home = cwa_local_new(loop, world, wall_s, server);
+	server->home = settings->uplink.next_hop ? cwa_uplink_new(loop, world, &settings->uplink) : cwa_local_new(loop, world, wall_s, server);
 	if ((settings->iwa && !(server->iwa = iwa_new(server, err))) ||
 	    !(server->http = http_server_new(loop, &http, on_request, server, err)))
 		cwa_server_free(&server);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +14,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "protocol/groupwise/codes.h"
-#include "simulator/control.h"
 #include "simulator/groupwise/gw_server.h"
+#include "simulator/life.h"
 
 struct options {
 	const char *listen, *world, *certificate, *key, *state, *control;
@@ -201,60 +200,20 @@ static struct tls *make_tls(const struct options *o)
 
 /* --- life ---------------------------------------------------------------------------------------------------------------------------- */
 
-struct life {
-	struct loop *loop;
-	struct gw_server *server;
-};
-
-static void on_end(void *arg)
+static void shut_down(void *server, loop_fn *done, void *arg)
 {
-	struct life *life = arg;
-
-	loop_stop(life->loop);
-}
-
-static void on_signal(void *arg)
-{
-	struct life *life = arg;
-
-	log_info("ending");
-	gw_server_shutdown(life->server, on_end, life);
-}
-
-static void verb_shutdown(void *ctx, struct control_request *request)
-{
-	control_done(&request, json_object());
-	on_signal(ctx);
-}
-
-static const struct control_verb life_verbs[] = {
-	{ "shutdown", "tells every client with event 115, closes, ends", NULL, verb_shutdown },
-	{ NULL, NULL, NULL, NULL },
-};
-
-static struct sim_control *open_control(struct life *life, const char *path)
-{
-	struct error err = { "" };
-	struct sim_control *control;
-
-	if (!path)
-		return NULL;
-	control = sim_control_new(life->loop, path, gw_server_faults(life->server), &err);
-	if (!control)
-		fatal(EXIT_BIND, "%s", err.text);
-	sim_control_add(control, gw_server_verbs, life->server);
-	sim_control_add(control, life_verbs, life);
-	return control;
+	gw_server_shutdown(server, done, arg);
 }
 
 static int run(int argc, char **argv)
 {
 	struct options o = { .listen = "127.0.0.1:8300", .keepalive = 10 };
 	struct gw_server_settings settings;
-	struct sim_control *control;
+	struct gw_server *server;
 	struct error err = { "" };
-	struct life life = { 0 };
 	struct world *world;
+	struct loop *loop;
+	char *ready;
 	int rc = parse_options(argc, argv, &o);
 
 	if (rc)
@@ -265,30 +224,23 @@ static int run(int argc, char **argv)
 		fatal(EXIT_CONFIG, "%s", err.text);
 	if (gw_world_check(world, &err) < 0)
 		fatal(EXIT_CONFIG, "%s: %s", o.world, err.text);
-	daemon_raise_descriptors();
-	life.loop = loop_new();
-	if (o.manual_clock)
-		loop_clock_manual(life.loop, o.clock_ms);
+	loop = sim_life_loop(o.manual_clock, o.clock_ms);
 	settings = (struct gw_server_settings){ .listen = o.listen, .tls = make_tls(&o), .capacity = o.capacity,
 		.keepalive_minutes = o.keepalive, .auth_attribute = o.auth_attribute,
 		.several_sessions = o.several_sessions };
-	life.server = gw_server_new(life.loop, world, &settings, &err);
-	if (!life.server)
+	server = gw_server_new(loop, world, &settings, &err);
+	if (!server)
 		fatal(EXIT_BIND, "%s", err.text);
-	if (o.state && gw_server_keep(life.server, o.state, &err) < 0)
+	if (o.state && gw_server_keep(server, o.state, &err) < 0)
 		fatal(EXIT_CONFIG, "%s", err.text);
-	if (sim_fault_words_set(&o.faults, gw_server_faults(life.server), loop_now_ms(life.loop), &err) < 0)
-		fatal(EXIT_USAGE, "%s", err.text);
-	control = open_control(&life, o.control);
-	loop_signal(life.loop, SIGTERM, on_signal, &life);
-	loop_signal(life.loop, SIGINT, on_signal, &life);
-	log_info("ready listen=%s users=%zu", gw_server_address(life.server), world->user_count);
-	daemon_notify_ready();
-	loop_run(life.loop);
-	sim_control_free(&control);
-	gw_server_free(&life.server);
+	ready = memory_printf("listen=%s users=%zu", gw_server_address(server), world->user_count);
+	sim_life_run(loop, &(struct sim_served){ .server = server, .faults = gw_server_faults(server), .words = &o.faults, .control = o.control,
+		.verbs = gw_server_verbs, .shutdown_help = "tells every client with event 115, closes, ends",
+		.shutdown = shut_down }, ready);
+	free(ready);
+	gw_server_free(&server);
 	tls_free(&settings.tls);
-	loop_free(&life.loop);
+	loop_free(&loop);
 	world_free(&world);
 	log_info("end");
 	return EXIT_DONE;

@@ -2,15 +2,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <utlist.h>
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "simulator/groupwise/gw_state.h"
 
 #define LINGER_MS 2000
-#define KIND_EVENT "event"      /* what is said unasked, in fault words */
 
-static const char *const special_kinds[] = { KIND_EVENT, NULL };
+static const char *const special_kinds[] = { FAULT_EVENT, NULL };
 
 static const char *user_of(const struct session *s)
 {
@@ -42,7 +42,7 @@ void session_event(struct session *s, const struct gw_event *event)
 		return;
 	buf_clear(&server->scratch);
 	gw_event_encode(event, &server->scratch);
-	fault = faults_next(server->faults, loop_now_ms(server->loop), user_of(s), KIND_EVENT);
+	fault = faults_next(server->faults, loop_now_ms(server->loop), user_of(s), FAULT_EVENT);
 	if (fault.action == FAULT_HALF_OPEN) {
 		fall_into_hole(s, fault);
 		return;
@@ -202,12 +202,7 @@ static void session_free(struct session *s)
 {
 	struct gw_server *server = s->server;
 
-	if (s->previous)
-		s->previous->next = s->next;
-	else
-		server->sessions = s->next;
-	if (s->next)
-		s->next->previous = s->previous;
+	DL_DELETE(server->sessions, s);
 	server->connection_count--;
 	searches_free(s);
 	loop_timer_free(&s->timer);
@@ -317,17 +312,6 @@ static bool is_kind(void *ctx, const char *name)
 	return command_find(bytes_str(name)) != NULL;
 }
 
-/* An event cannot be refused, and ends nothing. */
-static int suits(void *ctx, enum fault_action action, const char *kind, struct error *err)
-{
-	(void)ctx;
-	if (action != FAULT_REFUSE && action != FAULT_HALF_CLOSE && action != FAULT_CLOSE)
-		return 0;
-	if (!kind || (strcmp(kind, KIND_EVENT) != 0 && strcmp(kind, "all") != 0))
-		return 0;
-	return error_set(err, "%s happens to requests, not with on=%s", fault_action_name(action), kind);
-}
-
 /* "D123" or "0xD123". */
 static int parse_code(const char *text, uint32_t *out)
 {
@@ -367,10 +351,7 @@ static void on_accept(void *ctx, struct connection *c)
 	s->build = GW_BUILD_CLIENT;
 	s->timer = loop_timer_new(server->loop, on_timer, s);
 	s->outlet = fault_outlet_new(server->loop, send_now, s);
-	s->next = server->sessions;
-	if (s->next)
-		s->next->previous = s;
-	server->sessions = s;
+	DL_PREPEND(server->sessions, s);
 	server->connection_count++;
 	server->connections_total++;
 	rearm(s);
@@ -395,7 +376,7 @@ struct gw_server *gw_server_new(struct loop *loop, const struct world *world, co
 		return NULL;
 	}
 	server->faults = faults_new(&(struct fault_terms){ .whom = "user", .where = "in this world", .is_whom = is_user,
-		.is_kind = is_kind, .special = special_kinds, .kind_noun = "request", .kind_help = KIND_EVENT " and all", .suits = suits,
+		.is_kind = is_kind, .special = special_kinds, .kind_noun = "request", .kind_help = FAULT_EVENT " and all", .suits = fault_suits_server,
 		.parse_code = parse_code, .code_help = "a result code in hex such as D123", .ctx = server });
 	server->address = memory_str(listener_address(server->listener));
 	persons_make(server);
@@ -421,7 +402,8 @@ void gw_server_shutdown(struct gw_server *server, loop_fn *done, void *arg)
 	server->shutting_down = true;
 	server->shutdown_done = done;
 	server->shutdown_arg = arg;
-	store_close(server);
+	/* What follows is the server's own end, and is not kept. */
+	keep_free(&server->keep);
 	listener_free(&server->listener);
 	if (!server->sessions) {
 		done(arg);
@@ -449,7 +431,7 @@ void gw_server_free(struct gw_server **pointer)
 	if (!server)
 		return;
 	server->shutdown_done = NULL;
-	store_close(server);
+	keep_free(&server->keep);
 	while (server->sessions) {
 		struct session *s = server->sessions;
 

@@ -1,19 +1,17 @@
 #include "simulator/ocs/ocs.h"
 
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/io/address.h"
-#include "base/io/control_server.h"
 #include "base/io/daemon.h"
 #include "base/io/tls.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "simulator/control.h"
+#include "simulator/life.h"
 #include "simulator/ocs/ocs_server.h"
 
 #define OCS_PORT 5061
@@ -21,14 +19,14 @@
 
 struct options {
 	struct ocs_server_settings server;
-	const char *world, *certificate, *key, *ca, *control;
+	const char *world, *certificate, *key, *ca, *state, *control;
 	struct sim_fault_words faults;
 	bool tcp_clients, manual_clock;
 	uint64_t clock_ms;
 };
 
 enum { OPTION_LISTEN = 256, OPTION_LISTEN_TCP, OPTION_WORLD, OPTION_CERTIFICATE, OPTION_KEY, OPTION_CA, OPTION_TRUSTED, OPTION_CLIENTS,
-	OPTION_NAME, OPTION_PROFILE, OPTION_CONTROL, OPTION_FAULT, OPTION_CLOCK, OPTION_LOG_LEVEL, OPTION_HELP };
+	OPTION_NAME, OPTION_PROFILE, OPTION_STATE, OPTION_CONTROL, OPTION_FAULT, OPTION_CLOCK, OPTION_LOG_LEVEL, OPTION_HELP };
 
 static const struct option long_options[] = {
 	{ "listen", required_argument, NULL, OPTION_LISTEN },
@@ -41,6 +39,7 @@ static const struct option long_options[] = {
 	{ "clients", required_argument, NULL, OPTION_CLIENTS },
 	{ "name", required_argument, NULL, OPTION_NAME },
 	{ "profile", required_argument, NULL, OPTION_PROFILE },
+	{ "state", required_argument, NULL, OPTION_STATE },
 	{ "control", required_argument, NULL, OPTION_CONTROL },
 	{ "fault", required_argument, NULL, OPTION_FAULT },
 	{ "clock", required_argument, NULL, OPTION_CLOCK },
@@ -64,7 +63,8 @@ static void print_help(FILE *out)
 		"  --clients WHICH        who shows no certificate and is still let in: none, tls, tcp or tls,tcp [none]\n"
 		"  --listen-tcp ADDRESS:PORT  where clients come in by clear TCP, with --clients tcp [127.0.0.1:%d]\n"
 		"  --name FQDN            what this server calls itself [localhost]\n"
-		"  --profile NAME         ocs2007, or lcs2005: does not offer enhanced presence [ocs2007]\n"
+		"  --profile NAME         whose dialect of presence is offered: ocs2007 or lcs2005; who asks for the other one has it [ocs2007]\n"
+		"  --state DIR            contact lists, access levels, notes and chosen states are kept in DIR/ocs, one file a user\n"
 		"  --control SOCKET       serve census, kick, fault and the clock on this Unix socket\n"
 		"  --fault WORD           misbehaves: delay=MS, drop, duplicate, reorder, garble, split, refuse=STATUS, half-close,\n"
 		"                         close or half-open, then any of ,user=NAME ,on=METHOD ,nth=N ,count=N ,after=TIME ,for=TIME; may be\n"
@@ -72,7 +72,7 @@ static void print_help(FILE *out)
 		"  --clock manual[:MS]    a clock that stands (at MS, usually 1000000) until it is moved over the control socket\n"
 		"  --log-level LEVEL      error, warning, info or debug [info]\n"
 		"  --help                 this text\n\n"
-		"What is published and changed is kept in memory. SIGTERM and SIGINT end it.\n", OCS_PORT, OCS_TCP_PORT);
+		"Without --state what is changed is kept in memory alone. SIGTERM and SIGINT end it.\n", OCS_PORT, OCS_TCP_PORT);
 }
 
 static int usage(const char *format, const char *value) __attribute__((format(printf, 1, 0)));
@@ -103,14 +103,6 @@ static int parse_clients(const char *text, struct options *o)
 	return rc;
 }
 
-/* Only host characters: it goes into URIs. */
-static bool is_host(const char *name)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
-
-	return *name && strlen(name) <= 253 && strspn(name, allowed) == strlen(name);
-}
-
 static int parse_option(int c, struct options *o)
 {
 	enum log_level level;
@@ -123,9 +115,10 @@ static int parse_option(int c, struct options *o)
 	case OPTION_CERTIFICATE: o->certificate = optarg; break;
 	case OPTION_KEY: o->key = optarg; break;
 	case OPTION_CA: o->ca = optarg; break;
+	case OPTION_STATE: o->state = optarg; break;
 	case OPTION_CONTROL: o->control = optarg; break;
 	case OPTION_TRUSTED:
-		if (!is_host(optarg))
+		if (!address_is_host(optarg))
 			return 1 + usage("--trusted-server is a host name, not %s", log_str(optarg));
 		if (o->server.trusted_count == OCS_TRUSTED_MAX)
 			return 1 + usage("%s is one trusted server too many", log_str(optarg));
@@ -136,7 +129,7 @@ static int parse_option(int c, struct options *o)
 			return 1 + usage("--clients is none, tls, tcp or tls,tcp, not %s", log_str(optarg));
 		break;
 	case OPTION_NAME:
-		if (!is_host(optarg))
+		if (!address_is_host(optarg))
 			return 1 + usage("--name is a host name, not %s", log_str(optarg));
 		o->server.name = optarg;
 		break;
@@ -202,59 +195,19 @@ static int parse_options(int argc, char **argv, struct options *o)
 
 /* --- life ---------------------------------------------------------------------------------------------------------------------------- */
 
-struct life {
-	struct loop *loop;
-	struct ocs_server *server;
-};
-
-static void on_end(void *arg)
+static void shut_down(void *server, loop_fn *done, void *arg)
 {
-	struct life *life = arg;
-
-	loop_stop(life->loop);
-}
-
-static void on_signal(void *arg)
-{
-	struct life *life = arg;
-
-	log_info("ending");
-	ocs_server_shutdown(life->server, on_end, life);
-}
-
-static void verb_shutdown(void *ctx, struct control_request *request)
-{
-	control_done(&request, json_object());
-	on_signal(ctx);
-}
-
-static const struct control_verb life_verbs[] = {
-	{ "shutdown", "closes all links, ends", NULL, verb_shutdown },
-	{ NULL, NULL, NULL, NULL },
-};
-
-static struct sim_control *open_control(struct life *life, const char *path)
-{
-	struct error err = { "" };
-	struct sim_control *control;
-
-	if (!path)
-		return NULL;
-	control = sim_control_new(life->loop, path, ocs_server_faults(life->server), &err);
-	if (!control)
-		fatal(EXIT_BIND, "%s", err.text);
-	sim_control_add(control, ocs_server_verbs, life->server);
-	sim_control_add(control, life_verbs, life);
-	return control;
+	ocs_server_shutdown(server, done, arg);
 }
 
 static int run(int argc, char **argv)
 {
 	struct options o = { .server = { .listen = "127.0.0.1:5061", .name = "localhost" } };
-	struct sim_control *control;
+	struct ocs_server *server;
 	struct error err = { "" };
-	struct life life = { 0 };
 	struct world *world;
+	struct loop *loop;
+	char *ready;
 	int rc = parse_options(argc, argv, &o);
 
 	if (rc)
@@ -263,31 +216,26 @@ static int run(int argc, char **argv)
 	world = world_load(o.world, &err);
 	if (!world)
 		fatal(EXIT_CONFIG, "%s", err.text);
-	daemon_raise_descriptors();
-	life.loop = loop_new();
-	if (o.manual_clock)
-		loop_clock_manual(life.loop, o.clock_ms);
+	loop = sim_life_loop(o.manual_clock, o.clock_ms);
 	o.server.tls = tls_new(&(struct tls_settings){ .server = true, .certificate_file = o.certificate, .key_file = o.key, .ca_file = o.ca,
 		.ask_only = true }, &err);
 	if (!o.server.tls)
 		fatal(EXIT_CONFIG, "%s", err.text);
-	life.server = ocs_server_new(life.loop, world, &o.server, &err);
-	if (!life.server)
+	server = ocs_server_new(loop, world, &o.server, &err);
+	if (!server)
 		fatal(EXIT_BIND, "%s", err.text);
-	if (sim_fault_words_set(&o.faults, ocs_server_faults(life.server), loop_now_ms(life.loop), &err) < 0)
-		fatal(EXIT_USAGE, "%s", err.text);
-	control = open_control(&life, o.control);
-	loop_signal(life.loop, SIGTERM, on_signal, &life);
-	loop_signal(life.loop, SIGINT, on_signal, &life);
-	log_info("ready listen=%s listen_tcp=%s users=%zu profile=%s", ocs_server_address(life.server),
-		ocs_server_tcp_address(life.server) ? ocs_server_tcp_address(life.server) : "-", world->user_count,
+	if (o.state && ocs_server_keep(server, o.state, &err) < 0)
+		fatal(EXIT_CONFIG, "%s", err.text);
+	ready = memory_printf("listen=%s listen_tcp=%s users=%zu profile=%s", ocs_server_address(server),
+		ocs_server_tcp_address(server) ? ocs_server_tcp_address(server) : "-", world->user_count,
 		o.server.lcs2005 ? "lcs2005" : "ocs2007");
-	daemon_notify_ready();
-	loop_run(life.loop);
-	sim_control_free(&control);
-	ocs_server_free(&life.server);
+	sim_life_run(loop, &(struct sim_served){ .server = server, .faults = ocs_server_faults(server), .words = &o.faults, .control = o.control,
+		.verbs = ocs_server_verbs, .shutdown_help = "closes all links, ends",
+		.shutdown = shut_down }, ready);
+	free(ready);
+	ocs_server_free(&server);
 	tls_free(&o.server.tls);
-	loop_free(&life.loop);
+	loop_free(&loop);
 	world_free(&world);
 	log_info("end");
 	return EXIT_DONE;

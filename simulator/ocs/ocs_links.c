@@ -2,14 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <utlist.h>
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "simulator/ocs/ocs_state.h"
 
-#define KIND_EVENT "event"      /* what is said unasked, in fault words */
 
-static const char *const special_kinds[] = { KIND_EVENT, NULL };
+static const char *const special_kinds[] = { FAULT_EVENT, NULL };
 
 #define LINGER_MS 2000
 
@@ -51,7 +51,7 @@ void link_send(struct link *link, struct sip_message **message, struct fault fau
 
 void link_send_event(struct link *link, const struct user *user, struct sip_message **message)
 {
-	link_send(link, message, faults_next(link->server->faults, loop_now_ms(link->server->loop), user->seed->id, KIND_EVENT));
+	link_send(link, message, faults_next(link->server->faults, loop_now_ms(link->server->loop), user->seed->id, FAULT_EVENT));
 }
 
 const char *fresh(struct ocs_server *server, const char *prefix)
@@ -292,12 +292,7 @@ static void link_free(struct link *link)
 {
 	struct ocs_server *server = link->server;
 
-	if (link->previous)
-		link->previous->next = link->next;
-	else
-		server->links = link->next;
-	if (link->next)
-		link->next->previous = link->previous;
+	DL_DELETE(server->links, link);
 	server->link_count--;
 	loop_timer_free(&link->timer);
 	fault_outlet_free(&link->outlet);
@@ -381,10 +376,7 @@ static void on_accept(void *ctx, struct connection *c)
 	link->connection = c;
 	link->timer = loop_timer_new(server->loop, on_timer, link);
 	link->outlet = fault_outlet_new(server->loop, send_now, link);
-	link->next = server->links;
-	if (link->next)
-		link->next->previous = link;
-	server->links = link;
+	DL_PREPEND(server->links, link);
 	server->link_count++;
 	server->links_total++;
 	connection_own(c, &callbacks, link);
@@ -407,17 +399,6 @@ static bool is_kind(void *ctx, const char *name)
 		if (strcmp(methods[i].name, name) == 0 && methods[i].run != on_ack)
 			return true;
 	return false;
-}
-
-/* An event cannot be refused, and ends nothing. */
-static int suits(void *ctx, enum fault_action action, const char *kind, struct error *err)
-{
-	(void)ctx;
-	if (action != FAULT_REFUSE && action != FAULT_HALF_CLOSE && action != FAULT_CLOSE)
-		return 0;
-	if (!kind || (strcmp(kind, KIND_EVENT) != 0 && strcmp(kind, "all") != 0))
-		return 0;
-	return error_set(err, "%s happens to requests, not with on=%s", fault_action_name(action), kind);
 }
 
 static int parse_code(const char *text, uint32_t *out)
@@ -444,7 +425,7 @@ struct ocs_server *ocs_server_new(struct loop *loop, const struct world *world, 
 	/* Tags and branches of an earlier run mean nothing to this one. */
 	server->salt = (uint32_t)loop_wall_ms();
 	server->faults = faults_new(&(struct fault_terms){ .whom = "user", .where = "in this world", .is_whom = is_user, .is_kind = is_kind,
-		.special = special_kinds, .kind_noun = "request", .kind_help = KIND_EVENT " and all", .suits = suits, .parse_code = parse_code,
+		.special = special_kinds, .kind_noun = "request", .kind_help = FAULT_EVENT " and all", .suits = fault_suits_server, .parse_code = parse_code,
 		.code_help = "a SIP status from 300 to 699", .ctx = server });
 	users_make(server);
 	server->listener = listener_new(loop, settings->listen, settings->tls, &limits, 0, on_accept, server, err);

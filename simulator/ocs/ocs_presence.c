@@ -1,17 +1,13 @@
-/* Presence: what users publish, what the server makes of it, and who is told what. */
+/* Presence: what users publish, and the state that the server makes of it. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "simulator/ocs/ocs_state.h"
 
-#define AGGREGATE_INSTANCE 1
-#define AGGREGATE_CONTAINER 2
-
-static char *time_text(void)
+char *presence_time(void)
 {
 	uint64_t now = loop_wall_ms();
 	time_t seconds = (time_t)(now / 1000);
@@ -23,24 +19,12 @@ static char *time_text(void)
 	return memory_printf("%s.%03u", text, (unsigned)(now % 1000));
 }
 
-static struct sip_category category_copy(const struct sip_category *c)
-{
-	return (struct sip_category){ .name = memory_str(c->name), .instance = c->instance, .publish_time = memory_str(c->publish_time),
-		.container = c->container, .version = c->version, .expire_type = memory_str(c->expire_type), .content = memory_str(c->content) };
-}
-
 static void category_free(struct sip_category *c)
 {
 	free(c->name);
 	free(c->publish_time);
 	free(c->expire_type);
 	free(c->content);
-}
-
-static void append(struct sip_categories *list, struct sip_category item)
-{
-	list->items = memory_resize(list->items, (list->count + 1) * sizeof *list->items);
-	list->items[list->count++] = item;
 }
 
 /* --- the state that others see ------------------------------------------------------------------------------------------------- */
@@ -64,6 +48,12 @@ static uint32_t aggregate(const struct user *user)
 		else if (availability > chosen)
 			chosen = availability;
 	}
+	for (const struct endpoint *e = user->endpoints; e; e = e->next) {
+		uint32_t availability = e->device ? sip_availability_of(e->device->availability->aggregate, e->device->activity->aggregate) : 0;
+
+		if (availability)
+			machine = machine && machine < availability ? machine : availability;
+	}
 	if (chosen >= SIP_OFFLINE)
 		return SIP_OFFLINE;
 	if (!chosen && !machine)
@@ -71,194 +61,23 @@ static uint32_t aggregate(const struct user *user)
 	return machine > chosen ? machine : chosen;
 }
 
-static struct sip_category state_item(uint32_t availability)
+uint32_t presence_chosen(const struct user *user, char **since)
 {
-	struct buf content = { 0 };
-	struct sip_category item = { .name = memory_str("state"), .instance = AGGREGATE_INSTANCE, .publish_time = time_text() };
+	const struct sip_category *found = NULL;
+	uint32_t chosen = 0, availability;
 
-	sip_state_write("aggregateState", false, availability, &content);
-	item.content = bytes_dup(buf_bytes(&content));
-	buf_free(&content);
-	return item;
-}
-
-/* --- containers ------------------------------------------------------------------------------------------------------------------ */
-
-static bool member_is(const struct sip_member *member, const struct user *user)
-{
-	const char *value = member->value ? member->value : "", *at = strchr(user_plain(user), '@');
-
-	if (strcmp(member->type, "user") == 0)
-		return strcasecmp(strncasecmp(value, "sip:", 4) == 0 ? value + 4 : value, user_plain(user)) == 0;
-	if (strcmp(member->type, "domain") == 0)
-		return at && strcasecmp(value, at + 1) == 0;
-	return strcmp(member->type, "sameEnterprise") == 0 || strcmp(member->type, "everyone") == 0;
-}
-
-/* Which of the user's containers the other one looks into: one that names him goes before one for all. */
-static uint32_t container_for(const struct user *user, const struct user *other)
-{
-	uint32_t found = SIP_CONTAINER_OF_NOTES;
-	unsigned rank = 0;
-
-	for (size_t c = 0; c < user->containers.count; c++) {
-		const struct sip_container_members *container = &user->containers.items[c];
-
-		for (size_t i = 0; i < container->count; i++) {
-			unsigned its = strcmp(container->members[i].type, "user") == 0 ? 3 : strcmp(container->members[i].type, "domain") == 0 ? 2 : 1;
-
-			if (its > rank && member_is(&container->members[i], other)) {
-				rank = its;
-				found = container->id;
-			}
-		}
-	}
-	return found;
-}
-
-bool presence_blocks(const struct user *user, const struct user *other)
-{
-	return container_for(user, other) == SIP_CONTAINER_BLOCKED;
-}
-
-/* --- what a watcher sees ---------------------------------------------------------------------------------------------------------- */
-
-static bool asked_for(const struct subscription *s, const char *category)
-{
-	for (size_t i = 0; i < s->categories.count; i++)
-		if (strcmp(s->categories.items[i].name, category) == 0)
-			return true;
-	return s->categories.count == 0;
-}
-
-static void add_card(const struct user *user, struct sip_categories *list)
-{
-	struct buf content = { 0 };
-	struct sip_category item = { .name = memory_str("contactCard"), .publish_time = time_text() };
-
-	sip_card_write(user->seed->name, user->seed->mail, &content);
-	item.content = bytes_dup(buf_bytes(&content));
-	buf_free(&content);
-	append(list, item);
-}
-
-void presence_write(const struct user *user, const struct subscription *s, const char *only, struct buf *out)
-{
-	const struct user *watcher = s->endpoint->user;
-	uint32_t container = container_for(user, watcher);
-	bool blocked = container == SIP_CONTAINER_BLOCKED && watcher != user;
-	struct sip_categories list = { .uri = memory_str(user->address) };
-	size_t others = 0;
-
-	if (asked_for(s, "state") && (!only || strcmp(only, "state") == 0))
-		append(&list, state_item(blocked ? SIP_OFFLINE : user->availability));
-	if (!blocked && asked_for(s, "contactCard") && !only)
-		add_card(user, &list);
-	for (size_t i = 0; !blocked && i < user->publication_count; i++) {
-		const struct sip_category *c = &user->publications[i].item;
-		struct sip_category item;
-
-		if (strcmp(c->name, "state") == 0 || c->container != container || !asked_for(s, c->name) || (only && strcmp(only, c->name) != 0))
-			continue;
-		item = category_copy(c);
-		free(item.expire_type);
-		item.expire_type = NULL;
-		item.container = item.version = 0;
-		append(&list, item);
-		others++;
-	}
-	/* A category that is gone is told as one without content. */
-	if (only && strcmp(only, "state") != 0 && !others && asked_for(s, only))
-		append(&list, (struct sip_category){ .name = memory_str(only), .publish_time = time_text() });
-	xml_form_write(&sip_categories_form, &list, out);
-	xml_form_clear(&sip_categories_form, &list);
-}
-
-static void tell_watchers(struct user *user, const char *category)
-{
-	struct buf body = { 0 };
-
-	for (size_t i = 0; i < user->watcher_count; i++) {
-		if (!asked_for(user->watchers[i], category))
-			continue;
-		buf_clear(&body);
-		presence_write(user, user->watchers[i], category, &body);
-		subscription_notify(user->watchers[i], SIP_TYPE_CATEGORIES, buf_bytes(&body));
-	}
-	buf_free(&body);
-}
-
-static void tell_everything_to(struct user *user)
-{
-	struct buf body = { 0 };
-
-	for (size_t i = 0; i < user->watcher_count; i++) {
-		buf_clear(&body);
-		presence_write(user, user->watchers[i], NULL, &body);
-		subscription_notify(user->watchers[i], SIP_TYPE_CATEGORIES, buf_bytes(&body));
-	}
-	buf_free(&body);
-}
-
-/* --- what the user is told of himself ---------------------------------------------------------------------------------------------- */
-
-/* All items of the named categories: clients replace what they know of a category by what is told of it. names NULL: of all. */
-static struct sip_categories own_items(const struct user *user, const char *const *names, size_t name_count)
-{
-	struct sip_categories list = { .uri = memory_str(user->address) };
-	bool state = !names;
-
-	for (size_t n = 0; n < name_count; n++)
-		state = state || strcmp(names[n], "state") == 0;
 	for (size_t i = 0; i < user->publication_count; i++) {
 		const struct sip_category *c = &user->publications[i].item;
-		bool wanted = !names;
 
-		for (size_t n = 0; n < name_count; n++)
-			wanted = wanted || strcmp(names[n], c->name) == 0;
-		if (wanted)
-			append(&list, category_copy(c));
+		if (strcmp(c->name, "state") != 0 || c->container != AGGREGATE_CONTAINER || sip_state_read(c->content, &availability) < 0 ||
+		    strstr(c->content, "machineState") || availability <= chosen)
+			continue;
+		chosen = availability;
+		found = c;
 	}
-	if (state) {
-		struct sip_category item = state_item(user->availability);
-
-		item.container = AGGREGATE_CONTAINER;
-		item.version = user->state_version;
-		append(&list, item);
-	}
-	for (size_t n = 0; n < name_count; n++) {
-		bool there = false;
-
-		for (size_t i = 0; i < list.count; i++)
-			there = there || strcmp(list.items[i].name, names[n]) == 0;
-		if (!there)
-			append(&list, (struct sip_category){ .name = memory_str(names[n]) });
-	}
-	return list;
-}
-
-void presence_write_self(const struct user *user, const struct subscription *s, struct buf *out)
-{
-	struct sip_categories items = own_items(user, NULL, 0);
-	struct sip_containers containers = user->containers;
-	struct sip_subscribers subscribers = user->subscribers;
-	struct sip_roaming_data data = {
-		.categories = self_wants(s, "categories") ? &items : NULL,
-		.containers = self_wants(s, "containers") ? &containers : NULL,
-		.subscribers = self_wants(s, "subscribers") ? &subscribers : NULL,
-	};
-
-	xml_form_write(&sip_roaming_data_form, &data, out);
-	xml_form_clear(&sip_categories_form, &items);
-}
-
-static void tell_self(struct user *user, struct sip_roaming_data data)
-{
-	struct buf body = { 0 };
-
-	xml_form_write(&sip_roaming_data_form, &data, &body);
-	user_notify(user, EVENT_SELF, SIP_TYPE_ROAMING_SELF, buf_bytes(&body));
-	buf_free(&body);
+	/* Without the fraction of a second, as the older dialect has it. */
+	*since = found ? memory_printf("%.19sZ", found->publish_time) : NULL;
+	return chosen;
 }
 
 /* --- changes ------------------------------------------------------------------------------------------------------------------------ */
@@ -288,31 +107,38 @@ struct names {
 };
 
 /* name outlives the list. */
-static void note_name(struct names *names, const char *name)
+static bool is_named(const struct names *names, const char *name)
 {
 	for (size_t i = 0; i < names->count; i++)
 		if (strcmp(names->items[i], name) == 0)
-			return;
-	if (names->count < PUBLICATIONS_OF_USER + 1)
+			return true;
+	return false;
+}
+
+static void note_name(struct names *names, const char *name)
+{
+	if (!is_named(names, name) && names->count < PUBLICATIONS_OF_USER + 1)
 		names->items[names->count++] = name;
 }
 
-/* Tells the user and the others what has changed. */
-static void changed(struct user *user, struct names *names)
+/* Tells the user and the others what has changed; device: something of a device that published by the older dialect, too. */
+static void changed(struct user *user, struct names *names, bool device)
 {
 	bool state = update_state(user);
 	struct sip_categories own;
 
 	if (state)
 		note_name(names, "state");
+	if (device || is_named(names, "state") || is_named(names, "note"))
+		watch_tell_documents(user);
 	if (!names->count)
 		return;
-	own = own_items(user, names->items, names->count);
-	tell_self(user, (struct sip_roaming_data){ .categories = &own });
+	own = watch_own_items(user, names->items, names->count);
+	watch_tell_self(user, (struct sip_roaming_data){ .categories = &own });
 	xml_form_clear(&sip_categories_form, &own);
 	for (size_t i = 0; i < names->count; i++)
 		if (strcmp(names->items[i], "state") != 0 || state)
-			tell_watchers(user, names->items[i]);
+			watch_tell(user, names->items[i]);
 }
 
 static void set_expiry(struct user *user)
@@ -348,7 +174,7 @@ static void sweep(struct user *user, const struct endpoint *gone, uint64_t now)
 		}
 	}
 	set_expiry(user);
-	changed(user, &names);
+	changed(user, &names, gone && gone->device);
 	while (copy_count)
 		free(copies[--copy_count]);
 }
@@ -368,15 +194,20 @@ void presence_expire(void *arg)
 
 /* --- SERVICE: publish ------------------------------------------------------------------------------------------------------------------ */
 
-static ssize_t find(const struct user *user, const struct sip_publication *p)
+static ssize_t find(const struct user *user, const char *category, uint32_t instance, uint32_t container)
 {
 	for (size_t i = 0; i < user->publication_count; i++) {
 		const struct sip_category *c = &user->publications[i].item;
 
-		if (strcmp(c->name, p->category) == 0 && c->instance == p->instance && c->container == p->container)
+		if (strcmp(c->name, category) == 0 && c->instance == instance && c->container == container)
 			return (ssize_t)i;
 	}
 	return -1;
+}
+
+static ssize_t find_of(const struct user *user, const struct sip_publication *p)
+{
+	return find(user, p->category, p->instance, p->container);
 }
 
 /* Versions must be the ones that are there; -1: answered with those that are wrong. Source: code (SIPE reads this answer). */
@@ -388,7 +219,7 @@ static int check_versions(struct request *r, const struct sip_publications *list
 	struct sip_message *m;
 
 	for (size_t i = 0; i < list->count; i++) {
-		ssize_t at = find(r->user, &list->items[i]);
+		ssize_t at = find_of(r->user, &list->items[i]);
 		uint32_t is = at < 0 ? 0 : r->user->publications[at].item.version;
 
 		if (list->items[i].version != is)
@@ -406,26 +237,35 @@ static int check_versions(struct request *r, const struct sip_publications *list
 	return details.count ? -1 : 0;
 }
 
-static void publish_one(struct request *r, struct sip_publication *p, struct names *names)
+/* In place of the same item there is; content is taken over. */
+static struct publication *put(struct user *user, const char *category, uint32_t instance, uint32_t container, const char *expire_type,
+	char *content)
 {
-	struct user *user = r->user;
-	ssize_t at = find(user, p);
-	struct publication *into;
+	ssize_t at = find(user, category, instance, container);
 	uint32_t version = at < 0 ? 0 : user->publications[at].item.version;
+	struct publication *into;
 
-	note_name(names, p->category);
 	if (at >= 0)
 		publication_drop(user, (size_t)at);
-	if (!p->content)
-		return;
+	if (!content)
+		return NULL;
 	user->publications = memory_resize(user->publications, (user->publication_count + 1) * sizeof *user->publications);
 	into = &user->publications[user->publication_count++];
-	*into = (struct publication){ .item = { .name = memory_str(p->category), .instance = p->instance, .publish_time = time_text(),
-		.container = p->container, .version = version + 1, .expire_type = memory_str(p->expire_type), .content = p->content } };
+	*into = (struct publication){ .item = { .name = memory_str(category), .instance = instance, .publish_time = presence_time(),
+		.container = container, .version = version + 1, .expire_type = memory_str(expire_type), .content = content } };
+	return into;
+}
+
+static void publish_one(struct request *r, struct sip_publication *p, struct names *names)
+{
+	struct publication *into;
+
+	note_name(names, p->category);
+	into = put(r->user, p->category, p->instance, p->container, p->expire_type, p->content);
 	p->content = NULL;
-	if (p->expire_type && strcmp(p->expire_type, "endpoint") == 0)
+	if (into && p->expire_type && strcmp(p->expire_type, "endpoint") == 0)
 		into->endpoint = r->endpoint;
-	if (p->expire_type && strcmp(p->expire_type, "time") == 0)
+	if (into && p->expire_type && strcmp(p->expire_type, "time") == 0)
 		into->expires_at_ms = loop_now_ms(r->server->loop) + 1000ull * (p->expires ? p->expires : 1);
 }
 
@@ -446,7 +286,7 @@ static void publish(struct request *r, struct sip_publications *list)
 		size_t added = 0;
 
 		for (size_t i = 0; i < list->count; i++)
-			added += find(user, &list->items[i]) < 0;
+			added += find_of(user, &list->items[i]) < 0;
 		if (added + user->publication_count > PUBLICATIONS_OF_USER) {
 			answer_because(r, 403, 0, "too many publications of this user");
 			return;
@@ -456,21 +296,16 @@ static void publish(struct request *r, struct sip_publications *list)
 		return;
 	for (size_t i = 0; i < list->count; i++)
 		publish_one(r, &list->items[i], &names);
+	user_changed(user);
 	set_expiry(user);
-	own = own_items(user, names.items, names.count);
+	own = watch_own_items(user, names.items, names.count);
 	xml_form_write(&sip_roaming_data_form, &data, &body);
 	xml_form_clear(&sip_categories_form, &own);
 	m = answer_new(r, 200);
 	sip_body(m, SIP_TYPE_ROAMING_SELF, buf_bytes(&body));
 	answer_send(r, &m);
 	buf_free(&body);
-	changed(user, &names);
-}
-
-static void unreadable(struct request *r, const struct error *err)
-{
-	log_info("body refused user=%s: %s", r->user->seed->id, err->text);
-	answer_because(r, 400, 0, "the body cannot be read");
+	changed(user, &names, false);
 }
 
 void on_publish(struct request *r)
@@ -479,145 +314,55 @@ void on_publish(struct request *r)
 	struct error err = { "" };
 
 	if (xml_form_read(buf_bytes(&r->message->body), &sip_publish_form, &body, &err) < 0) {
-		unreadable(r, &err);
+		answer_unreadable(r, &err);
 		return;
 	}
 	publish(r, body.publications);
 	xml_form_clear(&sip_publish_form, &body);
 }
 
-/* --- SERVICE: subscribers ----------------------------------------------------------------------------------------------------------------- */
-
-static struct sip_subscriber *subscriber_find(const struct user *user, const char *who)
+bool presence_set(struct user *user, struct presence_item *items, size_t count)
 {
-	if (strncasecmp(who, "sip:", 4) == 0)
-		who += 4;
-	for (size_t i = 0; i < user->subscribers.count; i++)
-		if (strcasecmp(user->subscribers.items[i].user, who) == 0)
-			return &user->subscribers.items[i];
-	return NULL;
-}
+	struct names names = { .count = 0 };
+	size_t added = 0;
+	bool fits;
 
-static void subscribers_grow(struct sip_subscribers *list, struct sip_subscriber item)
-{
-	size_t at = list->count++;
+	for (size_t i = 0; i < count; i++)
+		added += items[i].content && find(user, items[i].category, items[i].instance, items[i].container) < 0;
+	fits = added + user->publication_count <= PUBLICATIONS_OF_USER;
+	for (size_t i = 0; i < count; i++) {
+		struct presence_item *item = &items[i];
+		ssize_t at = find(user, item->category, item->instance, item->container);
+		bool same = at < 0 ? !item->content : item->content && strcmp(user->publications[at].item.content, item->content) == 0;
 
-	if ((at & (at - 1)) == 0)
-		list->items = memory_resize(list->items, (at ? at * 2 : 1) * sizeof *list->items);
-	list->items[at] = item;
-}
-
-void presence_add_subscriber(struct user *user, const struct user *watcher)
-{
-	struct sip_subscribers one;
-
-	if (subscriber_find(user, user_plain(watcher)) || user->subscribers.count == SUBSCRIBERS_OF_USER)
-		return;
-	subscribers_grow(&user->subscribers, (struct sip_subscriber){ .user = memory_str(user_plain(watcher)),
-		.display_name = memory_str(watcher->seed->name), .type = memory_str("sameEnterprise") });
-	one = (struct sip_subscribers){ &user->subscribers.items[user->subscribers.count - 1], 1 };
-	tell_self(user, (struct sip_roaming_data){ .subscribers = &one });
-}
-
-void on_set_subscribers(struct request *r)
-{
-	struct sip_subscribers body, all = r->user->subscribers;
-	struct error err = { "" };
-
-	if (xml_form_read(buf_bytes(&r->message->body), &sip_set_subscribers_form, &body, &err) < 0) {
-		unreadable(r, &err);
-		return;
-	}
-	for (size_t i = 0; i < body.count; i++) {
-		struct sip_subscriber *known = subscriber_find(r->user, body.items[i].user);
-
-		if (known)
-			known->acknowledged = body.items[i].acknowledged;
-	}
-	answer(r, 200);
-	tell_self(r->user, (struct sip_roaming_data){ .subscribers = &all });
-	xml_form_clear(&sip_set_subscribers_form, &body);
-}
-
-/* --- SERVICE: containers -------------------------------------------------------------------------------------------------------------------- */
-
-static struct sip_container_members *container_find(const struct user *user, uint32_t id)
-{
-	for (size_t i = 0; i < user->containers.count; i++)
-		if (user->containers.items[i].id == id)
-			return &user->containers.items[i];
-	return NULL;
-}
-
-static struct sip_container_members *container_make(struct user *user, uint32_t id)
-{
-	struct sip_containers *list = &user->containers;
-	size_t at = list->count;
-
-	if (container_find(user, id))
-		return container_find(user, id);
-	if ((at & (at - 1)) == 0)
-		list->items = memory_resize(list->items, (at ? at * 2 : 1) * sizeof *list->items);
-	list->items[list->count++] = (struct sip_container_members){ .id = id };
-	return &list->items[at];
-}
-
-static ssize_t member_find(const struct sip_container_members *container, const struct sip_member *member)
-{
-	for (size_t i = 0; i < container->count; i++) {
-		const struct sip_member *m = &container->members[i];
-
-		if (strcmp(m->type, member->type) == 0 && strcasecmp(m->value ? m->value : "", member->value ? member->value : "") == 0)
-			return (ssize_t)i;
-	}
-	return -1;
-}
-
-static void member_change(struct sip_container_members *container, const struct sip_member *member)
-{
-	ssize_t at = member_find(container, member);
-	bool removes = member->action && strcmp(member->action, "remove") == 0;
-
-	if (removes && at >= 0) {
-		free(container->members[at].type);
-		free(container->members[at].value);
-		container->members[at] = container->members[--container->count];
-	} else if (!removes && at < 0 && container->count < SUBSCRIBERS_OF_USER) {
-		container->members = memory_resize(container->members, (container->count + 1) * sizeof *container->members);
-		container->members[container->count++] = (struct sip_member){ .type = memory_str(member->type),
-			.value = memory_str(member->value) };
-	}
-}
-
-void on_set_members(struct request *r)
-{
-	struct sip_containers body, all;
-	struct error err = { "" };
-
-	if (xml_form_read(buf_bytes(&r->message->body), &sip_set_members_form, &body, &err) < 0) {
-		unreadable(r, &err);
-		return;
-	}
-	for (size_t i = 0; i < body.count; i++) {
-		const struct sip_container_members *known = container_find(r->user, body.items[i].id);
-
-		if (body.items[i].version != (known ? known->version : 0) || (!known && r->user->containers.count + i >= CONTAINERS_OF_USER)) {
-			answer_because(r, 409, 0, "a container has another version");
-			xml_form_clear(&sip_set_members_form, &body);
-			return;
+		if (same || !fits) {
+			free(item->content);
+			continue;
 		}
+		put(user, item->category, item->instance, item->container, "static", item->content);
+		note_name(&names, item->category);
 	}
-	for (size_t i = 0; i < body.count; i++) {
-		struct sip_container_members *into = container_make(r->user, body.items[i].id);
+	user_changed(user);
+	set_expiry(user);
+	changed(user, &names, true);
+	return fits;
+}
 
-		into->version++;
-		for (size_t m = 0; m < body.items[i].count; m++)
-			member_change(into, &body.items[i].members[m]);
+int presence_restore(struct user *user, struct sip_categories *list, struct error *err)
+{
+	while (user->publication_count)
+		publication_drop(user, user->publication_count - 1);
+	for (size_t i = 0; list && i < list->count; i++) {
+		struct sip_category *c = &list->items[i];
+
+		if (!c->content || !c->version || !c->publish_time || find(user, c->name, c->instance, c->container) >= 0 ||
+		    user->publication_count == PUBLICATIONS_OF_USER)
+			return error_set(err, "item %s of presence: content, version and publishTime are there, and no two are the same", log_str(c->name));
+		put(user, c->name, c->instance, c->container, "static", c->content)->item.version = c->version;
+		c->content = NULL;
+		free(user->publications[user->publication_count - 1].item.publish_time);
+		user->publications[user->publication_count - 1].item.publish_time = memory_str(c->publish_time);
 	}
-	answer(r, 200);
-	all = r->user->containers;
-	tell_self(r->user, (struct sip_roaming_data){ .containers = &all });
-	/* Who has another access level now sees something else. */
-	tell_everything_to(r->user);
-	xml_form_clear(&sip_set_members_form, &body);
+	update_state(user);
+	return 0;
 }

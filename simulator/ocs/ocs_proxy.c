@@ -259,7 +259,7 @@ static void pass_outside(struct request *r)
 		meant += is_meant(r, e, opaque);
 	if (!to) {
 		answer(r, 404);
-	} else if (!meant || presence_blocks(to, r->user)) {
+	} else if (!meant || access_blocks(to, r->user)) {
 		answer_because(r, 480, 0, "the user is not on line");
 	} else if (invites && (to->call_count >= CALLS_OF_USER || r->user->call_count >= CALLS_OF_USER)) {
 		answer_because(r, 486, 0, "too many conversations of one user");

@@ -251,8 +251,8 @@ static int check_together(struct checking *c, const struct scenario_node *node)
 	case WORD_FAULT:
 		if (has_attribute(node, "device") && strcmp(scenario_text(node, "at"), "device") != 0)
 			return unfit(c, node, "has device, which goes with at=\"device\" only");
-		if (has_attribute(node, "user") && strcmp(scenario_text(node, "at"), "groupwise") != 0)
-			return unfit(c, node, "has user, which goes with at=\"groupwise\" only");
+		if (has_attribute(node, "user") && strcmp(scenario_text(node, "at"), "device") == 0)
+			return unfit(c, node, "has user, which goes with at=\"im-server\" and at=\"ocs\" only");
 		return 0;
 	default:
 		if ((has_attribute(node, "within") || has_attribute(node, "since")) && !has_attribute(node, "after"))

@@ -38,6 +38,8 @@ static void usage(FILE *out)
 		"the format; ready ones are in simulator/scenarios/.\n\n"
 		"  --check           only read the files\n"
 		"  --lab DIR         on the lab that runs in this folder; its clock must be manual\n"
+		"  --backend NAME    the IM system of the labs that are started: groupwise or cwa [groupwise]\n"
+		"  --profile NAME    of cwa: ocs2007 or lcs2005 [ocs2007]\n"
 		"  --seed N          what choose and any draw [another one each time; it is printed]\n"
 		"  --json            the results as one JSON object\n"
 		"  --junit FILE      the results also as JUnit XML\n"
@@ -56,9 +58,10 @@ static int refuse(const char *option, const char *why)
 /* 0 to go on; else the exit status plus one, so that --help can end well. */
 static int read_options(int argc, char **argv, struct options *o)
 {
-	enum { CHECK = 256, LAB, SEED, JSON, JUNIT, KEEP };
+	enum { CHECK = 256, LAB, BACKEND, PROFILE, SEED, JSON, JUNIT, KEEP };
 	static const struct option known[] = {
-		{ "check", no_argument, NULL, CHECK }, { "lab", required_argument, NULL, LAB }, { "seed", required_argument, NULL, SEED },
+		{ "check", no_argument, NULL, CHECK }, { "lab", required_argument, NULL, LAB },
+		{ "backend", required_argument, NULL, BACKEND }, { "profile", required_argument, NULL, PROFILE }, { "seed", required_argument, NULL, SEED },
 		{ "json", no_argument, NULL, JSON }, { "junit", required_argument, NULL, JUNIT }, { "keep", no_argument, NULL, KEEP },
 		{ "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }, { 0 },
 	};
@@ -72,6 +75,16 @@ static int read_options(int argc, char **argv, struct options *o)
 			break;
 		case LAB:
 			o->play.lab = optarg;
+			break;
+		case BACKEND:
+			if (strcmp(optarg, "groupwise") != 0 && strcmp(optarg, "cwa") != 0)
+				return refuse("--backend", "it is groupwise or cwa");
+			o->play.backend = optarg;
+			break;
+		case PROFILE:
+			if (strcmp(optarg, "ocs2007") != 0 && strcmp(optarg, "lcs2005") != 0)
+				return refuse("--profile", "it is ocs2007 or lcs2005");
+			o->play.profile = optarg;
 			break;
 		case SEED:
 			if (!*optarg || strspn(optarg, "0123456789") != strlen(optarg) || strlen(optarg) > 18)
@@ -98,6 +111,10 @@ static int read_options(int argc, char **argv, struct options *o)
 			return EXIT_USAGE + 1;      /* getopt has said why */
 		}
 	}
+	if (o->play.profile && (!o->play.backend || strcmp(o->play.backend, "cwa") != 0))
+		return refuse("--profile", "it goes with --backend cwa");
+	if (o->play.lab && o->play.backend)
+		return refuse("--backend", "a lab that runs has its own");
 	if (optind == argc)
 		return refuse("FILE", "a scenario is needed; ready ones are in simulator/scenarios/");
 	return 0;

@@ -242,9 +242,10 @@ static int count_of_process(struct scenario_play *play, const struct scenario_co
 {
 	static const struct { const char *process, *verb, *inside; } sources[] = {
 		[COUNT_OF_SESSIONS] = { "collab", "status", "sessions" }, [COUNT_OF_COLLAB] = { "collab", "status", "counts" },
-		[COUNT_OF_GROUPWISE] = { "groupwise", "census", NULL },
+		[COUNT_OF_IM_SERVER] = { NULL, "census", NULL },
 	};
-	const char *process = sources[count->source].process, *inside = sources[count->source].inside;
+	const char *process = sources[count->source].process ? sources[count->source].process : scenario_lab_backend(play->lab);
+	const char *inside = sources[count->source].inside;
 	int status;
 	json_t *answer = scenario_lab_ask(play->lab, process, sources[count->source].verb, NULL, &status, err);
 	const json_t *number;

@@ -27,15 +27,15 @@
 enum { UP_MS = 90000, DOWN_MS = 20000, TOOL_MS = 60000, ASK_MS = 20000, TRIES = 8, WORDS_MAX = 64 };
 
 /* Below the range from which the kernel takes the near ends of outgoing connections: those come and go. */
-enum { OFFSET_FIRST = 1000, OFFSET_COUNT = 23000 };
-static const unsigned ports[] = { 3101, 3200, 8300 };
+enum { OFFSET_FIRST = 1000, OFFSET_COUNT = 21000 };
+static const unsigned ports[] = { 3101, 3200, 5061, 8300, 10443 };
 
 extern char **environ;
 
 struct scenario_lab {
 	char dir[PATH_MAX];
 	char tool[PATH_MAX];
-	char *router;
+	char *router, *backend;
 	bool is_own;                 /* started here, the folder included */
 	pid_t pid;                   /* 0: somebody else's, or it did not start */
 	int pidfd;
@@ -215,8 +215,8 @@ static unsigned free_offset(void)
 	}
 }
 
-static void up_words(const struct scenario *scenario, const struct scenario_cast *cast, const struct scenario_lab *lab, unsigned offset,
-	char **argv)
+static void up_words(const struct scenario *scenario, const struct scenario_cast *cast, const struct scenario_lab *lab, const char *profile,
+	unsigned offset, char **argv)
 {
 	const struct scenario_node *of_lab = scenario_child(scenario->root, WORD_LAB);
 	size_t count = 0;
@@ -229,6 +229,10 @@ static void up_words(const struct scenario *scenario, const struct scenario_cast
 	argv[count++] = memory_str("--dir");
 	argv[count++] = memory_str(lab->dir);
 	argv[count++] = memory_printf("--port-offset=%u", offset);
+	if (lab->backend)
+		argv[count++] = memory_printf("--backend=%s", lab->backend);
+	if (profile)
+		argv[count++] = memory_printf("--profile=%s", profile);
 	if (cast->users)
 		argv[count++] = memory_printf("--users=%ju", (uintmax_t)cast->users);
 	for (const struct scenario_node *set = of_lab ? of_lab->first : NULL; set && count < WORDS_MAX; set = set->next)
@@ -267,13 +271,14 @@ static void read_file(const char *path, struct buf *into)
 }
 
 /* One try. 0, or the exit status with a sentence. */
-static int bring_up(struct scenario_lab *lab, const struct scenario *scenario, const struct scenario_cast *cast, struct error *err)
+static int bring_up(struct scenario_lab *lab, const struct scenario *scenario, const struct scenario_cast *cast, const char *profile,
+	struct error *err)
 {
 	char *argv[WORDS_MAX + 1], *log = memory_printf("%s/up.log", lab->dir);
 	struct buf said = { 0 };
 	int pipes[2], status = EXIT_DONE, errors = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-	up_words(scenario, cast, lab, free_offset(), argv);
+	up_words(scenario, cast, lab, profile, free_offset(), argv);
 	if (errors < 0 || pipe2(pipes, O_CLOEXEC))
 		fatal(EXIT_INTERNAL, "a lab in %s cannot be started: %s", lab->dir, strerror(errno));
 	lab->pid = spawn_lab(argv, pipes[1], errors);
@@ -304,29 +309,35 @@ static int bring_up(struct scenario_lab *lab, const struct scenario *scenario, c
 	return status;
 }
 
-/* Where its router listens, as lab.json says. */
+/* Where its router listens and what its IM system is, as lab.json says. */
 static int read_lab(struct scenario_lab *lab, struct error *err)
 {
 	char *path = memory_printf("%s/lab.json", lab->dir);
 	json_t *state = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
 	const char *router = json_string_value(json_object_get(json_object_get(state, "listen"), "router"));
+	const char *backend = json_string_value(json_object_get(state, "backend"));
 
-	if (router)
+	if (router && backend) {
 		lab->router = memory_str(router);
-	else
+		free(lab->backend);
+		lab->backend = memory_str(backend);
+	} else {
 		error_set(err, "%s does not say where the router of the lab listens: no lab runs there", path);
+	}
 	json_decref(state);
 	free(path);
-	return router ? 0 : -1;
+	return lab->router ? 0 : -1;
 }
 
-struct scenario_lab *scenario_lab_start(const struct scenario *scenario, const struct scenario_cast *cast, int *status, struct error *err)
+struct scenario_lab *scenario_lab_start(const struct scenario *scenario, const struct scenario_cast *cast, const char *backend, const char *profile,
+	int *status, struct error *err)
 {
 	struct scenario_lab *lab = memory_new(sizeof *lab);
 	const char *tmp = getenv("TMPDIR");
 	struct error ended;
 
 	lab->pidfd = -1;
+	lab->backend = backend ? memory_str(backend) : NULL;
 	*status = EXIT_CONFIG;
 	snprintf(lab->dir, sizeof lab->dir, "%s/bramble-run-XXXXXX", tmp && *tmp ? tmp : "/tmp");
 	lab->is_own = mkdtemp(lab->dir) != NULL;
@@ -335,7 +346,7 @@ struct scenario_lab *scenario_lab_start(const struct scenario *scenario, const s
 	else if (find_tool(lab, err) == 0)
 		*status = EXIT_BIND;
 	for (int i = 0; i < TRIES && *status == EXIT_BIND; i++)
-		*status = bring_up(lab, scenario, cast, err);
+		*status = bring_up(lab, scenario, cast, profile, err);
 	/* What <set> says is refused on the tool's command line, and stands in the file. */
 	if (*status == EXIT_USAGE)
 		*status = EXIT_CONFIG;
@@ -373,7 +384,7 @@ static bool ended_well(const struct scenario_lab *lab, int status, struct error 
 {
 	static const char *const bad[] = { "Sanitizer", "runtime error:", "when it was asked to end", NULL };
 	static const char *const logs[] = { "up.log", "log/lab.log", "log/router.log", "log/dispatcher.log", "log/collab.log",
-		"log/groupwise.log", NULL };
+		"log/groupwise.log", "log/cwa.log", "log/ocs.log", NULL };
 	bool good = status == EXIT_DONE;
 
 	if (!good)
@@ -414,6 +425,7 @@ bool scenario_lab_end(struct scenario_lab **at, bool keep, struct error *err)
 	if (lab->pidfd >= 0)
 		close(lab->pidfd);
 	free(lab->router);
+	free(lab->backend);
 	free(lab);
 	*at = NULL;
 	return good;
@@ -427,6 +439,11 @@ const char *scenario_lab_dir(const struct scenario_lab *lab)
 const char *scenario_lab_router(const struct scenario_lab *lab)
 {
 	return lab->router;
+}
+
+const char *scenario_lab_backend(const struct scenario_lab *lab)
+{
+	return lab->backend;
 }
 
 bool scenario_lab_is_own(const struct scenario_lab *lab)

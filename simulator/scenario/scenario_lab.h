@@ -9,8 +9,9 @@
  * one that runs already. Everything goes through the tool `bramble`, which stands beside this program, and the control sockets. */
 struct scenario_lab;
 
-/* NULL with a sentence and the exit status that fits. */
-struct scenario_lab *scenario_lab_start(const struct scenario *scenario, const struct scenario_cast *cast, int *status, struct error *err);
+/* NULL with a sentence and the exit status that fits. backend, profile: as `bramble lab up` takes them; NULL: what it chooses. */
+struct scenario_lab *scenario_lab_start(const struct scenario *scenario, const struct scenario_cast *cast, const char *backend, const char *profile,
+	int *status, struct error *err);
 struct scenario_lab *scenario_lab_open(const char *dir, int *status, struct error *err);
 
 /* Ends a lab of its own; keep: its folder with the logs stays. false with a sentence: a process of it did not end well. */
@@ -18,6 +19,7 @@ bool scenario_lab_end(struct scenario_lab **lab, bool keep, struct error *err);
 
 const char *scenario_lab_dir(const struct scenario_lab *lab);
 const char *scenario_lab_router(const struct scenario_lab *lab);      /* HOST:PORT */
+const char *scenario_lab_backend(const struct scenario_lab *lab);     /* "groupwise", "cwa": also the process that is its IM server */
 bool scenario_lab_is_own(const struct scenario_lab *lab);
 
 /* `bramble WORDS... --dir DIR`, WORDS NULL-terminated; what it printed goes to out (NULL: nowhere). Its exit status; not 0: with a sentence. */

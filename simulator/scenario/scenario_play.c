@@ -186,6 +186,18 @@ static int walk_repeat(struct scenario_play *play, const struct scenario_node *n
 	return rc;
 }
 
+static int walk_on(struct scenario_play *play, const struct scenario_node *node)
+{
+	int rc;
+
+	if (strcmp(scenario_text(node, "backend"), scenario_lab_backend(play->lab)) != 0)
+		return 0;
+	play->depth++;
+	rc = walk(play, node->first);
+	play->depth--;
+	return rc;
+}
+
 /* -1: it goes no further. Depth is bounded by SCENARIO_DEPTH_MAX. */
 static int walk(struct scenario_play *play, const struct scenario_node *node)
 {
@@ -200,6 +212,8 @@ static int walk(struct scenario_play *play, const struct scenario_node *node)
 			rc = walk_repeat(play, node);
 		else if (node->word == WORD_ANY)
 			rc = walk_any(play, node);
+		else if (node->word == WORD_ON)
+			rc = walk_on(play, node);
 		else
 			rc = carry_out(play, node);
 	}
@@ -240,9 +254,10 @@ static int set_the_stage(struct scenario_play *play, const struct scenario_optio
 	if (options->lab)
 		play->lab = scenario_lab_open(options->lab, &status, err);
 	else
-		play->lab = scenario_lab_start(play->scenario, play->cast, &status, err);
+		play->lab = scenario_lab_start(play->scenario, play->cast, options->backend, options->profile, &status, err);
 	if (!play->lab)
 		return status;
+	play->story->backend = memory_str(scenario_lab_backend(play->lab));
 	if (join_clocks(play, err))
 		return EXIT_REFUSED;
 	if (scenario_players_start(&play->players, play->loop, play->cast, scenario_lab_dir(play->lab), scenario_lab_router(play->lab),

@@ -124,11 +124,12 @@ void scenario_story_end(const struct scenario_report *report, const struct scena
 	if (story->why)
 		fprintf(report->out, "   %s%s%s\n", red(report), story->why, plain(report));
 	if (story->status != EXIT_DONE && story->count)
-		fprintf(report->out, "   to repeat it: bramble-sim run --seed %" PRIu64 " %s\n", story->seed, story->file);
+		fprintf(report->out, "   to repeat it: bramble-sim run --backend %s --seed %" PRIu64 " %s\n",
+			story->backend ? story->backend : "groupwise", story->seed, story->file);
 	if (story->kept)
 		fprintf(report->out, "   the logs are in %s/log\n", story->kept);
-	fprintf(report->out, "   %s: %zu steps, %zu assertions, %s of virtual time in %.1f s; seed %" PRIu64 "\n\n",
-		story->status == EXIT_DONE ? "holds" : "FAILED", story->count, story->assertions, time_text(story->virtual_ms),
+	fprintf(report->out, "   %s on %s: %zu steps, %zu assertions, %s of virtual time in %.1f s; seed %" PRIu64 "\n\n",
+		story->status == EXIT_DONE ? "holds" : "FAILED", story->backend ? story->backend : "no lab", story->count, story->assertions, time_text(story->virtual_ms),
 		(double)story->real_us / 1e6, story->seed);
 	fflush(report->out);
 }
@@ -216,6 +217,7 @@ static json_t *story_json(const struct scenario_story *story)
 	set_text(object, "about", story->about);
 	set_text(object, "source", story->source);
 	set_text(object, "sentence", story->sentence);
+	set_text(object, "backend", story->backend);
 	json_object_set_new(object, "seed", json_integer((json_int_t)story->seed));
 	json_object_set_new(object, "outcome", json_string(story->status == EXIT_DONE ? "holds" : "failed"));
 	json_object_set_new(object, "status", json_integer(story->status));
@@ -291,7 +293,10 @@ static void junit_story(struct buf *out, const struct scenario_story *story)
 	buf_printf(out, " tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"0\" time=\"%.3f\">\n", cases, failures, errors,
 		(double)story->real_us / 1e6);
 	buf_printf(out, "\t\t<properties>\n\t\t\t<property name=\"seed\" value=\"%" PRIu64 "\"/>\n\t\t\t<property name=\"virtual_ms\" value=\"%"
-		PRIu64 "\"/>\n\t\t</properties>\n", story->seed, story->virtual_ms);
+		PRIu64 "\"/>\n", story->seed, story->virtual_ms);
+	if (story->backend)
+		buf_printf(out, "\t\t\t<property name=\"backend\" value=\"%s\"/>\n", story->backend);
+	buf_text(out, "\t\t</properties>\n");
 	for (size_t i = 0; i < story->count; i++) {
 		const struct scenario_result *r = &story->results[i];
 
@@ -334,6 +339,7 @@ void scenario_report_free(struct scenario_report *report)
 		free(story->sentence);
 		free(story->why);
 		free(story->kept);
+		free(story->backend);
 	}
 	free(report->stories);
 	*report = (struct scenario_report){ 0 };

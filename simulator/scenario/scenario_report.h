@@ -24,6 +24,7 @@ struct scenario_result {
 struct scenario_story {
 	char *file, *name, *about, *source, *sentence;
 	uint64_t seed;
+	char *backend;              /* NULL: no lab came up */
 	struct scenario_result *results;
 	size_t count, room;
 	size_t assertions, failed;        /* failed: assertions that do not hold, and steps that could not be done */

@@ -198,7 +198,7 @@ void scenario_counts_print(struct buf *out)
 {
 	static const char *const sources[] = {
 		[COUNT_OF_SESSIONS] = "Collaboration Service", [COUNT_OF_COLLAB] = "Collaboration Service, since it started",
-		[COUNT_OF_GROUPWISE] = "IM server", [COUNT_OF_DATABASE] = "database", [COUNT_OF_DEVICES] = "devices",
+		[COUNT_OF_IM_SERVER] = "IM server", [COUNT_OF_DATABASE] = "database", [COUNT_OF_DEVICES] = "devices",
 	};
 
 	buf_text(out, "| count | asked of | what is counted |\n| --- | --- | --- |\n");

@@ -219,10 +219,16 @@ static int step_advance(struct scenario_play *play, const struct scenario_node *
 	return EXIT_DONE;
 }
 
+/* The process of the lab that a step means. */
+static const char *process_named(const struct scenario_play *play, const char *name)
+{
+	return strcmp(name, "im-server") == 0 ? scenario_lab_backend(play->lab) : name;
+}
+
 /* signal: NULL for the verb's own. */
 static int of_process(struct scenario_play *play, const struct scenario_node *node, const char *verb, const char *signal, struct error *err)
 {
-	json_t *params = json_pack("{s:s}", "name", scenario_text(node, "process"));
+	json_t *params = json_pack("{s:s}", "name", process_named(play, scenario_text(node, "process")));
 	json_t *answer;
 	int status;
 
@@ -263,10 +269,10 @@ static int step_restart(struct scenario_play *play, const struct scenario_node *
 	return status == EXIT_DONE ? of_process(play, node, "process.start", NULL, err) : status;
 }
 
-static int ask_groupwise(struct scenario_play *play, const char *verb, json_t *params, struct error *err)
+static int ask_server(struct scenario_play *play, const char *name, const char *verb, json_t *params, struct error *err)
 {
 	int status;
-	json_t *answer = scenario_lab_ask(play->lab, "groupwise", verb, params, &status, err);
+	json_t *answer = scenario_lab_ask(play->lab, process_named(play, name), verb, params, &status, err);
 
 	json_decref(answer);
 	return answer ? EXIT_DONE : status;
@@ -319,7 +325,7 @@ static int step_fault(struct scenario_play *play, const struct scenario_node *no
 	if (is_at_devices(node))
 		status = fault_devices(play, node, buf_cstr(&word), err);
 	else
-		status = ask_groupwise(play, "fault", json_pack("{s:s}", "word", buf_cstr(&word)), err);
+		status = ask_server(play, scenario_text(node, "at"), "fault", json_pack("{s:s}", "word", buf_cstr(&word)), err);
 	buf_free(&word);
 	return status;
 }
@@ -327,14 +333,25 @@ static int step_fault(struct scenario_play *play, const struct scenario_node *no
 static int step_clear_faults(struct scenario_play *play, const struct scenario_node *node, struct error *err)
 {
 	if (!is_at_devices(node))
-		return ask_groupwise(play, "fault.clear", NULL, err);
+		return ask_server(play, scenario_text(node, "at"), "fault.clear", NULL, err);
 	faults_clear(play->players.faults);
 	return EXIT_DONE;
 }
 
 static int step_kick(struct scenario_play *play, const struct scenario_node *node, struct error *err)
 {
-	return ask_groupwise(play, "kick", json_pack("{s:s, s:s}", "user", scenario_text(node, "user"), "how", scenario_text(node, "how")), err);
+	const char *how = scenario_text(node, "how"), *backend = scenario_lab_backend(play->lab);
+	json_t *params = json_pack("{s:s}", "user", scenario_text(node, "user"));
+
+	/* How a session ends is a word of GroupWise: CWA forgets it. */
+	if (strcmp(backend, "groupwise") == 0) {
+		json_object_set_new(params, "how", json_string(how));
+	} else if (strcmp(how, "close") != 0) {
+		json_decref(params);
+		error_set(err, "how=\"%s\" is for groupwise alone, and this lab is for %s", how, backend);
+		return EXIT_REFUSED;
+	}
+	return ask_server(play, "im-server", "kick", params, err);
 }
 
 /* --- order ------------------------------------------------------------------------------------------------------------------ */

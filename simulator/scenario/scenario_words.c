@@ -25,9 +25,9 @@
 	X("dropped", COUNT_OF_COLLAB, "down_dropped", "events that were dropped, because too many waited") \
 	X("duplicates", COUNT_OF_COLLAB, "duplicates", "messages that came twice and were acted on once") \
 	X("seats-releasing", COUNT_OF_COLLAB, "seats_releasing", "seats that could not be given back yet") \
-	X("connections", COUNT_OF_GROUPWISE, "connections", "connections that the IM server has now") \
-	X("im-sessions", COUNT_OF_GROUPWISE, "sessions", "of these, logged in") \
-	X("im-logins", COUNT_OF_GROUPWISE, "logins_total", "logins that the IM server took since it started") \
+	X("connections", COUNT_OF_IM_SERVER, "connections", "connections that the IM server has now") \
+	X("im-sessions", COUNT_OF_IM_SERVER, "sessions", "of these, logged in") \
+	X("im-logins", COUNT_OF_IM_SERVER, "logins_total", "logins that the IM server took since it started") \
 	X("seats", COUNT_OF_DATABASE, "seats", "rows of live sessions in the database, also those of a service that was killed") \
 	X("status-sent", COUNT_OF_DEVICES, "status_sent", "status messages that devices sent") \
 	X("messages-sent", COUNT_OF_DEVICES, "messages_out", "messages that devices sent") \
@@ -47,7 +47,7 @@ static const char *const count_names[] = { COUNTS(NAME) NULL };
 #define CHOICES(...) (const char *const[]){ __VA_ARGS__, NULL }
 
 #define DEVICE { "device", SCENARIO_NAMES, true, "which devices, one after the other: ids, groups, patterns", 0, 0, NULL }
-#define PROCESS { "process", SCENARIO_CHOICE, true, "which one", 0, 0, CHOICES("router", "dispatcher", "collab", "groupwise") }
+#define PROCESS { "process", SCENARIO_CHOICE, true, "which one", 0, 0, CHOICES("router", "dispatcher", "collab", "im-server", "ocs") }
 /* When something must have happened: never before since + after, at most within later. */
 #define WHEN \
 	{ "after", SCENARIO_DURATION, false, "not sooner than so long after the mark", 0, 0, NULL }, \
@@ -121,23 +121,23 @@ const struct scenario_element scenario_elements[SCENARIO_WORDS] = {
 	[WORD_CONTINUE] = { "continue", KIND_PIPELINE_STEP, "Lets a stopped process go on.", { { 0 } }, { PROCESS } },
 	[WORD_START] = { "start", KIND_PIPELINE_STEP, "Starts a process that was killed.", { { 0 } }, { PROCESS } },
 	[WORD_RESTART] = { "restart", KIND_PIPELINE_STEP, "Ends a process cleanly and starts it again.", { { 0 } }, { PROCESS } },
-	[WORD_FAULT] = { "fault", KIND_PIPELINE_STEP, "Misbehaviour of a device's link or of the IM server; docs/faults.md has the words.",
+	[WORD_FAULT] = { "fault", KIND_PIPELINE_STEP, "Misbehaviour of a device's link, of the IM server, or of the OCS behind it; docs/faults.md has the words.",
 		{ { 0 } }, {
-		{ "at", SCENARIO_CHOICE, true, "where", 0, 0, CHOICES("device", "groupwise") },
+		{ "at", SCENARIO_CHOICE, true, "where", 0, 0, CHOICES("device", "im-server", "ocs") },
 		{ "device", SCENARIO_NAMES, false, "of each of these devices; left out: of all together", 0, 0, NULL },
 		{ "action", SCENARIO_NAME, true, "what happens", 0, 0, NULL },
 		{ "value", SCENARIO_TEXT, false, "how much of it: ACTION=VALUE", 0, 0, NULL },
-		{ "user", SCENARIO_TEXT, false, "at groupwise: of this user alone", 0, 0, NULL },
+		{ "user", SCENARIO_TEXT, false, "at a server: of this user alone", 0, 0, NULL },
 		{ "on", SCENARIO_NAME, false, "to messages of this kind alone", 0, 0, NULL },
 		{ "nth", SCENARIO_NUMBER, false, "to every N-th of them", 1, 1000000, NULL },
 		{ "count", SCENARIO_NUMBER, false, "so many times", 1, 1000000, NULL },
 		{ "after", SCENARIO_DURATION, false, "only from so long after this step on", 0, 0, NULL },
 		{ "for", SCENARIO_DURATION, false, "for so long", 0, 0, NULL } } },
 	[WORD_CLEAR_FAULTS] = { "clear-faults", KIND_PIPELINE_STEP, "No more of them.", { { 0 } }, {
-		{ "at", SCENARIO_CHOICE, true, "where", 0, 0, CHOICES("device", "groupwise") } } },
+		{ "at", SCENARIO_CHOICE, true, "where", 0, 0, CHOICES("device", "im-server", "ocs") } } },
 	[WORD_KICK] = { "kick", KIND_PIPELINE_STEP, "The IM server ends a user's connection.", { { 0 } }, {
 		{ "user", SCENARIO_TEXT, true, "whose", 0, 0, NULL },
-		{ "how", SCENARIO_CHOICE, true, "without a word, because he signed on elsewhere, or because the server goes down", 0, 0,
+		{ "how", SCENARIO_CHOICE, true, "without a word; groupwise alone: because he signed on elsewhere, because the server goes down", 0, 0,
 		  CHOICES("close", "elsewhere", "down") } } },
 
 	[WORD_NOTE] = { "note", KIND_ORDER_STEP, "Words for the reader of the results.", { { 0 } }, {
@@ -151,6 +151,8 @@ const struct scenario_element scenario_elements[SCENARIO_WORDS] = {
 		{ "device", SCENARIO_NAMES, true, "out of these", 0, 0, NULL },
 		{ "count", SCENARIO_NUMBER, false, "how many; left out: one", 1, 9999, NULL } } },
 	[WORD_ANY] = { "any", KIND_ORDER_STEP, "One of its steps, by lot.", { { KIND_STEP, AT_LEAST_ONE } }, { { 0 } } },
+	[WORD_ON] = { "on", KIND_ORDER_STEP, "Its steps, on this IM system alone: where the two differ.", { { KIND_STEP, AT_LEAST_ONE } }, {
+		{ "backend", SCENARIO_CHOICE, true, "which", 0, 0, CHOICES("groupwise", "cwa") } } },
 
 	[WORD_EXPECT_LOGIN] = { "expect-login", KIND_ASSERTION, "What the device was told of its login: the oldest answer that was not yet looked at.",
 		{ { 0 } }, {

@@ -17,7 +17,7 @@ enum scenario_word {
 	/* what befalls the pipeline */
 	WORD_ADVANCE, WORD_KILL, WORD_STOP, WORD_CONTINUE, WORD_START, WORD_RESTART, WORD_FAULT, WORD_CLEAR_FAULTS, WORD_KICK,
 	/* what makes steps of steps */
-	WORD_NOTE, WORD_MARK, WORD_REPEAT, WORD_CHOOSE, WORD_ANY,
+	WORD_NOTE, WORD_MARK, WORD_REPEAT, WORD_CHOOSE, WORD_ANY, WORD_ON,
 	/* what must hold */
 	WORD_EXPECT_LOGIN, WORD_EXPECT_LOGOUT, WORD_EXPECT_MESSAGE, WORD_EXPECT_NOTHING, WORD_EXPECT_DEVICE, WORD_EXPECT_COUNT,
 	WORD_EXPECT_EVENT, WORD_EXPECT_END,
@@ -78,7 +78,7 @@ extern const struct scenario_element scenario_elements[SCENARIO_WORDS];
 const char *scenario_kind_name(enum scenario_kind kind);
 
 /* The words of <expect-count of="...">: where each number comes from. */
-enum scenario_source { COUNT_OF_SESSIONS, COUNT_OF_COLLAB, COUNT_OF_GROUPWISE, COUNT_OF_DATABASE, COUNT_OF_DEVICES };
+enum scenario_source { COUNT_OF_SESSIONS, COUNT_OF_COLLAB, COUNT_OF_IM_SERVER, COUNT_OF_DATABASE, COUNT_OF_DEVICES };
 struct scenario_count { const char *name; enum scenario_source source; const char *member, *help; };
 extern const struct scenario_count scenario_counts[];      /* ends with a NULL name */
 const struct scenario_count *scenario_count_find(const char *name);

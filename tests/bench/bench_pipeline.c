@@ -341,7 +341,7 @@ static void settle_messages(struct bench *bench)
 static void run(struct bench *bench)
 {
 	static const struct device_callbacks callbacks = { .event = device_event };
-	char *router = memory_printf("127.0.0.1:%u", LAB_PORT_ROUTER + bench->offset);
+	char *router = memory_printf("127.0.0.1:%u", lab_roles[LAB_ROUTER].port + bench->offset);
 
 	for (unsigned i = 0; i < bench->count; i++) {
 		struct subscriber *s = &bench->subscribers[i];
@@ -394,7 +394,7 @@ static void clean_up(void)
 static void prepare(struct bench *bench)
 {
 	char offset[16];
-	int free_offset = lab_free_offset(5000);
+	int free_offset = lab_free_offset(LAB_BACKEND_GROUPWISE, 5000);
 
 	bench->loop = loop_new();
 	bench->channel = channel_new();

@@ -71,7 +71,7 @@ class TestResults(Folder):
         status, out, _ = self.run_sim("--seed", "7", self.write("failing.xml", FAILING))
         self.assertEqual(status, 1, out)
         self.assertRegex(out, r"expect-login alice accepted +FAILED\n.*alice: Failed \(401\)")
-        self.assertIn("bramble-sim run --seed 7 ", out)
+        self.assertIn("bramble-sim run --backend groupwise --seed 7 ", out)
         self.assertTrue(out.endswith("1 scenario, 2 assertions: 1 scenario failed: failing\n"), out)
         # The logs are where it says; the password is in none of them, nor in what was printed.
         kept = pathlib.Path(re.search(r"the logs are in (.*)/log", out).group(1))
@@ -97,6 +97,7 @@ class TestResults(Folder):
         result = json.loads(out)
         self.assertEqual((result["outcome"], result["status"]), ("failed", 1))
         story = result["scenarios"][0]
+        self.assertEqual(story["backend"], "groupwise")
         self.assertEqual((story["scenario"], story["seed"], story["assertions"], story["failed"]), ("failing", 5, 2, 1))
         self.assertEqual([s["outcome"] for s in story["steps"]], ["done", "failed", "holds"])
         self.assertEqual(story["steps"][0]["told"], ["alice: Failed (401)"])
@@ -148,6 +149,12 @@ class TestFiles(Folder):
         self.assertEqual(self.run_sim()[0], 2)
         self.assertEqual(self.run_sim("--seed", "x", "f.xml")[0], 2)
         self.assertEqual(self.run_sim("--colour", "f.xml")[0], 2)
+        for words, why in ((["--backend", "sametime"], "it is groupwise or cwa"), (["--profile", "ocs2007"], "it goes with --backend cwa"),
+                           (["--backend", "cwa", "--profile", "r3"], "it is ocs2007 or lcs2005"),
+                           (["--backend", "cwa", "--lab", "x"], "a lab that runs has its own")):
+            status, _, err = self.run_sim(*words, "f.xml")
+            self.assertEqual(status, 2)
+            self.assertIn(why, err)
         status, out, _ = self.run_sim("--help")
         self.assertEqual(status, 0)
         self.assertIn("--junit FILE", out)

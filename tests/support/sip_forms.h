@@ -9,7 +9,8 @@
 static const struct xml_form *const sip_forms[] = {
 	&sip_contact_list_form, &sip_contact_delta_form, &sip_soap_form, &sip_categories_form, &sip_publish_form, &sip_fault_form,
 	&sip_set_members_form, &sip_set_subscribers_form, &sip_roaming_data_form, &sip_roaming_list_form, &sip_batch_form,
-	&sip_provision_form, &sip_keyboard_form,
+	&sip_provision_form, &sip_keyboard_form, &sip_presentity_form, &sip_pidf_form, &sip_adhoc_list_form, &sip_resource_list_form,
+	&sip_provision_v1_form, &sip_acl_form, &sip_watchers_form,
 };
 
 #define SIP_FORM_COUNT (sizeof sip_forms / sizeof sip_forms[0])
@@ -32,8 +33,10 @@ static inline void sip_form_show(const struct xml_form *form, const void *in, st
 				sip_form_show(f->form, *(char *const *)at + i * f->form->size, out);
 				buf_text(out, "]");
 			}
-		} else if (f->kind == XML_INNER && *(char *const *)at) {
+		} else if ((f->kind == XML_INNER || f->kind == XML_OTHERS) && *(char *const *)at) {
 			buf_printf(out, " {%s}", *(char *const *)at);
+		} else if (f->kind == XML_TEXT && *(char *const *)at) {
+			buf_printf(out, " \"%s\"", *(char *const *)at);
 		} else if (f->kind == XML_ATTRIBUTE || f->kind == XML_CHILD) {
 			if (f->type == XML_STRING && *(char *const *)at)
 				buf_printf(out, " %s=%s", f->name, *(char *const *)at);

@@ -149,7 +149,8 @@ static const struct { const char *steps, *want; } bad_steps[] = {
 	{ "<login device=\"a,b\"/>", "names or patterns with '*'" },
 	{ "<login device=\"alice  d1\"/>", "names or patterns with '*'" },
 	{ "<mark name=\"1st\"/>", "a letter and at most 31 letters" },
-	{ "<kill process=\"sendmail\"/>", "router, dispatcher, collab and groupwise" },
+	{ "<kill process=\"sendmail\"/>", "router, dispatcher, collab, im-server and ocs" },
+	{ "<on backend=\"sametime\"><note text=\"x\"/></on>", "groupwise and cwa" },
 	{ "<expect-count of=\"sheep\" is=\"1\"/>", "of of <expect-count> cannot be sheep: it is one of live, active" },
 	{ "<note text=\"\"/>", "text of <note> cannot be \"\": it is 1 to 256 characters" },
 	{ "<expect-login device=\"alice\" result=\"maybe\"/>", "accepted and refused" },
@@ -248,7 +249,7 @@ static const struct { const char *steps, *want; } bad_names[] = {
 	{ "<expect-count of=\"live\" is=\"1\" device=\"alice\"/>", "goes with counts of devices only" },
 	{ "<limits/>", "<limits> changes nothing" },
 	{ "<choose group=\"alice\" device=\"d*\"/>", "alice is a device; a group needs a name of its own" },
-	{ "<fault at=\"groupwise\" device=\"alice\" action=\"drop\"/>", "goes with at=\"device\" only" },
+	{ "<fault at=\"im-server\" device=\"alice\" action=\"drop\"/>", "goes with at=\"device\" only" },
 };
 
 static void names_that_nobody_has_and_attributes_that_do_not_fit_are_refused(void **state)

@@ -5,6 +5,50 @@ SOAP = '<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Body>{}</Bo
 M = "http://schemas.microsoft.com/winrtc/2002/11/sip"
 
 
+P = "http://schemas.microsoft.com/2002/09/sip/presence"
+XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+
+
+def older():
+    """The dialect of Live Communications Server 2005."""
+    device = f'<deviceName xmlns="{P}" name="PC"/>'
+    yield (f'<presentity xmlns="{P}" uri="ben@corp.test"><availability aggregate="300" description="" epid="0b"/><activity aggregate="600" '
+           'description="" epid="0b"/><displayName displayName="Ben &amp; co"/><email email="ben@corp.test"/><phoneNumber label="" number="+1"/>'
+           f'<userInfo><note>at \u00e9 lunch</note><states><state avail="9500" since="2010-05-04T09:12:00Z" validWith="any-device" '
+           f'deviceId="0b" set="manual" {XSI} xsi:type="userState">do-not-disturb</state></states><oof xmlns="{P}"/></userInfo>'
+           '<devices><devicePresence epid="0b" ageOfPresence="30"><availability aggregate="300" description="online"/>'
+           f'<activity aggregate="600" description="Busy" note="n"/>{device}</devicePresence></devices></presentity>',
+           "presentity uri=ben@corp.test [availability aggregate=300 description= epid=0b] [activity aggregate=600 description= epid=0b] "
+           "[displayName displayName=Ben & co] [email email=ben@corp.test] [phoneNumber label= number=+1] [userInfo note=at \u00e9 lunch "
+           "[states [state avail=9500 since=2010-05-04T09:12:00Z validWith=any-device deviceId=0b set=manual xsi:type=userState "
+           f'"do-not-disturb"]] {{<oof xmlns="{P}"/>}}] [devices [devicePresence epid=0b ageOfPresence=30 [availability aggregate=300 '
+           f"description=online] [activity aggregate=600 description=Busy note=n] {{{device}}}]]")
+    yield (f'<presentity xmlns="{P}" uri="ben@corp.test"><availability aggregate="0" description=""/><activity aggregate="0" description=""/>'
+           '<displayName displayName="Ben"/></presentity>',
+           "presentity uri=ben@corp.test [availability aggregate=0 description=] [activity aggregate=0 description=] [displayName displayName=Ben]")
+    yield (SOAP.format(f'<setPresence xmlns="{M}"><presentity uri="sip:ben@corp.test"><availability aggregate="300"/><activity aggregate="400"/>'
+                       f'<userInfo xmlns="{P}"><note>here</note></userInfo>{device}</presentity></setPresence>'),
+           "Envelope [Body [setPresence [presentity uri=sip:ben@corp.test [availability aggregate=300] [activity aggregate=400] "
+           f"[userInfo note=here] {{{device}}}]]]")
+    yield (SOAP.format(f'<getPresence xmlns="{M}"><presentity uri="sip:ben@corp.test"/></getPresence>'),
+           "Envelope [Body [getPresence [presentity uri=sip:ben@corp.test]]]")
+    yield (SOAP.format(f'<setACE xmlns="{M}"><type>USER</type><mask>sip:ben@corp.test</mask><rights>BD</rights><deltaNum>2</deltaNum></setACE>'),
+           "Envelope [Body [setACE type=USER mask=sip:ben@corp.test rights=BD deltaNum=2]]")
+    yield ('<ACLlist deltaNum="282"><userACL><ace type="USER" mask="sip:ben@corp.test" rights="AA"/><ace type="ALL" mask="" rights="PA"/></userACL></ACLlist>',
+           "ACLlist deltaNum=282 [userACL [ace type=USER mask=sip:ben@corp.test rights=AA] [ace type=ALL mask= rights=PA]]")
+    yield ('<watchers><watcher uri="sip:ben@corp.test" displayName="Ben"/></watchers>', "watchers [watcher uri=sip:ben@corp.test displayName=Ben]")
+    yield ('<adhoclist xmlns="urn:ietf:params:xml:ns:adrl" uri="sip:ana@corp.test" name="sip:ana@corp.test"><create xmlns="">'
+           '<resource uri="sip:ben@corp.test"/><resource uri="sip:c@corp.test"/></create></adhoclist>',
+           "adhoclist uri=sip:ana@corp.test name=sip:ana@corp.test [create [resource uri=sip:ben@corp.test] [resource uri=sip:c@corp.test]]")
+    yield ('<list xmlns="urn:ietf:params:xml:ns:rlmi" uri="sip:ana@corp.test" version="1" fullState="true"><resource uri="sip:ben@corp.test">'
+           '<instance id="0" state="active" cid="ben@corp.test"/></resource></list>',
+           "list uri=sip:ana@corp.test version=1 fullState [resource uri=sip:ben@corp.test [instance id=0 state=active cid=ben@corp.test]]")
+    yield ('<provisioning><user uri="sip:ana@corp.test"/></provisioning>', "provisioning [user uri=sip:ana@corp.test]")
+    yield ('<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="sip:ben@corp.test"><tuple id="0"><status><basic>open</basic>'
+           '<activities xmlns="urn:ietf:params:xml:ns:pidf:status:rpid"><activity>busy</activity></activities></status></tuple><note>here</note></presence>',
+           "presence entity=sip:ben@corp.test [tuple id=0 [status basic=open [activities activity=busy]]] note=here")
+
+
 def bodies():
     yield ('<contactList deltaNum="7"><group id="1" name="~" externalURI=""/><group id="2" name="R&amp;D" externalURI=""/>'
            '<contact uri="ben@corp.test" name="B&quot;" groups="1 2" subscribed="true" externalURI=""/></contactList>',
@@ -62,5 +106,5 @@ def bodies():
 
 
 def vectors():
-    for xml, text in bodies():
+    for xml, text in [*bodies(), *older()]:
         yield xml.encode(), text
