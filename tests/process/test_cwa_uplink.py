@@ -45,11 +45,11 @@ def move(server, ms):
 
 class Together(unittest.TestCase):
     """One pair of servers for all of the class; each test signs off whom it has signed on."""
-    options, ocs = (), ()
+    proxy = None
 
     @classmethod
     def setUpClass(cls):
-        cls.pair = Pair(*cls.options, ocs=cls.ocs)
+        cls.pair = Pair(proxy=cls.proxy)
 
     @classmethod
     def tearDownClass(cls):
