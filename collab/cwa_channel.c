@@ -13,9 +13,12 @@ uint64_t cwa_channel_now(const struct cwa_channel *c)
 	return loop_now_ms(c->server.loop);
 }
 
-uint32_t cwa_back_off_ms(unsigned trouble)
+uint32_t cwa_back_off_ms(unsigned trouble, uint64_t until_ms, uint64_t now_ms)
 {
-	return trouble == 0 ? 0 : trouble > 5 ? CWA_WAIT_MAX_MS : 1000u << trouble;
+	uint32_t wait_ms = trouble > 5 ? CWA_WAIT_MAX_MS : 1000u << trouble;
+	uint64_t left_ms = until_ms > now_ms ? until_ms - now_ms : 0;
+
+	return wait_ms < left_ms ? wait_ms : (uint32_t)left_ms;
 }
 
 /* --- the end -------------------------------------------------------------------------------------------------------------------------- */
@@ -31,6 +34,7 @@ static void stop(struct cwa_channel *c)
 	loop_timer_cancel(c->command_again);
 	loop_timer_cancel(c->outcomes);
 	loop_timer_cancel(c->next_events);
+	loop_timer_cancel(c->breather);
 	loop_timer_cancel(c->leaving);
 }
 
@@ -66,9 +70,9 @@ static void resume(void *arg);
  * lives without an answer. */
 static void begin_trouble(struct cwa_channel *c, struct cwa_refusal why, bool may_pass)
 {
-	uint32_t wait_ms = cwa_back_off_ms(++c->begin_trouble);
+	uint32_t wait_ms = cwa_back_off_ms(++c->begin_trouble, c->answered_ms + c->session_ms, cwa_channel_now(c));
 
-	if (!c->was_open || !may_pass || c->phase == CWA_LEAVING || cwa_channel_now(c) + wait_ms - c->answered_ms > c->session_ms) {
+	if (!c->was_open || !may_pass || c->phase == CWA_LEAVING || !wait_ms) {
 		cwa_channel_over(c, why);
 		return;
 	}
@@ -192,6 +196,7 @@ static void leave_session(struct cwa_channel *c)
 {
 	http_line_cancel(c->events);
 	loop_timer_cancel(c->next_events);
+	loop_timer_cancel(c->breather);
 	loop_timer_cancel(c->ready);
 	c->phase = CWA_BEGINNING;
 	cwa_commands_gone(c);
@@ -307,6 +312,7 @@ void cwa_channel_finish(struct cwa_channel *c)
 	}
 	http_line_cancel(c->events);
 	loop_timer_cancel(c->next_events);
+	loop_timer_cancel(c->breather);
 	loop_timer_cancel(c->ready);
 	command = was == CWA_OPEN ? cwa_command_new("terminateSession") : NULL;
 	if (command && cwa_channel_send(c, &command, false, terminated, c)) {
@@ -334,6 +340,7 @@ struct cwa_channel *cwa_channel_new(const struct cwa_server *server, struct byte
 	c->server = *server;
 	c->server.base = memory_str(server->base);
 	c->server.domain = memory_str(server->domain);
+	c->server.host = memory_str(server->host);
 	cwa_credentials_set(&c->credentials, user, password);
 	c->availability = availability;
 	c->callbacks = *callbacks;
@@ -346,6 +353,7 @@ struct cwa_channel *cwa_channel_new(const struct cwa_server *server, struct byte
 	c->command_again = loop_timer_new(loop, go_on, c);
 	c->outcomes = loop_timer_new(loop, cwa_outcomes_due, c);
 	c->next_events = loop_timer_new(loop, cwa_events_ask, c);
+	c->breather = loop_timer_new_real(loop, cwa_events_ask, c);
 	c->leaving = loop_timer_new_real(loop, has_left, c);
 	c->end = (struct loop_task){ .fn = tell_end, .arg = c };
 	sign_in(c);
@@ -376,11 +384,13 @@ void cwa_channel_free(struct cwa_channel **channel)
 	loop_timer_free(&c->command_again);
 	loop_timer_free(&c->outcomes);
 	loop_timer_free(&c->next_events);
+	loop_timer_free(&c->breather);
 	loop_timer_free(&c->leaving);
 	free(c->sign_in_data);
 	free(c->uri);
 	free(c->sid);
 	free(c->server.base);
 	free(c->server.domain);
+	free(c->server.host);
 	free(c);
 }
