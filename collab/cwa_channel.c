@@ -34,7 +34,6 @@ static void stop(struct cwa_channel *c)
 	loop_timer_cancel(c->command_again);
 	loop_timer_cancel(c->outcomes);
 	loop_timer_cancel(c->next_events);
-	loop_timer_cancel(c->breather);
 	loop_timer_cancel(c->leaving);
 }
 
@@ -121,7 +120,7 @@ static void session_is_there(struct cwa_channel *c, const struct cwa_node *statu
 	c->is_ready = false;
 	c->ack = c->seen = 0;
 	c->begin_trouble = c->command_trouble = c->event_trouble = 0;
-	c->begun_ms = c->answered_ms = cwa_channel_now(c);
+	c->answered_ms = cwa_channel_now(c);
 	tell_session(c, "begun");
 	c->callbacks.begun(c->ctx, c->uri ? c->uri : "", first);
 	cwa_events_ask(c);
@@ -186,7 +185,8 @@ static void initiate(struct cwa_channel *c)
 	cwa_set(&tree, cwa_add(&tree, method, "options"), "autoPublishMachineState", "false");
 	if (c->sign_in_data && *c->sign_in_data)
 		cwa_add_text(&tree, method, "signInData", c->sign_in_data);
-	cwa_server_post(&c->server, c->commands, CWA_PATH_COMMAND, root, c->ticket, (struct http_ask){ .total_ms = CWA_COMMAND_MS },
+	cwa_server_post(&c->server, c->commands, CWA_PATH_COMMAND, root, c->ticket,
+		(struct http_ask){ .total_ms = CWA_COMMAND_MS, .max_requests = 1 },
 		initiated, c);
 	cwa_tree_free(&tree);
 }
@@ -196,15 +196,25 @@ static void leave_session(struct cwa_channel *c)
 {
 	http_line_cancel(c->events);
 	loop_timer_cancel(c->next_events);
-	loop_timer_cancel(c->breather);
 	loop_timer_cancel(c->ready);
 	c->phase = CWA_BEGINNING;
 	cwa_commands_gone(c);
 }
 
+/* Once, and once more when that has lasted. */
+static bool may_again(const struct cwa_channel *c, uint64_t *last_ms)
+{
+	uint64_t now_ms = cwa_channel_now(c);
+
+	if (*last_ms && now_ms - *last_ms < CWA_AGAIN_MS)
+		return false;
+	*last_ms = now_ms;
+	return true;
+}
+
 void cwa_channel_begin_again(struct cwa_channel *c, const char *why)
 {
-	if (c->phase == CWA_LEAVING || cwa_channel_now(c) - c->begun_ms < CWA_AGAIN_MS) {
+	if (c->phase == CWA_LEAVING || !may_again(c, &c->begun_again_ms)) {
 		cwa_channel_over(c, cwa_refusal_of(IM_BACKEND_REFUSED, "%s", why));
 		return;
 	}
@@ -253,7 +263,6 @@ static void signed_in(void *ctx, const struct cwa_signed_in *result)
 	c->ticket = memory_str(result->ticket);
 	c->sign_in_data = memory_str(result->sign_in_data);
 	c->uri = memory_str(result->uri);
-	c->signed_in_ms = cwa_channel_now(c);
 	c->callbacks.connected(c->ctx, result);
 	cwa_sign_in_free(&c->sign_in);
 	initiate(c);
@@ -264,7 +273,7 @@ static const struct cwa_sign_in_callbacks sign_in_callbacks = { .step = sign_in_
 /* The ticket has expired, or the server has forgotten it; whether it still knows the session, it says when it is asked. */
 void cwa_channel_sign_in_again(struct cwa_channel *c)
 {
-	if (c->phase == CWA_LEAVING || cwa_channel_now(c) - c->signed_in_ms < CWA_AGAIN_MS) {
+	if (c->phase == CWA_LEAVING || !may_again(c, &c->signed_in_again_ms)) {
 		cwa_channel_over(c, cwa_refusal_of(IM_BACKEND_REFUSED, "the IM server does not accept its own ticket"));
 		return;
 	}
@@ -312,7 +321,6 @@ void cwa_channel_finish(struct cwa_channel *c)
 	}
 	http_line_cancel(c->events);
 	loop_timer_cancel(c->next_events);
-	loop_timer_cancel(c->breather);
 	loop_timer_cancel(c->ready);
 	command = was == CWA_OPEN ? cwa_command_new("terminateSession") : NULL;
 	if (command && cwa_channel_send(c, &command, false, terminated, c)) {
@@ -353,7 +361,6 @@ struct cwa_channel *cwa_channel_new(const struct cwa_server *server, struct byte
 	c->command_again = loop_timer_new(loop, go_on, c);
 	c->outcomes = loop_timer_new(loop, cwa_outcomes_due, c);
 	c->next_events = loop_timer_new(loop, cwa_events_ask, c);
-	c->breather = loop_timer_new_real(loop, cwa_events_ask, c);
 	c->leaving = loop_timer_new_real(loop, has_left, c);
 	c->end = (struct loop_task){ .fn = tell_end, .arg = c };
 	sign_in(c);
@@ -384,7 +391,6 @@ void cwa_channel_free(struct cwa_channel **channel)
 	loop_timer_free(&c->command_again);
 	loop_timer_free(&c->outcomes);
 	loop_timer_free(&c->next_events);
-	loop_timer_free(&c->breather);
 	loop_timer_free(&c->leaving);
 	free(c->sign_in_data);
 	free(c->uri);

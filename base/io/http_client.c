@@ -35,6 +35,8 @@ struct http_line {
 	size_t max_body;
 	unsigned requests, max_requests;
 	bool too_large, too_late, authenticates;
+	bool has_head;                   /* all of the last answer's */
+	bool lost;                       /* the connection, within a handshake */
 	uint32_t answer_ms;
 	uint64_t began_ms;
 	struct loop_timer *total;        /* the loop's clock */
@@ -158,6 +160,7 @@ static void answer_begins(struct http_line *line)
 
 	/* A handshake's earlier answers are over with this one. */
 	buf_clear(&line->body);
+	line->has_head = false;
 	if (!loop_timer_is_set(line->answer))
 		loop_timer_set(line->answer, line->answer_ms);
 	if (curl_easy_getinfo(line->easy, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info && info->internals)
@@ -166,8 +169,12 @@ static void answer_begins(struct http_line *line)
 
 static size_t took_header(char *data, size_t size, size_t count, void *arg)
 {
+	struct http_line *line = arg;
+
 	if (size * count >= 5 && strncmp(data, "HTTP/", 5) == 0)
-		answer_begins(arg);
+		answer_begins(line);
+	else if (*data == '\r' || *data == '\n')
+		line->has_head = true;
 	return size * count;
 }
 
@@ -180,9 +187,12 @@ static int before_request(void *arg, char *peer, char *local, int peer_port, int
 	(void)peer_port;
 	(void)local_port;
 	loop_timer_cancel(line->answer);
-	if (line->requests == line->max_requests)
+	/* A repetition, because the connection ended without an answer: within a handshake it says nothing about the user. */
+	line->lost = line->authenticates && line->requests && !line->has_head;
+	if (line->lost || line->requests == line->max_requests)
 		return CURL_PREREQFUNC_ABORT;
 	line->requests++;
+	line->has_head = false;
 	return CURL_PREREQFUNC_OK;
 }
 
@@ -222,7 +232,8 @@ static enum http_outcome outcome_of(const struct http_line *line, CURLcode code)
 		return HTTP_TOO_LARGE;
 	switch (code) {
 	case CURLE_OK:
-		return HTTP_ANSWERED;
+		/* libcurl takes a head that is cut for a whole answer. */
+		return line->has_head ? HTTP_ANSWERED : HTTP_BROKEN;
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return HTTP_NOT_RESOLVED;
 	case CURLE_COULDNT_CONNECT:
@@ -236,7 +247,7 @@ static enum http_outcome outcome_of(const struct http_line *line, CURLcode code)
 	case CURLE_SSL_CIPHER:
 		return HTTP_TLS_FAILED;
 	case CURLE_ABORTED_BY_CALLBACK:
-		return line->authenticates ? HTTP_TOO_MANY : HTTP_BROKEN;
+		return line->authenticates && !line->lost ? HTTP_TOO_MANY : HTTP_BROKEN;
 	default:
 		return HTTP_BROKEN;
 	}
@@ -259,6 +270,7 @@ static const char *why_of(const struct http_line *line, enum http_outcome outcom
 	switch (code) {
 	case CURLE_SSL_CACERT_BADFILE:
 		return "it is not set whom to trust";
+	case CURLE_OK:
 	case CURLE_ABORTED_BY_CALLBACK:
 		return "the connection ended before the answer";
 	default:
@@ -458,7 +470,7 @@ void http_line_ask(struct http_line *line, const struct http_ask *ask, http_answ
 	line->requests = 0;
 	line->max_requests = ask->max_requests ? ask->max_requests : 3;
 	line->answer_ms = ask->answer_ms ? ask->answer_ms : 10000;
-	line->too_large = line->too_late = false;
+	line->too_large = line->too_late = line->has_head = line->lost = false;
 	line->authenticates = ask->auth != HTTP_AUTH_NONE;
 	line->why[0] = line->tls_version[0] = '\0';
 	line->began_ms = loop_now_ms(client->loop);

@@ -90,6 +90,7 @@ void home_signed_on(struct session *s, const struct outcome *outcome)
 void home_ready(struct session *s, const struct outcome *outcome)
 {
 	tell_configuration(s);
+	s->ready = true;
 	home_done(s, s->rid, outcome);
 }
 

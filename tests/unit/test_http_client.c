@@ -431,6 +431,23 @@ static void what_is_no_http_is_a_broken_answer(void **state)
 	"TlRMTVNTUAACAAAACAAIADgAAAAFAomgASNFZ4mrze8AAAAAAAAAABwAHABAAAAAAAAAAAAAAABDAE8AUgBQAAIACABDAE8AUgBQ" \
 	"AAEACABDAE8AUgBQAAAAAAA=\r\n\r\n"
 
+static void an_answer_whose_head_is_cut_is_broken(void **state)
+{
+	struct bench *b = *state;
+	struct heard h = { 0 };
+	struct http_ask any;
+
+	start_raw(b, "HTTP/1.1 401 Unauthorized\r\nWWW-Auth");
+	any = to(b, "/");
+	ask(b, &h, &any);
+	RUN_UNTIL(b->loop, b->peer && connection_bytes_out(b->peer));
+	connection_finish(b->peer, 1000);
+	RUN_UNTIL(b->loop, h.count);
+	assert_int_equal(h.outcome, HTTP_BROKEN);
+	assert_int_equal(h.status, 0);
+	http_line_free(&h.line);
+}
+
 /* A challenge that never ends: two requests are a handshake, a third would begin another. */
 static void a_server_that_challenges_without_an_end_is_given_up(void **state)
 {
@@ -712,6 +729,7 @@ int main(void)
 		T(an_answer_that_drips_is_given_up_in_real_time),
 		T(a_body_that_does_not_say_its_length_is_given_up_at_the_bound),
 		T(what_is_no_http_is_a_broken_answer),
+		T(an_answer_whose_head_is_cut_is_broken),
 		T(a_server_that_challenges_without_an_end_is_given_up),
 		T(an_authentication_may_be_allowed_no_more_than_one_request),
 		T(nobody_there_is_not_connected_and_says_so_later),
