@@ -10,6 +10,7 @@
 #include "collab/cwa_communicator.h"
 #include "collab/cwa_contacts.h"
 #include "collab/cwa_presence.h"
+#include "collab/cwa_rooms.h"
 #include "collab/cwa_search.h"
 #include "collab/cwa_talk.h"
 
@@ -50,7 +51,9 @@ static struct backend *cwa_open(const struct backend_target *target, struct byte
 	b->m.changes = cwa_changes_new(&b->m);
 	b->m.access = cwa_access_new(&b->m);
 	b->m.searches = cwa_searches_new(&b->m);
+	b->m.conversations = cwa_conversations_new(&b->m);
 	b->m.talk = cwa_talk_new(&b->m);
+	b->m.rooms = cwa_rooms_new(&b->m);
 	b->m.channel = cwa_channel_new(&server, user, password, availability, &channel_callbacks, b);
 	free(server.base);
 	free(server.domain);
@@ -65,7 +68,9 @@ static void cwa_free(struct backend **backend)
 		return;
 	*backend = NULL;
 	cwa_channel_free(&b->m.channel);
+	cwa_rooms_free(&b->m.rooms);
 	cwa_talk_free(&b->m.talk);
+	cwa_conversations_free(&b->m.conversations);
 	cwa_searches_free(&b->m.searches);
 	cwa_changes_free(&b->m.changes);
 	cwa_access_free(&b->m.access);
@@ -96,7 +101,7 @@ static void begun(void *ctx, const char *uri, bool first)
 
 	cwa_people_own(&b->m.people, uri);
 	if (!first) {
-		cwa_talk_forget(b->m.talk);
+		cwa_conversations_lost(b->m.conversations);
 		cwa_access_forget(b->m.access);
 	}
 	cwa_presence_begun(b->m.presence);
@@ -158,7 +163,7 @@ static void event(void *ctx, const struct cwa_node *event)
 	else if (cwa_is(event, "searchResult"))
 		cwa_search_event(b->m.searches, event);
 	else if (cwa_is(event, "conference"))
-		cwa_talk_event(b->m.talk, event);
+		cwa_conversations_event(b->m.conversations, event);
 	cwa_changes_look(b->m.changes);
 }
 
@@ -230,40 +235,40 @@ static void cwa_set_presence(struct backend *b, uint32_t ref, uint32_t presence,
 
 static void cwa_typing(struct backend *b, const struct im_typing *typing)
 {
-	if (acts(b) && !typing->room)
+	if (acts(b) && typing->room)
+		cwa_rooms_typing(b->m.rooms, typing->room, typing->on);
+	else if (b->m.online)
 		cwa_talk_typing(b->m.talk, typing->user, typing->on);
 }
 
-#define NOT_OFFERED "Communicator Web Access is not asked for that"
-
 static void cwa_room_open(struct backend *b, uint32_t ref, const struct im_room_open *open)
 {
-	(void)open;
-	b->m.events.done(b->m.ctx, ref, IM_BACKEND_REFUSED, NOT_OFFERED);
+	if (acts(b))
+		cwa_rooms_open(b->m.rooms, ref, open);
 }
 
 static void cwa_room_invite(struct backend *b, uint32_t ref, const struct im_room_invite *invite)
 {
-	(void)invite;
-	b->m.events.done(b->m.ctx, ref, IM_BACKEND_REFUSED, NOT_OFFERED);
+	if (acts(b))
+		cwa_rooms_invite(b->m.rooms, ref, invite);
 }
 
 static void cwa_room_leave(struct backend *b, uint32_t ref, const struct im_room_leave *leave)
 {
-	(void)leave;
-	b->m.events.done(b->m.ctx, ref, IM_BACKEND_REFUSED, NOT_OFFERED);
+	if (acts(b))
+		cwa_rooms_leave(b->m.rooms, ref, leave->room);
 }
 
 static void cwa_room_answer(struct backend *b, uint32_t ref, const struct im_room_answer *answer)
 {
-	(void)answer;
-	b->m.events.done(b->m.ctx, ref, IM_BACKEND_REFUSED, NOT_OFFERED);
+	if (acts(b))
+		cwa_rooms_answer(b->m.rooms, ref, answer->room, answer->accept);
 }
 
 static void cwa_room_say(struct backend *b, uint32_t ref, const struct im_room_message *message)
 {
-	(void)message;
-	b->m.events.done(b->m.ctx, ref, IM_BACKEND_REFUSED, NOT_OFFERED);
+	if (acts(b))
+		cwa_rooms_say(b->m.rooms, ref, message->room, message->text);
 }
 
 static void cwa_contact_change(struct backend *b, uint32_t ref, const struct im_contact_change *change)

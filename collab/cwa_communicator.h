@@ -14,7 +14,9 @@ struct communicator {
 	struct cwa_changes *changes;     /* that the device has asked for */
 	struct cwa_access *access;
 	struct cwa_searches *searches;
-	struct cwa_talk *talk;
+	struct cwa_conversations *conversations;
+	struct cwa_talk *talk;           /* of two */
+	struct cwa_rooms *rooms;         /* of several */
 	struct backend_events events;
 	void *ctx;                       /* of the events */
 	bool online;                     /* the session has been told that it is logged in, and not that it is over */
