@@ -25,7 +25,7 @@ static void collab_text(const struct lab_fresh *fresh, struct buf *out)
 		"trust_ca = %s.crt\n",
 		lab_roles[LAB_DISPATCHER].port + fresh->port_offset, lab_backend_name(fresh->backend), cwa ? "cwa" : "groupwise");
 	if (cwa)
-		buf_printf(out, "cwa_profile = %s\n", fresh->profile);
+		buf_printf(out, "cwa_profile = %s\ncwa_domain = CORP\n", fresh->profile);
 	buf_text(out, "\n");
 }
 

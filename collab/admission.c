@@ -136,7 +136,7 @@ static void connect_backend(struct login *login)
 	const struct db_environment *environment = environment_now(c->environment);
 	const struct backend_target target = { .loop = c->loop, .host = environment->host, .port = environment->port, .tls = c->im_tls,
 		.protocol_version = (uint32_t)c->settings->protocol_version, .refresh_ms = c->settings->list_refresh_ms,
-		.http = c->http, .clear = bytes_is(bytes_str(environment->transport), "http"),
+		.http = c->http, .kerberos = c->kerberos, .clear = bytes_is(bytes_str(environment->transport), "http"),
 		.json = c->settings->cwa_profile == COLLAB_CWA_LCS2005, .domain = c->settings->cwa_domain };
 
 	login->session->backend = c->backend_type->open(&target, bytes_str(login->user), buf_bytes(&login->password),

@@ -5,6 +5,7 @@
 #include "protocol/im.h"
 
 struct tls;
+struct cwa_kerberos;
 struct http_client;
 
 /* The seam between a session and the IM server that it lives on: one backend is one user's login on one server. There are two kinds,
@@ -21,6 +22,7 @@ struct backend_target {
 	uint64_t refresh_ms;       /* how often to look for changes made elsewhere; 0: only when the server says so */
 	/* Communicator Web Access */
 	struct http_client *http;  /* as tls */
+	struct cwa_kerberos *kerberos;       /* as tls; NULL: not used */
 	bool clear;                /* HTTP */
 	bool json;                 /* profile lcs2005, else ocs2007 */
 	const char *domain;        /* put before a user ID without one; "" for none; copied */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "collab/cwa_client.h"
+#include "collab/cwa_kerberos.h"
 #include "collab/device.h"
 #include "collab/doubt.h"
 #include "collab/groupwise_client.h"
@@ -271,6 +272,8 @@ static int use_cwa(struct collab *c, const struct db_environment *environment, s
 	else if (make_im_tls(c, err) != 0)
 		return -1;
 	c->http = http_client_new(c->loop, c->im_tls);
+	if (c->settings->cwa_realm && *c->settings->cwa_realm)
+		c->kerberos = cwa_kerberos_new(c->loop, c->settings->cwa_realm);
 	c->backend_type = &cwa_backend;
 	return 0;
 }
@@ -293,6 +296,7 @@ static void free_parts(struct collab **collab)
 	owner_free(&c->owner);
 	environment_free(&c->environment);
 	courier_free(&c->courier);
+	cwa_kerberos_free(&c->kerberos);
 	http_client_free(&c->http);
 	tls_free(&c->im_tls);
 	tls_free(&c->dispatcher_tls);

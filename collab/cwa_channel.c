@@ -13,9 +13,12 @@ uint64_t cwa_channel_now(const struct cwa_channel *c)
 	return loop_now_ms(c->server.loop);
 }
 
-uint32_t cwa_back_off_ms(unsigned trouble)
+uint32_t cwa_back_off_ms(unsigned trouble, uint64_t until_ms, uint64_t now_ms)
 {
-	return trouble == 0 ? 0 : trouble > 5 ? CWA_WAIT_MAX_MS : 1000u << trouble;
+	uint32_t wait_ms = trouble > 5 ? CWA_WAIT_MAX_MS : 1000u << trouble;
+	uint64_t left_ms = until_ms > now_ms ? until_ms - now_ms : 0;
+
+	return wait_ms < left_ms ? wait_ms : (uint32_t)left_ms;
 }
 
 /* --- the end -------------------------------------------------------------------------------------------------------------------------- */
@@ -66,9 +69,9 @@ static void resume(void *arg);
  * lives without an answer. */
 static void begin_trouble(struct cwa_channel *c, struct cwa_refusal why, bool may_pass)
 {
-	uint32_t wait_ms = cwa_back_off_ms(++c->begin_trouble);
+	uint32_t wait_ms = cwa_back_off_ms(++c->begin_trouble, c->answered_ms + c->session_ms, cwa_channel_now(c));
 
-	if (!c->was_open || !may_pass || c->phase == CWA_LEAVING || cwa_channel_now(c) + wait_ms - c->answered_ms > c->session_ms) {
+	if (!c->was_open || !may_pass || c->phase == CWA_LEAVING || !wait_ms) {
 		cwa_channel_over(c, why);
 		return;
 	}
@@ -117,7 +120,7 @@ static void session_is_there(struct cwa_channel *c, const struct cwa_node *statu
 	c->is_ready = false;
 	c->ack = c->seen = 0;
 	c->begin_trouble = c->command_trouble = c->event_trouble = 0;
-	c->begun_ms = c->answered_ms = cwa_channel_now(c);
+	c->answered_ms = cwa_channel_now(c);
 	tell_session(c, "begun");
 	c->callbacks.begun(c->ctx, c->uri ? c->uri : "", first);
 	cwa_events_ask(c);
@@ -182,7 +185,8 @@ static void initiate(struct cwa_channel *c)
 	cwa_set(&tree, cwa_add(&tree, method, "options"), "autoPublishMachineState", "false");
 	if (c->sign_in_data && *c->sign_in_data)
 		cwa_add_text(&tree, method, "signInData", c->sign_in_data);
-	cwa_server_post(&c->server, c->commands, CWA_PATH_COMMAND, root, c->ticket, (struct http_ask){ .total_ms = CWA_COMMAND_MS },
+	cwa_server_post(&c->server, c->commands, CWA_PATH_COMMAND, root, c->ticket,
+		(struct http_ask){ .total_ms = CWA_COMMAND_MS, .max_requests = 1 },
 		initiated, c);
 	cwa_tree_free(&tree);
 }
@@ -197,9 +201,20 @@ static void leave_session(struct cwa_channel *c)
 	cwa_commands_gone(c);
 }
 
+/* Once, and once more when that has lasted. */
+static bool may_again(const struct cwa_channel *c, uint64_t *last_ms)
+{
+	uint64_t now_ms = cwa_channel_now(c);
+
+	if (*last_ms && now_ms - *last_ms < CWA_AGAIN_MS)
+		return false;
+	*last_ms = now_ms;
+	return true;
+}
+
 void cwa_channel_begin_again(struct cwa_channel *c, const char *why)
 {
-	if (c->phase == CWA_LEAVING || cwa_channel_now(c) - c->begun_ms < CWA_AGAIN_MS) {
+	if (c->phase == CWA_LEAVING || !may_again(c, &c->begun_again_ms)) {
 		cwa_channel_over(c, cwa_refusal_of(IM_BACKEND_REFUSED, "%s", why));
 		return;
 	}
@@ -248,7 +263,6 @@ static void signed_in(void *ctx, const struct cwa_signed_in *result)
 	c->ticket = memory_str(result->ticket);
 	c->sign_in_data = memory_str(result->sign_in_data);
 	c->uri = memory_str(result->uri);
-	c->signed_in_ms = cwa_channel_now(c);
 	c->callbacks.connected(c->ctx, result);
 	cwa_sign_in_free(&c->sign_in);
 	initiate(c);
@@ -259,7 +273,7 @@ static const struct cwa_sign_in_callbacks sign_in_callbacks = { .step = sign_in_
 /* The ticket has expired, or the server has forgotten it; whether it still knows the session, it says when it is asked. */
 void cwa_channel_sign_in_again(struct cwa_channel *c)
 {
-	if (c->phase == CWA_LEAVING || cwa_channel_now(c) - c->signed_in_ms < CWA_AGAIN_MS) {
+	if (c->phase == CWA_LEAVING || !may_again(c, &c->signed_in_again_ms)) {
 		cwa_channel_over(c, cwa_refusal_of(IM_BACKEND_REFUSED, "the IM server does not accept its own ticket"));
 		return;
 	}
@@ -334,6 +348,7 @@ struct cwa_channel *cwa_channel_new(const struct cwa_server *server, struct byte
 	c->server = *server;
 	c->server.base = memory_str(server->base);
 	c->server.domain = memory_str(server->domain);
+	c->server.host = memory_str(server->host);
 	cwa_credentials_set(&c->credentials, user, password);
 	c->availability = availability;
 	c->callbacks = *callbacks;
@@ -382,5 +397,6 @@ void cwa_channel_free(struct cwa_channel **channel)
 	free(c->sid);
 	free(c->server.base);
 	free(c->server.domain);
+	free(c->server.host);
 	free(c);
 }

@@ -11,9 +11,11 @@ enum {
 	CWA_OUTCOME_MS = 30000,          /* after it was accepted: then that counts as done */
 	CWA_EVENTS_MS = 90000,           /* a request for events: the longest that is held is 60 s, and then 30 s */
 	CWA_HELD_MS = 5000,              /* one that took so long was held: the next follows at once */
+	CWA_BURST = 20,                  /* requests for events within a second, whatever the server says about waiting */
+	CWA_LEAP = 10000,                /* so far the number of the last event may go up with one answer. Source: ours; document: by 1 with each */
 	CWA_WAIT_MAX_MS = 60000,         /* that we let a server make us wait between two, and the longest back-off */
 	CWA_SESSION_MS = 600000,         /* what a session outlives without an answer, where the server has not said. Source: inferred */
-	CWA_AGAIN_MS = 60000,            /* a session, or a ticket, that did not last so long is not begun again */
+	CWA_AGAIN_MS = 60000,            /* what was begun again and did not last so long is not begun once more */
 	CWA_READY_MS = 5000,             /* after the contact list: then all that a session begins with is there. Source: ours */
 	CWA_LEAVE_MS = 2000,
 };
@@ -45,7 +47,7 @@ struct cwa_channel {
 
 	struct cwa_sign_in *sign_in;
 	char *ticket, *sign_in_data, *uri, *sid;
-	uint64_t signed_in_ms, begun_ms;
+	uint64_t signed_in_again_ms, begun_again_ms;     /* 0: not yet */
 	uint64_t begin_rid;              /* of initiateSession */
 	bool is_ready;
 	struct loop_timer *ready;        /* for a server that does not say that all of the state has come */
@@ -68,6 +70,8 @@ struct cwa_channel {
 	uint64_t answered_ms;            /* the last good one */
 	unsigned event_trouble;
 	struct loop_timer *next_events;
+	uint64_t burst_ms;               /* when the second began in which requests are counted */
+	unsigned burst;
 
 	struct loop_timer *leaving;      /* real time */
 	struct cwa_refusal why;          /* of the end */
@@ -82,8 +86,8 @@ void cwa_channel_over(struct cwa_channel *c, struct cwa_refusal why);
 void cwa_channel_begin_again(struct cwa_channel *c, const char *why);
 /* The ticket is not accepted (any more): the same. */
 void cwa_channel_sign_in_again(struct cwa_channel *c);
-/* 2, 4, 8 ... 60 s. */
-uint32_t cwa_back_off_ms(unsigned trouble);
+/* 2, 4, 8 ... 60 s, but not beyond until_ms; 0: it has come to that. */
+uint32_t cwa_back_off_ms(unsigned trouble, uint64_t until_ms, uint64_t now_ms);
 uint64_t cwa_channel_now(const struct cwa_channel *c);
 
 /* --- cwa_commands.c --------------------------------------------------------------------------------------------------------------- */

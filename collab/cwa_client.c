@@ -40,7 +40,8 @@ static struct backend *cwa_open(const struct backend_target *target, struct byte
 	const struct backend_events *events, void *ctx)
 {
 	struct backend *b = memory_new(sizeof *b);
-	struct cwa_server server = { .loop = target->loop, .http = target->http, .base = base_of(target),
+	struct cwa_server server = { .loop = target->loop, .http = target->http, .kerberos = target->kerberos, .base = base_of(target),
+		.host = memory_str(target->host),
 		.format = target->json ? CWA_JSON : CWA_XML, .domain = memory_str(target->domain ? target->domain : "") };
 
 	b->m.loop = target->loop;
@@ -56,6 +57,7 @@ static struct backend *cwa_open(const struct backend_target *target, struct byte
 	b->m.rooms = cwa_rooms_new(&b->m);
 	b->m.channel = cwa_channel_new(&server, user, password, availability, &channel_callbacks, b);
 	free(server.base);
+	free(server.host);
 	free(server.domain);
 	return b;
 }

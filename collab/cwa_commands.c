@@ -67,6 +67,7 @@ static struct cwa_command *take_first(struct cwa_channel *c)
 
 static void first_is_done(struct cwa_channel *c, const struct cwa_reply *reply)
 {
+	c->command_trouble = 0;
 	reply_to(c, take_first(c), reply);
 }
 
@@ -200,13 +201,10 @@ const struct cwa_node *cwa_status_of(const struct cwa_node *root, uint64_t rid)
 
 static void try_again_later(struct cwa_channel *c, const char *why)
 {
-	uint32_t wait_ms = cwa_back_off_ms(++c->command_trouble);
-	const struct cwa_command *command = c->waiting;
+	uint32_t wait_ms = cwa_back_off_ms(++c->command_trouble, c->waiting->given_ms + CWA_COMMAND_MS, cwa_channel_now(c));
 
-	if (cwa_channel_now(c) + wait_ms - command->given_ms > CWA_COMMAND_MS) {
+	if (!wait_ms)
 		first_has_failed(c, cwa_refusal_of(IM_UNREACHABLE, "%s", why));
-		wait_ms = 0;
-	}
 	loop_timer_set(c->command_again, wait_ms);
 }
 
@@ -216,6 +214,7 @@ static void accept(struct cwa_channel *c, const struct cwa_node *status)
 	struct cwa_reply reply = { .session_gone = false };
 
 	if (command->wants_outcome && cwa_is(status, "requestAccepted") && !command->has_outcome) {
+		c->command_trouble = 0;
 		await_outcome(c, take_first(c));
 		return;
 	}
@@ -285,7 +284,6 @@ static void command_answered(void *ctx, const struct http_answer *answer)
 		try_again_later(c, "the IM server is busy (HTTP status 503)");
 		return;
 	}
-	c->command_trouble = 0;
 	if (answer->status != 200)
 		first_has_failed(c, cwa_refusal_of(IM_BACKEND_REFUSED, "HTTP status %u", answer->status));
 	else
@@ -304,7 +302,7 @@ void cwa_commands_go_on(struct cwa_channel *c)
 		return;
 	cwa_set(&command->tree, command->tree.root, "sid", c->sid);
 	cwa_server_post(&c->server, c->commands, CWA_PATH_COMMAND, command->tree.root, c->ticket,
-		(struct http_ask){ .total_ms = CWA_COMMAND_MS, .max_body = CWA_ANSWER_MAX }, command_answered, c);
+		(struct http_ask){ .total_ms = CWA_COMMAND_MS, .max_body = CWA_ANSWER_MAX, .max_requests = 1 }, command_answered, c);
 }
 
 bool cwa_channel_send(struct cwa_channel *c, struct cwa_command **command, bool wants_outcome, cwa_replied_fn *replied, void *arg)

@@ -41,6 +41,7 @@ static void take_event(struct cwa_channel *c, const struct cwa_node *event)
 
 static void take_events(struct cwa_channel *c, const struct cwa_node *root)
 {
+	uint64_t ack = number_of(root, "ackId", 0);
 	uint64_t wait_ms = number_of(root, "pollWaitTime", c->wait_ms), session_s = number_of(root, "sessionTimeout", 0);
 
 	c->wait_ms = wait_ms > CWA_WAIT_MAX_MS ? CWA_WAIT_MAX_MS : (uint32_t)wait_ms;
@@ -50,28 +51,39 @@ static void take_events(struct cwa_channel *c, const struct cwa_node *root)
 	for (const struct cwa_node *event = root->first; event && c->phase == CWA_OPEN; event = event->next)
 		take_event(c, event);
 	/* Never back: a server that did so would have us go over the same events for ever. */
-	if (number_of(root, "ackId", c->ack) > c->ack)
-		c->ack = number_of(root, "ackId", c->ack);
+	if (ack > c->ack)
+		c->ack = ack;
 }
 
 /* --- what does not come ---------------------------------------------------------------------------------------------------------------- */
 
 static void ask_later(struct cwa_channel *c, uint32_t wait_ms)
 {
+	uint64_t now_ms = cwa_channel_now(c);
+
+	if (now_ms - c->burst_ms >= 1000) {
+		c->burst_ms = now_ms;
+		c->burst = 0;
+	}
+	/* A server that has us ask without a pause must not keep the loop from all the others. */
+	if (++c->burst > CWA_BURST && c->burst_ms + 1000 - now_ms > wait_ms)
+		wait_ms = (uint32_t)(c->burst_ms + 1000 - now_ms);
 	loop_timer_set(c->next_events, wait_ms);
 }
 
 /* The next attempt asks for the same events. The first follows at once when only the answer was lost. */
 static void trouble(struct cwa_channel *c, bool at_once, const char *why)
 {
-	uint32_t wait_ms = at_once && !c->event_trouble ? 0 : cwa_back_off_ms(c->event_trouble + !at_once);
+	bool now = at_once && !c->event_trouble;
+	uint32_t wait_ms = cwa_back_off_ms(c->event_trouble + !at_once, c->answered_ms + c->session_ms, cwa_channel_now(c));
 
 	c->event_trouble++;
-	log_info("cwa events not had user=%s again_in_ms=%u error=%s", log_str(c->credentials.user), wait_ms, log_str(why));
-	if (cwa_channel_now(c) + wait_ms - c->answered_ms > c->session_ms)
+	if (!now && !wait_ms) {
 		cwa_channel_over(c, cwa_refusal_of(IM_UNREACHABLE, "%s", why));
-	else
-		ask_later(c, wait_ms);
+		return;
+	}
+	log_info("cwa events not had user=%s again_in_ms=%u error=%s", log_str(c->credentials.user), now ? 0 : wait_ms, log_str(why));
+	ask_later(c, now ? 0 : wait_ms);
 }
 
 static void refused(struct cwa_channel *c, const struct cwa_node *root)
@@ -87,18 +99,35 @@ static void refused(struct cwa_channel *c, const struct cwa_node *root)
 		trouble(c, false, refusal.text);
 }
 
+/* Numbers that cannot be would leave the session deaf, and nobody the wiser. */
+static int check_numbers(const struct cwa_channel *c, const struct cwa_node *root, struct error *err)
+{
+	const char *sid = cwa_attribute(root, "sid");
+	uint64_t ack, eid;
+
+	if (sid && strcmp(sid, c->sid) != 0)
+		return error_set(err, "the events are another session's");
+	if (!cwa_number(cwa_attribute(root, "ackId"), INT64_MAX, &ack))
+		return error_set(err, "the events have no ackId that is a number");
+	if (ack > c->ack + CWA_LEAP)
+		return error_set(err, "the ackId goes up from %ju to %ju", (uintmax_t)c->ack, (uintmax_t)ack);
+	for (const struct cwa_node *event = root->first; event; event = event->next)
+		if (event->element != &cwa_unknown && (!cwa_number(cwa_attribute(event, "eid"), INT64_MAX, &eid) || eid > c->ack + CWA_LEAP))
+			return error_set(err, "an event has no eid that can be");
+	return 0;
+}
+
 static void read_answer(struct cwa_channel *c, const struct http_answer *answer)
 {
 	struct cwa_tree tree = { 0 };
 	struct error err = { "" };
-	const char *sid;
 
 	if (cwa_server_read(answer, &tree, &err) != 0) {
 		trouble(c, true, err.text);
 	} else if (tree.root->element != &cwa_events) {
 		refused(c, tree.root);
-	} else if ((sid = cwa_attribute(tree.root, "sid")) != NULL && strcmp(sid, c->sid) != 0) {
-		trouble(c, false, "the events are another session's");
+	} else if (check_numbers(c, tree.root, &err) != 0) {
+		trouble(c, false, err.text);
 	} else {
 		c->event_trouble = 0;
 		c->answered_ms = cwa_channel_now(c);

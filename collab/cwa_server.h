@@ -6,9 +6,12 @@
 
 /* Where a Communicator Web Access server is and how it is spoken to: the same for all sessions, copied by each from the
  * environment's row and the settings at its login. */
+struct cwa_kerberos;
 struct cwa_server {
 	struct loop *loop;
 	struct http_client *http;
+	struct cwa_kerberos *kerberos;       /* NULL: no realm is set; shared by all */
+	char *host;                  /* its name, as Kerberos knows it */
 	char *base;                  /* "https://cwa.corp.test": addresses begin with it */
 	enum cwa_format format;      /* XML: profile ocs2007; JSON: lcs2005 */
 	char *domain;                /* put before a user ID without one, for NTLM and forms; "" for none */
@@ -23,7 +26,8 @@ struct cwa_server {
 #define CWA_TICKET_HEADER "CWA-Ticket"
 #define CWA_TICKET_MAX 4096          /* bytes that we keep of one; a longer one is none. Source: ours */
 
-/* POSTs an envelope, with the ticket if there is one. The rest of ask (auth, bounds) is the caller's. */
+/* POSTs an envelope, with the ticket if there is one. The rest of ask (auth, bounds, without a ticket headers from the
+ * second on) is the caller's. */
 void cwa_server_post(const struct cwa_server *server, struct http_line *line, const char *path, const struct cwa_node *root,
 	const char *ticket, struct http_ask ask, http_answered_fn *answered, void *ctx);
 

@@ -4,20 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/memory.h"
-#include "protocol/cwa/codes.h"
+#include "collab/cwa_kerberos.h"
 
 enum { STEP_MS = 30000, STEP_REQUESTS = 3 };
 
-enum step { NTLM, FORMS, STEPS };
+enum step { KERBEROS, NTLM, FORMS, STEPS };
 
 static const struct {
 	const char *name, *path;
 	enum http_auth auth;
-	bool is_last;
 } steps[STEPS] = {
-	[NTLM] = { "ntlm", CWA_PATH_IWA, HTTP_AUTH_NTLM, false },
-	[FORMS] = { "forms", CWA_PATH_FORMS, HTTP_AUTH_NONE, true },
+	[KERBEROS] = { "kerberos", CWA_PATH_IWA, HTTP_AUTH_NONE },      /* its token is made before */
+	[NTLM] = { "ntlm", CWA_PATH_IWA, HTTP_AUTH_NTLM },
+	[FORMS] = { "forms", CWA_PATH_FORMS, HTTP_AUTH_NONE },
 };
 
 struct cwa_sign_in {
@@ -26,6 +27,8 @@ struct cwa_sign_in {
 	struct cwa_sign_in_callbacks callbacks;
 	void *ctx;
 	struct http_line *line;
+	struct cwa_kerberos_ask *token;      /* that is being made */
+	struct loop_timer *too_late;         /* for it; real time, as the realm's servers are */
 	enum step step;
 	bool challenged;             /* a step was refused as one refuses a wrong password */
 };
@@ -59,26 +62,65 @@ static char *login_name(const struct cwa_sign_in *s)
 
 static void step_answered(void *ctx, const struct http_answer *answer);
 
-static void begin_step(struct cwa_sign_in *s, enum step step)
+/* token: of Kerberos, in its step. */
+static void ask(struct cwa_sign_in *s, enum step step, const char *token)
 {
-	struct http_ask ask = { .auth = steps[step].auth, .own_connection = steps[step].auth != HTTP_AUTH_NONE,
-		.max_requests = STEP_REQUESTS, .total_ms = STEP_MS };
+	struct http_ask what = { .auth = steps[step].auth, .own_connection = step != FORMS, .max_requests = STEP_REQUESTS,
+		.total_ms = STEP_MS };
 	struct cwa_tree tree = { 0 };
 	struct cwa_node *logon = cwa_add(&tree, cwa_root(&tree, &cwa_requests), "logon");
 	char *name = login_name(s), *password = bytes_dup(buf_bytes(&s->credentials->password));
+	char *negotiate = token ? memory_printf("Negotiate %s", token) : NULL;
 
 	s->step = step;
-	if (steps[step].auth == HTTP_AUTH_NONE) {
+	if (step == FORMS) {
 		cwa_add_text(&tree, logon, "user", name);
 		cwa_add_text(&tree, logon, "password", password);
+	} else if (step == NTLM) {
+		what.user = name;
+		what.password = password;
 	} else {
-		ask.user = name;
-		ask.password = password;
+		what.headers[1] = (struct http_header){ "Authorization", negotiate };
 	}
-	cwa_server_post(s->server, s->line, steps[step].path, tree.root, NULL, ask, step_answered, s);
+	cwa_server_post(s->server, s->line, steps[step].path, tree.root, NULL, what, step_answered, s);
 	cwa_tree_free(&tree);
 	memory_wipe_str(&password);
+	memory_wipe_str(&negotiate);
 	free(name);
+}
+
+static void no_token(struct cwa_sign_in *s, const char *why)
+{
+	log_info("cwa no kerberos user=%s reason=%s", log_str(s->credentials->user), log_str(why));
+	s->callbacks.step(s->ctx, "by=kerberos outcome=no-ticket requests=0");
+	ask(s, NTLM, NULL);
+}
+
+static void took_too_long(void *arg)
+{
+	struct cwa_sign_in *s = arg;
+
+	cwa_kerberos_ask_free(&s->token);
+	no_token(s, "the realm did not answer in time");
+}
+
+static void got_token(void *ctx, const char *token, const char *why)
+{
+	struct cwa_sign_in *s = ctx;
+
+	loop_timer_cancel(s->too_late);
+	if (token)
+		ask(s, KERBEROS, token);
+	else
+		no_token(s, why);
+	cwa_kerberos_ask_free(&s->token);
+}
+
+static void begin_kerberos(struct cwa_sign_in *s)
+{
+	s->step = KERBEROS;
+	loop_timer_set(s->too_late, STEP_MS);
+	s->token = cwa_kerberos_ask(s->server->kerberos, s->credentials->user, buf_bytes(&s->credentials->password), s->server->host, got_token, s);
 }
 
 static void tell_step(struct cwa_sign_in *s, const char *outcome, const struct http_answer *answer)
@@ -164,9 +206,9 @@ static void step_answered(void *ctx, const struct http_answer *answer)
 	if (ticket) {
 		accept(s, answer, ticket);
 		memory_wipe_str(&ticket);
-	} else if (!steps[s->step].is_last && (!answered || is_refusal(answer->status))) {
+	} else if (s->step != FORMS && (!answered || is_refusal(answer->status))) {
 		tell_step(s, "refused", answer);
-		begin_step(s, s->step + 1);
+		ask(s, s->step + 1, NULL);
 	} else {
 		refusal = answered && answer->status < 500 ? last_word(s, answer) : answered ?
 			cwa_refusal_of(IM_UNREACHABLE, "HTTP status %u", answer->status) : cwa_refusal_of(IM_BAD_CREDENTIALS, "%s", answer->why);
@@ -183,7 +225,11 @@ struct cwa_sign_in *cwa_sign_in_new(const struct cwa_server *server, const struc
 
 	*s = (struct cwa_sign_in){ .server = server, .credentials = credentials, .callbacks = *callbacks, .ctx = ctx };
 	s->line = http_line_new(server->http);
-	begin_step(s, NTLM);
+	s->too_late = loop_timer_new_real(server->loop, took_too_long, s);
+	if (server->kerberos)
+		begin_kerberos(s);
+	else
+		ask(s, NTLM, NULL);
 	return s;
 }
 
@@ -194,6 +240,8 @@ void cwa_sign_in_free(struct cwa_sign_in **sign_in)
 	if (!s)
 		return;
 	*sign_in = NULL;
+	cwa_kerberos_ask_free(&s->token);
+	loop_timer_free(&s->too_late);
 	http_line_free(&s->line);
 	free(s);
 }

@@ -7,8 +7,10 @@
 /* How a user signs in to a CWA server: Integrated Windows Authentication first, forms when that is not successful; what comes of it is a
  * ticket that stands for the user from then on.
  *
- *   NTLM -> FORMS        401, 403, 404, 405, or 200 without a ticket: the next step
- *                        the network or TLS: the end, because that is no answer about the user
+ *   KERBEROS -> NTLM -> FORMS        401, 403, 404, 405, or 200 without a ticket: the next step
+ *                                    the network or TLS: the end, because that is no answer about the user
+ *
+ * Kerberos only where a realm is set, and a ticket of it for this user could be had.
  *
  * Source: document - BlackBerry Enterprise Server Feature and Technical Overview, IM login with Live Communications Server, step 6 (the
  * order); what counts as "not successful", and the bounds of a step (3 requests, 30 s): ours. */
@@ -27,7 +29,7 @@ struct cwa_signed_in {
 	const char *ticket;
 	const char *uri;                     /* as the server says; "" if it says none */
 	const char *sign_in_data;            /* unread, for initiateSession; "" for none */
-	const char *by;                      /* "ntlm", "forms" */
+	const char *by;                      /* "kerberos", "ntlm", "forms" */
 	const char *peer, *local, *tls_version;
 };
 

@@ -19,6 +19,7 @@ struct collab {
 	struct trail *trail;
 	struct tls *im_tls;                  /* NULL: the IM server is spoken to in clear */
 	struct http_client *http;            /* NULL unless the environment is CWA */
+	struct cwa_kerberos *kerberos;       /* the same, and unless a realm is set */
 	struct tls *dispatcher_tls;
 	struct environment *environment;
 	struct owner *owner;

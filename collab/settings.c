@@ -38,6 +38,9 @@ const struct setting collab_setting_table[] = {
 	  .help = "how Communicator Web Access is spoken to: ocs2007 (XML, as documented) or lcs2005 (JSON, in an encoding of ours)" },
 	{ ROW("cwa_domain", SETTING_TEXT, cwa_domain), .fallback = "",
 	  .help = "Windows domain that is put before a user ID typed without one (CORP: CORP\\alice), at a sign-in to Communicator Web Access" },
+	{ ROW("cwa_realm", SETTING_TEXT, cwa_realm),
+	  .help = "Kerberos realm of the users of Communicator Web Access (CORP.TEST): Kerberos is tried before NTLM; krb5.conf says where its "
+		"servers are. Not set: no Kerberos" },
 	{ ROW("status_interval", SETTING_DURATION, status_interval_ms), .fallback = "60s", .min = 1000, .max = 86400000,
 	  .help = "how often devices are told to send a status message" },
 	{ ROW("database_poll", SETTING_DURATION, database_poll_ms), .fallback = "250ms", .min = 10, .max = 60000,

@@ -18,6 +18,7 @@ struct collab_settings {
 	uint64_t list_refresh_ms;                /* 0: only when the IM server says that something changed */
 	int cwa_profile;                         /* enum collab_cwa_profile */
 	char *cwa_domain;                        /* "": none */
+	char *cwa_realm;                         /* NULL: no Kerberos */
 	uint64_t status_interval_ms;
 	uint64_t database_poll_ms;
 	uint64_t lease_ms;

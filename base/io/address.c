@@ -105,6 +105,13 @@ static bool host_of(const char *text, char *host, size_t size)
 	return bytes_copy_str(bytes_str(text), host, size);
 }
 
+bool address_is_host(const char *text)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+
+	return *text && strlen(text) <= 253 && strspn(text, allowed) == strlen(text);
+}
+
 bool address_is_loopback(const char *text)
 {
 	char host[256];

@@ -16,6 +16,9 @@ struct address {
 /* 0, or -1 with a sentence that names the text and says what is accepted. */
 int address_parse(const char *text, struct address *out, struct error *err);
 
+/* A name of at most 253 letters, digits, dots and hyphens: it may stand in any URI. */
+bool address_is_host(const char *text);
+
 /* 127.0.0.0/8, ::1, "localhost" and Unix sockets; also for a peer text as connection_peer gives it. */
 bool address_is_loopback(const char *text);
 

@@ -88,7 +88,7 @@ void connection_leave(struct connection *c)
 /* --- what passes --- */
 
 /* One end's name for a direction is the other's too, so what one sent and the other received cancels out. */
-static uint64_t weight_of(const char *from, const char *to)
+uint64_t connection_weight(const char *from, const char *to)
 {
 	uint64_t hash = UINT64_C(14695981039346656037);
 	const char *const names[] = { from, ">", to };
@@ -102,8 +102,8 @@ static uint64_t weight_of(const char *from, const char *to)
 
 static void weigh(struct connection *c)
 {
-	c->weight_out = weight_of(connection_local(c), connection_peer(c));
-	c->weight_in = weight_of(connection_peer(c), connection_local(c));
+	c->weight_out = connection_weight(connection_local(c), connection_peer(c));
+	c->weight_in = connection_weight(connection_peer(c), connection_local(c));
 	loop_work_add(c->loop, 1, 0);
 }
 

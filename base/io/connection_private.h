@@ -69,6 +69,8 @@ struct connection {
 	uint64_t weight_out;
 };
 
+/* What a byte from one end ("127.0.0.1:3101") to the other counts in loop_work's balance. Never 0. */
+uint64_t connection_weight(const char *from, const char *to);
 /* So many bytes came or went: into the connection's counts and the loop's. */
 void connection_count_in(struct connection *c, size_t len);
 

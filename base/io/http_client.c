@@ -4,11 +4,8 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/socket.h>
-#include <unistd.h>
-#include <uthash.h>
 
+#include "base/io/http_sockets.h"
 #include "base/io/tls.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -18,22 +15,13 @@ enum {
 	RECEIVE_SIZE = 16384,
 };
 
-/* One of libcurl's, from its making to its end. */
-struct http_socket {
-	UT_hash_handle hh;
-	int fd;
-	bool is_look_up;                 /* the pipe of a thread of libcurl's that looks up a name: made and closed by libcurl itself */
-	struct http_client *client;
-	struct loop_watch *watch;        /* while libcurl waits for it */
-};
-
 struct http_client {
 	struct loop *loop;
 	struct tls *tls;
 	CURLM *multi;
 	CURLSH *share;                   /* TLS sessions to resume */
 	struct loop_timer *timer;        /* libcurl's own, real time */
-	struct http_socket *sockets;
+	struct http_sockets *sockets;
 	unsigned lines;
 };
 
@@ -46,7 +34,9 @@ struct http_line {
 	struct buf send, body;
 	size_t max_body;
 	unsigned requests, max_requests;
-	bool too_large, too_late;
+	bool too_large, too_late, authenticates;
+	bool has_head;                   /* all of the last answer's */
+	bool lost;                       /* the connection, within a handshake */
 	uint32_t answer_ms;
 	uint64_t began_ms;
 	struct loop_timer *total;        /* the loop's clock */
@@ -98,14 +88,13 @@ static void act(struct http_client *client, curl_socket_t fd, int events)
 
 	if (code != CURLM_OK)
 		bug("libcurl cannot go on: %s", curl_multi_strerror(code));
+	http_sockets_worked(client->sockets);
 	finish_all(client);
 }
 
-static void socket_ready(void *arg, int ready)
+static void socket_ready(void *ctx, int fd, int ready)
 {
-	const struct http_socket *s = arg;
-
-	act(s->client, s->fd, (ready & LOOP_READ ? CURL_CSELECT_IN : 0) | (ready & LOOP_WRITE ? CURL_CSELECT_OUT : 0));
+	act(ctx, fd, (ready & LOOP_READ ? CURL_CSELECT_IN : 0) | (ready & LOOP_WRITE ? CURL_CSELECT_OUT : 0));
 }
 
 static void timer_rang(void *arg)
@@ -125,65 +114,30 @@ static int want_timer(CURLM *multi, long in_ms, void *arg)
 	return 0;
 }
 
-static struct http_socket *add_socket(struct http_client *client, int fd, bool is_look_up)
-{
-	struct http_socket *s = memory_new(sizeof *s);
-
-	*s = (struct http_socket){ .fd = fd, .client = client, .is_look_up = is_look_up };
-	HASH_ADD_INT(client->sockets, fd, s);
-	return s;
-}
-
-static void drop_socket(struct http_client *client, struct http_socket *s)
-{
-	HASH_DEL(client->sockets, s);
-	loop_watch_free(&s->watch);
-	free(s);
-}
-
 static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 {
 	struct http_client *client = arg;
-	struct http_socket *s;
 
 	(void)easy;
 	(void)unused;
-	HASH_FIND_INT(client->sockets, &fd, s);
-	if (what == CURL_POLL_REMOVE) {
-		if (s && s->is_look_up)
-			drop_socket(client, s);
-		else if (s)
-			loop_watch_free(&s->watch);
-		return 0;
-	}
-	if (!s)
-		s = add_socket(client, fd, true);
-	if (!s->watch)
-		s->watch = loop_watch_new(client->loop, fd, socket_ready, s);
-	loop_watch_want(s->watch, (what & CURL_POLL_IN ? LOOP_READ : 0) | (what & CURL_POLL_OUT ? LOOP_WRITE : 0));
+	http_sockets_want(client->sockets, fd, what == CURL_POLL_REMOVE ? 0 :
+		(what & CURL_POLL_IN ? LOOP_READ : 0) | (what & CURL_POLL_OUT ? LOOP_WRITE : 0));
 	return 0;
 }
 
 static curl_socket_t make_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+	const struct http_client *client = arg;
 
 	(void)purpose;
-	if (fd < 0)
-		return CURL_SOCKET_BAD;
-	add_socket(arg, fd, false);
-	return fd;
+	return http_sockets_make(client->sockets, address->family, address->socktype, address->protocol);
 }
 
 static int end_socket(void *arg, curl_socket_t fd)
 {
-	struct http_client *client = arg;
-	struct http_socket *s;
+	const struct http_client *client = arg;
 
-	HASH_FIND_INT(client->sockets, &fd, s);
-	if (s)
-		drop_socket(client, s);
-	return close(fd);
+	return http_sockets_close(client->sockets, fd);
 }
 
 /* --- what comes ------------------------------------------------------------------------------------------------------------------ */
@@ -206,6 +160,7 @@ static void answer_begins(struct http_line *line)
 
 	/* A handshake's earlier answers are over with this one. */
 	buf_clear(&line->body);
+	line->has_head = false;
 	if (!loop_timer_is_set(line->answer))
 		loop_timer_set(line->answer, line->answer_ms);
 	if (curl_easy_getinfo(line->easy, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info && info->internals)
@@ -214,8 +169,12 @@ static void answer_begins(struct http_line *line)
 
 static size_t took_header(char *data, size_t size, size_t count, void *arg)
 {
+	struct http_line *line = arg;
+
 	if (size * count >= 5 && strncmp(data, "HTTP/", 5) == 0)
-		answer_begins(arg);
+		answer_begins(line);
+	else if (*data == '\r' || *data == '\n')
+		line->has_head = true;
 	return size * count;
 }
 
@@ -228,9 +187,12 @@ static int before_request(void *arg, char *peer, char *local, int peer_port, int
 	(void)peer_port;
 	(void)local_port;
 	loop_timer_cancel(line->answer);
-	if (line->requests == line->max_requests)
+	/* A repetition, because the connection ended without an answer: within a handshake it says nothing about the user. */
+	line->lost = line->authenticates && line->requests && !line->has_head;
+	if (line->lost || line->requests == line->max_requests)
 		return CURL_PREREQFUNC_ABORT;
 	line->requests++;
+	line->has_head = false;
 	return CURL_PREREQFUNC_OK;
 }
 
@@ -270,7 +232,8 @@ static enum http_outcome outcome_of(const struct http_line *line, CURLcode code)
 		return HTTP_TOO_LARGE;
 	switch (code) {
 	case CURLE_OK:
-		return HTTP_ANSWERED;
+		/* libcurl takes a head that is cut for a whole answer. */
+		return line->has_head ? HTTP_ANSWERED : HTTP_BROKEN;
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return HTTP_NOT_RESOLVED;
 	case CURLE_COULDNT_CONNECT:
@@ -284,7 +247,7 @@ static enum http_outcome outcome_of(const struct http_line *line, CURLcode code)
 	case CURLE_SSL_CIPHER:
 		return HTTP_TLS_FAILED;
 	case CURLE_ABORTED_BY_CALLBACK:
-		return HTTP_TOO_MANY;
+		return line->authenticates && !line->lost ? HTTP_TOO_MANY : HTTP_BROKEN;
 	default:
 		return HTTP_BROKEN;
 	}
@@ -302,7 +265,16 @@ static const char *why_of(const struct http_line *line, enum http_outcome outcom
 	case HTTP_TOO_MANY:
 		return "the server wants another request each time";
 	default:
-		return code == CURLE_SSL_CACERT_BADFILE ? "it is not set whom to trust" : *line->why ? line->why : curl_easy_strerror(code);
+		break;
+	}
+	switch (code) {
+	case CURLE_SSL_CACERT_BADFILE:
+		return "it is not set whom to trust";
+	case CURLE_OK:
+	case CURLE_ABORTED_BY_CALLBACK:
+		return "the connection ended before the answer";
+	default:
+		return *line->why ? line->why : curl_easy_strerror(code);
 	}
 }
 
@@ -498,7 +470,8 @@ void http_line_ask(struct http_line *line, const struct http_ask *ask, http_answ
 	line->requests = 0;
 	line->max_requests = ask->max_requests ? ask->max_requests : 3;
 	line->answer_ms = ask->answer_ms ? ask->answer_ms : 10000;
-	line->too_large = line->too_late = false;
+	line->too_large = line->too_late = line->has_head = line->lost = false;
+	line->authenticates = ask->auth != HTTP_AUTH_NONE;
 	line->why[0] = line->tls_version[0] = '\0';
 	line->began_ms = loop_now_ms(client->loop);
 	set_manners(line->easy, client);
@@ -566,6 +539,7 @@ struct http_client *http_client_new(struct loop *loop, struct tls *tls)
 	if (!client->multi || !client->share)
 		memory_exhausted(sizeof *client);
 	client->timer = loop_timer_new_real(loop, timer_rang, client);
+	client->sockets = http_sockets_new(loop, socket_ready, client);
 	if (curl_share_setopt(client->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) != CURLSHE_OK)
 		bug("libcurl does not share TLS sessions");
 	SET_MULTI(client->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
@@ -580,7 +554,6 @@ struct http_client *http_client_new(struct loop *loop, struct tls *tls)
 void http_client_free(struct http_client **client)
 {
 	struct http_client *c = *client;
-	struct http_socket *s, *next;
 
 	if (!c)
 		return;
@@ -590,13 +563,12 @@ void http_client_free(struct http_client **client)
 	curl_multi_cleanup(c->multi);
 	curl_share_cleanup(c->share);
 	curl_global_cleanup();
-	HASH_ITER(hh, c->sockets, s, next)
-		drop_socket(c, s);
+	http_sockets_free(&c->sockets);
 	loop_timer_free(&c->timer);
 	free(c);
 }
 
 unsigned http_client_sockets(const struct http_client *client)
 {
-	return HASH_COUNT(client->sockets);
+	return http_sockets_count(client->sockets);
 }

@@ -37,7 +37,9 @@ struct http_ask {
 	enum http_auth auth;
 	const char *user, *password;     /* with an auth */
 	bool own_connection;             /* one that nobody used and nobody will: for what vouches for its connection */
-	unsigned max_requests;           /* on the wire, an authentication's handshake included [3] */
+	/* On the wire: of an authentication's handshake, or because a kept connection turned out to have ended before the answer, of which nobody
+	 * knows whether the request was heard. 1 for what must not be done twice [3]. */
+	unsigned max_requests;
 	size_t max_body;                 /* of the answer [65536] */
 	uint32_t connect_ms;             /* name, connection and TLS, real time [10000] */
 	uint32_t answer_ms;              /* from the answer's first byte to its last, real time [10000] */
@@ -51,7 +53,7 @@ enum http_outcome {
 	HTTP_TLS_FAILED,                 /* the handshake or the certificate */
 	HTTP_TOO_LATE,                   /* total_ms or answer_ms */
 	HTTP_TOO_LARGE,
-	HTTP_TOO_MANY,                   /* max_requests were not enough */
+	HTTP_TOO_MANY,                   /* max_requests were not enough for the handshake */
 	HTTP_BROKEN,                     /* the connection ended, or what came is no HTTP */
 };
 const char *http_outcome_name(enum http_outcome outcome);      /* "not-connected" */

@@ -13,7 +13,7 @@ int cwa_sniff(struct bytes body, enum cwa_format *out);
 const char *cwa_content_type(enum cwa_format format);
 
 /* Reads one envelope into an empty tree. The tree is to be freed in any case. 0, or -1 with a sentence without any of its content.
- * XML: a DOCTYPE is refused, nothing is fetched, namespaces of known elements do not matter; cwaEvents may stand inside cwaResponses.
+ * cwaEvents may stand inside cwaResponses. XML: a DOCTYPE is refused, nothing is fetched, namespaces of known elements do not matter.
  * JSON: UTF-8, no member twice. What the schema does not know is left out and counted in tree->unexpected. */
 int cwa_decode(enum cwa_format format, struct bytes body, struct cwa_tree *tree, struct error *err);
 

@@ -329,10 +329,22 @@ static const struct cwa_element *envelope(const char *name)
 	return NULL;
 }
 
+/* Events inside an answer, as one page of the documents shows them in XML. */
+static const json_t *events_inside(const json_t *responses)
+{
+	const json_t *items = json_object_get(responses, "items"), *events;
+
+	for (size_t i = 0; i < json_array_size(items); i++)
+		if ((events = json_object_get(json_array_get(items, i), cwa_events.name)) != NULL)
+			return events;
+	return NULL;
+}
+
 int cwa_json_decode(struct bytes body, struct cwa_tree *tree, struct error *err)
 {
 	struct reading r = { .tree = tree, .err = err };
 	const struct cwa_element *element;
+	const json_t *value, *inner;
 	json_error_t wrong;
 	json_t *root;
 	int rc;
@@ -343,10 +355,12 @@ int cwa_json_decode(struct bytes body, struct cwa_tree *tree, struct error *err)
 	if (!root)
 		return error_set(err, "no JSON: line %d, column %d", wrong.line, wrong.column);
 	element = json_object_size(root) == 1 ? envelope(json_object_iter_key(json_object_iter(root))) : NULL;
+	value = element ? json_object_iter_value(json_object_iter(root)) : NULL;
+	inner = element == &cwa_responses ? events_inside(value) : NULL;
 	if (!element)
 		rc = error_set(err, "an object with the single member cwaRequests, cwaResponses or cwaEvents is expected");
 	else
-		rc = read_node(&r, json_object_iter_value(json_object_iter(root)), cwa_root(tree, element));
+		rc = read_node(&r, inner ? inner : value, cwa_root(tree, inner ? &cwa_events : element));
 	json_decref(root);
 	return rc;
 }

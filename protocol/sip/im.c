@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/memory.h"
 
 void sip_im_sdp_write(const char *host, uint16_t port, bool lcs2005, struct buf *out)
@@ -47,13 +48,61 @@ bool sip_im_first_text(const struct sip_message *invite, struct buf *text)
 	return got > 0;
 }
 
-void sip_im_add_first_text(struct sip_message *invite, struct bytes text)
+void sip_im_add_first_text(struct sip_message *invite, const char *type, struct bytes text)
 {
 	uint8_t *body = memory_new((text.len + 2) / 3 * 4 + 1);
 
 	EVP_EncodeBlock(body, text.data, (int)text.len);
-	sip_add(invite, "Ms-Text-Format", "text/plain; charset=UTF-8;ms-body=%s", (const char *)body);
+	sip_add(invite, "Ms-Text-Format", "%s;ms-body=%s", type, (const char *)body);
 	free(body);
+}
+
+#define FORMAT_LINE "X-MMS-IM-Format:"
+
+void sip_im_type_write(const char *format, struct buf *type)
+{
+	struct buf wide = { 0 };
+
+	buf_text(type, "text/plain; charset=UTF-8");
+	if (strncmp(format, FORMAT_LINE, strlen(FORMAT_LINE)) != 0)
+		return;
+	/* Names of fonts are written with escapes: there are no other letters in it. */
+	for (const char *c = format; *c; c++)
+		buf_u16le(&wide, (uint8_t)*c < 0x80 ? (uint8_t)*c : '?');
+	for (const char *c = "\r\n\r\n"; *c; c++)
+		buf_u16le(&wide, (uint8_t)*c);
+	buf_text(type, ";msgr=");
+	base64_encode(buf_bytes(&wide), type);
+	while (type->data[type->len - 1] == '=')
+		type->len--;
+	buf_free(&wide);
+}
+
+void sip_im_type_read(const char *type, struct buf *format)
+{
+	char *value = type ? sip_param(type, "msgr") : NULL;
+	struct buf padded = { 0 }, wide = { 0 };
+	size_t start = format->len;
+
+	if (value) {
+		buf_text(&padded, value);
+		while (padded.len % 4)
+			buf_u8(&padded, '=');
+		if (base64_decode(buf_bytes(&padded), &wide) < 0)
+			wide.len = 0;
+	}
+	for (size_t i = 0; i + 1 < wide.len; i += 2) {
+		if (wide.data[i] < ' ' && !wide.data[i + 1])
+			break;
+		buf_u8(format, wide.data[i + 1] || wide.data[i] >= 0x7f ? '?' : wide.data[i]);
+	}
+	if (format->len - start > 256 || !bytes_is(bytes_slice(buf_bytes(format), start, strlen(FORMAT_LINE)), FORMAT_LINE)) {
+		format->len = start;
+		buf_text(format, "text/plain");
+	}
+	buf_free(&padded);
+	buf_free(&wide);
+	free(value);
 }
 
 static const struct xml_field status_fields[] = {

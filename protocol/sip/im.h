@@ -17,7 +17,13 @@ bool sip_im_sdp_is_im(struct bytes sdp);
 
 /* Ms-Text-Format: the INVITE's first text. text is UTF-8; false when there is none or it is damaged. */
 bool sip_im_first_text(const struct sip_message *invite, struct buf *text);
-void sip_im_add_first_text(struct sip_message *invite, struct bytes text);
+/* type: as sip_im_type_write writes it, with the text's format. */
+void sip_im_add_first_text(struct sip_message *invite, const char *type, struct bytes text);
+
+/* Content-Type of a text, and its format: how it is shown, as a line "X-MMS-IM-Format: ..." in UTF-16 and Base64, without padding.
+ * What is no such line is written as plain text; where there is none, or it is damaged, "text/plain" is read. Source: code (SIPE). */
+void sip_im_type_write(const char *format, struct buf *type);
+void sip_im_type_read(const char *type, struct buf *format);
 
 /* <KeyboardActivity><status status="type"/></KeyboardActivity> */
 struct sip_keyboard_status {

@@ -66,14 +66,23 @@ static struct bytes trimmed(struct bytes text)
 	return text;
 }
 
+/* "<x>" is x. */
+static struct bytes without_brackets(struct bytes id)
+{
+	struct bytes inner = id.len >= 2 && id.data[0] == '<' && id.data[id.len - 1] == '>' ? bytes_slice(id, 1, id.len - 2) : id;
+
+	for (size_t i = 0; i < inner.len; i++)
+		if (strchr("<> \t", inner.data[i]))
+			return id;
+	return inner;
+}
+
 static void take_header(struct bytes line, struct sip_part *out)
 {
 	static const char id[] = "Content-ID:", type[] = "Content-Type:";
 
 	if (line.len >= strlen(id) && strncasecmp((const char *)line.data, id, strlen(id)) == 0) {
-		out->id = trimmed(bytes_slice(line, strlen(id), line.len));
-		if (out->id.len >= 2 && out->id.data[0] == '<' && out->id.data[out->id.len - 1] == '>')
-			out->id = bytes_slice(out->id, 1, out->id.len - 1);
+		out->id = without_brackets(trimmed(bytes_slice(line, strlen(id), line.len)));
 	} else if (line.len >= strlen(type) && strncasecmp((const char *)line.data, type, strlen(type)) == 0) {
 		out->type = trimmed(bytes_slice(line, strlen(type), line.len));
 	}

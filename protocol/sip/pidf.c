@@ -65,9 +65,9 @@ static const struct xml_field device_fields[] = {
 	XML_OTHERS_ROW(struct sip_device, others),
 	{ 0 },
 };
-static const struct xml_form device_form = { "devicePresence", NULL, sizeof(struct sip_device), device_fields };
+const struct xml_form sip_device_form = { "devicePresence", NULL, sizeof(struct sip_device), device_fields };
 static const struct xml_field devices_fields[] = {
-	XML_MANY_ROW(struct sip_devices, items, count, device_form, 50),
+	XML_MANY_ROW(struct sip_devices, items, count, sip_device_form, 50),
 	{ 0 },
 };
 static const struct xml_form devices_form = { "devices", NULL, sizeof(struct sip_devices), devices_fields };

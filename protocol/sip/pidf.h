@@ -14,6 +14,8 @@
 #define SIP_TYPE_PROVISIONING_V1 "application/vnd-microsoft-roaming-provisioning+xml"
 
 #define SIP_USER_INFO_MAX 1024                          /* bytes of what stands in userInfo (document) */
+#define SIP_DEVICE_OTHERS_MAX 8192                      /* bytes of a device's other elements (ours) */
+#define SIP_AGGREGATE_MAX 999
 
 /* Whether a user can be reached, and how likely he wants to be: hundreds are classes, the higher the more. Source: document. */
 enum sip_reach { SIP_REACH_NONE = 0, SIP_REACH_MAYBE = 100, SIP_REACH_DEVICE = 200, SIP_REACH_NEAR = 300 };
@@ -65,6 +67,7 @@ struct sip_device {
 	struct sip_aggregate *availability, *activity;
 	char *others;                   /* XML; NULL: nothing else */
 };
+extern const struct xml_form sip_device_form;
 struct sip_devices {
 	struct sip_device *items;
 	size_t count;

@@ -206,6 +206,38 @@ int sip_state_read(const char *content, uint32_t *availability)
 	return 0;
 }
 
+struct note {
+	char *body;
+};
+static const struct xml_field note_fields[] = {
+	XML_CHILD_ROW(struct note, body, "body", XML_STRING, XML_OPTIONAL),
+	{ 0 },
+};
+static const struct xml_form note_form = { "note", SIP_NS "note", sizeof(struct note), note_fields };
+
+void sip_note_write(const char *text, struct buf *out)
+{
+	/* The body's attributes are what the form's table cannot say. */
+	buf_printf(out, "<note xmlns=\"%s\"><body type=\"personal\" uri=\"\">", note_form.ns);
+	xml_escape(text, out);
+	buf_text(out, "</body></note>");
+}
+
+char *sip_note_read(const char *content)
+{
+	struct note note;
+	char *text = NULL;
+
+	if (!content || xml_form_read(bytes_str(content), &note_form, &note, NULL) < 0)
+		return NULL;
+	if (note.body && *note.body) {
+		text = note.body;
+		note.body = NULL;
+	}
+	xml_form_clear(&note_form, &note);
+	return text;
+}
+
 void sip_card_write(const char *display_name, const char *email, struct buf *out)
 {
 	buf_text(out, "<contactCard xmlns=\"" SIP_NS "contactcard\"><identity><name><displayName>");

@@ -167,6 +167,10 @@ extern const struct xml_form sip_provision_form;
 void sip_state_write(const char *type, bool manual, uint32_t availability, struct buf *out);
 /* The availability in a category's content; -1 when there is none. */
 int sip_state_read(const char *content, uint32_t *availability);
+/* <note><body type="personal">text</body></note>. */
+void sip_note_write(const char *text, struct buf *out);
+/* The text in a category's content: NULL when there is none. The caller frees it. */
+char *sip_note_read(const char *content);
 /* <contactCard>: the name, and the address when not NULL. */
 void sip_card_write(const char *display_name, const char *email, struct buf *out);
 

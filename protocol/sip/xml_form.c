@@ -219,6 +219,11 @@ static void on_doctype(void *arg, const xmlChar *name, const xmlChar *public_id,
 
 int xml_form_read(struct bytes xml, const struct xml_form *form, void *out, struct error *err)
 {
+	return xml_form_read_long(xml, SIP_BODY_MAX, form, out, err);
+}
+
+int xml_form_read_long(struct bytes xml, size_t max, const struct xml_form *form, void *out, struct error *err)
+{
 	xmlParserCtxtPtr parser = xmlNewParserCtxt();
 	const xmlNode *root;
 	bool doctype = false;
@@ -231,7 +236,7 @@ int xml_form_read(struct bytes xml, const struct xml_form *form, void *out, stru
 	parser->_private = &doctype;
 	parser->sax->internalSubset = on_doctype;
 	/* A NUL would end it for libxml2, whatever came behind. */
-	doc = xml.len && xml.len <= SIP_BODY_MAX && !memchr(xml.data, '\0', xml.len) ? xmlCtxtReadMemory(parser, (const char *)xml.data, (int)xml.len, NULL, NULL,
+	doc = xml.len && xml.len <= max && !memchr(xml.data, '\0', xml.len) ? xmlCtxtReadMemory(parser, (const char *)xml.data, (int)xml.len, NULL, NULL,
 		XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOCDATA) : NULL;
 	root = doc && !doctype ? xmlDocGetRootElement(doc) : NULL;
 	if (doctype)

@@ -63,6 +63,8 @@ struct xml_form {
 
 /* 0 with everything in out owned by it; -1 with a sentence, and out is empty. */
 int xml_form_read(struct bytes xml, const struct xml_form *form, void *out, struct error *err);
+/* The same of what is no body of SIP and may be longer. */
+int xml_form_read_long(struct bytes xml, size_t max, const struct xml_form *form, void *out, struct error *err);
 /* The whole document, without an XML declaration, as these systems write it. */
 void xml_form_write(const struct xml_form *form, const void *in, struct buf *out);
 /* Frees what is in it; the struct itself stays, empty. */

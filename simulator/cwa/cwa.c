@@ -18,6 +18,7 @@
 
 struct options {
 	const char *listen, *world, *certificate, *key, *control, *keytab;
+	const char *next_hop, *hop_certificate, *hop_key, *hop_ca, *name;
 	struct sim_fault_words faults;
 	bool http, forms, iwa, native, manual_clock;
 	uint64_t clock_ms;
@@ -25,7 +26,7 @@ struct options {
 };
 
 enum { OPTION_LISTEN = 256, OPTION_WORLD, OPTION_HTTP, OPTION_CERTIFICATE, OPTION_KEY, OPTION_CONTROL, OPTION_SIGN_IN, OPTION_KEYTAB, OPTION_NATIVE,
-	OPTION_FAULT, OPTION_CLOCK, OPTION_LOG_LEVEL, OPTION_HELP, OPTION_NUMBERS };
+	OPTION_NEXT_HOP, OPTION_HOP_CERTIFICATE, OPTION_HOP_KEY, OPTION_HOP_CA, OPTION_NAME, OPTION_FAULT, OPTION_CLOCK, OPTION_LOG_LEVEL, OPTION_HELP, OPTION_NUMBERS };
 
 /* Those that are a number or a duration. */
 static const struct {
@@ -56,6 +57,11 @@ static const struct option long_options[] = {
 	{ "sign-in", required_argument, NULL, OPTION_SIGN_IN },
 	{ "keytab", required_argument, NULL, OPTION_KEYTAB },
 	{ "native-2005", no_argument, NULL, OPTION_NATIVE },
+	{ "next-hop", required_argument, NULL, OPTION_NEXT_HOP },
+	{ "next-hop-certificate", required_argument, NULL, OPTION_HOP_CERTIFICATE },
+	{ "next-hop-key", required_argument, NULL, OPTION_HOP_KEY },
+	{ "next-hop-ca", required_argument, NULL, OPTION_HOP_CA },
+	{ "name", required_argument, NULL, OPTION_NAME },
 	{ "fault", required_argument, NULL, OPTION_FAULT },
 	{ "clock", required_argument, NULL, OPTION_CLOCK },
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
@@ -78,6 +84,11 @@ static void print_help(FILE *out)
 		"  --sign-in HOW          forms, iwa or both [both]; iwa: Integrated Windows Authentication (NTLM, Kerberos, SPNEGO)\n"
 		"  --keytab FILE          the key of HTTP/HOST, for Kerberos\n"
 		"  --native-2005          also serve what public scripts for the 2005 release send; they sign in by iwa\n"
+		"  --next-hop HOST:PORT   the Communications Server on which the users live, by mutual TLS [none: they live here]\n"
+		"  --next-hop-ca FILE     PEM certificates of the CAs that its certificate, with HOST in it, may be signed by\n"
+		"  --next-hop-certificate FILE  PEM certificate that is shown to it [that of --certificate]\n"
+		"  --next-hop-key FILE    its PEM key [that of --key]\n"
+		"  --name FQDN            what this server calls itself there [localhost]\n"
 		"  --capacity N           sessions at once; further ones are refused with 18101 [0: no limit]\n"
 		"  --throttle N           methods of a session within a second; further ones are refused with 18101 [100; 0: no limit]\n"
 		"  --hold TIME            how long a request for events waits for one, up to 60s [20s; 0: paced polling]\n"
@@ -152,6 +163,15 @@ static int parse_option(struct options *o, int c, char **argv)
 	case OPTION_CONTROL: o->control = optarg; return 0;
 	case OPTION_NATIVE: o->native = true; return 0;
 	case OPTION_KEYTAB: o->keytab = optarg; return 0;
+	case OPTION_NEXT_HOP: o->next_hop = optarg; return 0;
+	case OPTION_HOP_CERTIFICATE: o->hop_certificate = optarg; return 0;
+	case OPTION_HOP_KEY: o->hop_key = optarg; return 0;
+	case OPTION_HOP_CA: o->hop_ca = optarg; return 0;
+	case OPTION_NAME:
+		if (!address_is_host(optarg))
+			return 1 + usage("--name is a host name, not %s", log_str(optarg));
+		o->name = optarg;
+		return 0;
 	case OPTION_SIGN_IN: return parse_sign_in(o, optarg);
 	case OPTION_FAULT:
 		if (sim_fault_word(&o->faults, optarg, &err) < 0)
@@ -177,6 +197,28 @@ static int parse_option(struct options *o, int c, char **argv)
 	}
 }
 
+static int check_next_hop(struct options *o)
+{
+	struct address address;
+	struct error err = { "" };
+
+	if (!o->next_hop) {
+		if (o->hop_ca || o->hop_certificate || o->hop_key || o->name)
+			return 1 + usage("--next-hop-... and --name go with %s", "--next-hop HOST:PORT");
+		return 0;
+	}
+	if (address_parse(o->next_hop, &address, &err) < 0)
+		return 1 + usage("--next-hop: %s", err.text);
+	if (address.is_unix || !address.port)
+		return 1 + usage("--next-hop is HOST:PORT with a port above 0, not %s", log_str(o->next_hop));
+	if (!o->hop_ca)
+		return 1 + usage("--next-hop needs %s: it is only spoken to when its certificate is good", "--next-hop-ca FILE");
+	if (!o->hop_certificate != !o->hop_key)
+		return 1 + usage("%s go together", "--next-hop-certificate and --next-hop-key");
+	o->name = o->name ? o->name : "localhost";
+	return 0;
+}
+
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	int c, rc;
@@ -194,7 +236,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		return 1 + usage("%s needs iwa among --sign-in", "--native-2005");
 	if (o->keytab && access(o->keytab, R_OK) < 0)
 		return 1 + usage("--keytab %s cannot be read", log_str(o->keytab));
-	return 0;
+	return check_next_hop(o);
 }
 
 /* --- TLS -------------------------------------------------------------------------------------------------------------------------- */
@@ -231,6 +273,19 @@ static struct tls *make_tls(const struct options *o)
 	return tls;
 }
 
+/* What is shown to the Communications Server, and what it must show. */
+static struct tls *make_hop_tls(const struct options *o)
+{
+	const struct tls_settings settings = { .certificate_file = o->hop_certificate ? o->hop_certificate : o->certificate,
+		.key_file = o->hop_key ? o->hop_key : o->key, .ca_file = o->hop_ca };
+	struct error err = { "" };
+	struct tls *tls = o->next_hop ? tls_new(&settings, &err) : NULL;
+
+	if (o->next_hop && !tls)
+		fatal(EXIT_CONFIG, "%s", err.text);
+	return tls;
+}
+
 /* --- life ---------------------------------------------------------------------------------------------------------------------------- */
 
 static void shut_down(void *server, loop_fn *done, void *arg)
@@ -259,7 +314,7 @@ static int run(int argc, char **argv)
 	loop = sim_life_loop(o.manual_clock, o.clock_ms);
 	settings = (struct cwa_server_settings){ .listen = o.listen, .tls = make_tls(&o), .forms = o.forms, .iwa = o.iwa, .native = o.native, .keytab = o.keytab,
 		.capacity = o.capacity, .throttle = o.throttle, .hold_ms = o.hold, .poll_ms = o.poll, .busy_poll_ms = o.busy_poll,
-		.idle_ms = o.idle, .ticket_ms = o.ticket, .renew_ms = o.renew, .accept_ms = o.accept };
+		.uplink = { o.next_hop, make_hop_tls(&o), o.name }, .idle_ms = o.idle, .ticket_ms = o.ticket, .renew_ms = o.renew, .accept_ms = o.accept };
 	server = cwa_server_new(loop, world, &settings, &err);
 	if (!server)
 		fatal(EXIT_BIND, "%s", err.text);
@@ -271,6 +326,7 @@ static int run(int argc, char **argv)
 	free(ready);
 	cwa_server_free(&server);
 	tls_free(&settings.tls);
+	tls_free(&settings.uplink.tls);
 	loop_free(&loop);
 	world_free(&world);
 	log_info("end");

@@ -246,7 +246,11 @@ static void update_container(struct call *call, const struct cwa_node *node, con
 		member.value = buf_cstr(&uri);
 	}
 	accepted(call, rid);
-	home->change_member(home->ctx, call->session, rid, (uint32_t)id, add, &member);
+	if (!home_check_member((uint32_t)id, &member))
+		home_done(call->session, rid, &(struct outcome){ .code = CWA_INVALID_OPERATION,
+			.detail = "there is no such container, or no such type of member" });
+	else
+		home->change_member(home->ctx, call->session, rid, (uint32_t)id, add, &member);
 	buf_free(&uri);
 }
 
@@ -258,6 +262,7 @@ static void publish(struct call *call, const struct cwa_node *node, const char *
 {
 	struct home_category categories[CATEGORIES_MAX];
 	struct home *home = call->server->home;
+	struct error err = { "" };
 	size_t count = 0;
 
 	for (const struct cwa_node *c = cwa_child(node, element); c; c = cwa_next(c)) {
@@ -271,6 +276,12 @@ static void publish(struct call *call, const struct cwa_node *node, const char *
 		categories[count++] = (struct home_category){ .name = cwa_attribute(c, name_of), .instance = (uint32_t)instance, .xml = c->text };
 	}
 	accepted(call, rid);
+	for (size_t i = 0; i < count; i++) {
+		if (home_check_category(&categories[i], &err) < 0) {
+			home_done(call->session, rid, &(struct outcome){ .code = CWA_INVALID_OPERATION, .detail = err.text });
+			return;
+		}
+	}
 	home->publish(home->ctx, call->session, rid, categories, count);
 }
 
@@ -310,61 +321,23 @@ static void subscribe_presence(struct call *call, const struct cwa_node *node, c
 
 /* --- search ---------------------------------------------------------------------------------------------------------------------------- */
 
-static bool begins(const char *value, const char *wanted)
-{
-	return strncasecmp(value, wanted, strlen(wanted)) == 0;
-}
-
-/* An alias with an '@' is looked for as an address, else as a name. Source: document. */
-static bool alias_matches(const struct user *user, const char *wanted)
-{
-	if (!strchr(wanted, '@'))
-		return begins(user->seed->id, wanted);
-	return begins(user->seed->mail, wanted) || begins(user->uri + strlen("sip:"), wanted);
-}
-
-static bool search_matches(const struct user *user, const struct cwa_node *node, bool all)
-{
-	const char *first = cwa_child_text(node, "firstName"), *last = cwa_child_text(node, "lastName");
-	const char *display = cwa_child_text(node, "displayName"), *alias = cwa_child_text(node, "emailAlias");
-	unsigned asked = !!*first + !!*last + !!*display + !!*alias, met;
-
-	met = (*first && begins(user->seed->given, first)) + (*last && begins(user->seed->surname, last)) +
-		(*display && begins(user->seed->name, display)) + (*alias && alias_matches(user, alias));
-	return met && (!all || met == asked);
-}
-
 static void search(struct call *call, const struct cwa_node *node, const char *rid)
 {
 	const char *function = cwa_child_text(node, "function");
-	struct cwa_server *server = call->server;
-	struct cwa_node *result, *found;
-	struct event *event;
-	unsigned returned = 0, matched = 0;
+	struct home *home = call->server->home;
+	const struct home_search wanted = { .first = cwa_child_text(node, "firstName"), .last = cwa_child_text(node, "lastName"),
+		.display = cwa_child_text(node, "displayName"), .alias = cwa_child_text(node, "emailAlias"),
+		.all = strcasecmp(function, "and") == 0 };
 
-	if (*function && strcasecmp(function, "and") != 0 && strcasecmp(function, "or") != 0) {
+	if (*function && !wanted.all && strcasecmp(function, "or") != 0) {
 		invalid(call, rid, "function is and or or");
-		return;
+	} else if (strlen(wanted.first) > TEXT_MAX || strlen(wanted.last) > TEXT_MAX || strlen(wanted.display) > TEXT_MAX ||
+		   strlen(wanted.alias) > TEXT_MAX) {
+		invalid(call, rid, "what is searched for has at most 256 bytes");
+	} else {
+		accepted(call, rid);
+		home->search(home->ctx, call->session, rid, &wanted);
 	}
-	accepted(call, rid);
-	event = event_new("searchResult", &result);
-	for (size_t i = 0; i < server->world->user_count; i++) {
-		const struct user *user = &server->users[i];
-
-		if (!search_matches(user, node, strcasecmp(function, "and") == 0) || ++matched > SEARCH_RETURNED_MAX)
-			continue;
-		returned++;
-		found = cwa_add(&event->tree, result, "user");
-		cwa_set(&event->tree, found, "uri", user->uri);
-		cwa_set(&event->tree, found, "displayName", user->seed->name);
-		cwa_set(&event->tree, found, "title", user->seed->title);
-		cwa_set(&event->tree, found, "phone", user->seed->phone);
-		cwa_set(&event->tree, found, "email", user->seed->mail);
-	}
-	cwa_set(&event->tree, result, "rid", rid);
-	cwa_set_number(&event->tree, result, "returned", returned);
-	cwa_set(&event->tree, result, "moreAvailable", matched > returned ? "true" : "false");
-	session_post(call->session, event);
 }
 
 /* --- dispatch ---------------------------------------------------------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@ static json_t *session_json(const struct session *s)
 static void verb_census(void *ctx, struct control_request *request)
 {
 	struct cwa_server *server = ctx;
-	json_t *users = json_object();
+	json_t *users = json_object(), *all;
 
 	for (size_t i = 0; i < server->world->user_count; i++) {
 		const struct user *user = &server->users[i];
@@ -26,11 +26,14 @@ static void verb_census(void *ctx, struct control_request *request)
 		json_object_set_new(users, user->seed->id, json_pack("{s:I, s:I, s:o}", "sign_ins", (json_int_t)user->sign_ins, "refused",
 			(json_int_t)user->refused, "sessions", sessions));
 	}
-	control_done(&request, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "listen", cwa_server_address(server),
+	all = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "listen", cwa_server_address(server),
 		"connections", (json_int_t)http_server_connections(server->http), "sessions", (json_int_t)HASH_COUNT(server->sessions),
 		"requests_total", (json_int_t)server->requests_total, "logins_total", (json_int_t)server->sign_ins_total,
 		"refused_total", (json_int_t)server->refused_total, "sessions_total", (json_int_t)server->sessions_total, "messages_total",
-		(json_int_t)server->messages_total, "users", users));
+		(json_int_t)server->messages_total, "users", users);
+	if (server->home->census)
+		json_object_set_new(all, "uplink", server->home->census(server->home->ctx));
+	control_done(&request, all);
 }
 
 static void verb_kick(void *ctx, struct control_request *request)

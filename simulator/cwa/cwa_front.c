@@ -87,10 +87,16 @@ void home_signed_on(struct session *s, const struct outcome *outcome)
 		cwa_session_end(s, outcome->code, outcome->detail);
 }
 
-void home_ready(struct session *s)
+void home_ready(struct session *s, const struct outcome *outcome)
 {
 	tell_configuration(s);
-	home_done(s, s->rid, &(struct outcome){ .code = 0 });
+	s->ready = true;
+	home_done(s, s->rid, outcome);
+}
+
+void home_ended(struct session *s, const struct outcome *outcome)
+{
+	cwa_session_end(s, outcome->code, outcome->detail);
 }
 
 /* --- contacts and presence -------------------------------------------------------------------------------------------------------------- */
@@ -187,6 +193,25 @@ void front_subscribers(struct session *s, const struct home_subscriber *subscrib
 		cwa_set(&e->tree, item, "sourceNetwork", subscribers[i].network);
 		cwa_set(&e->tree, item, "acknowledged", subscribers[i].acknowledged ? "true" : "false");
 	}
+	session_post(s, e);
+}
+
+void front_found(struct session *s, const char *rid, const struct home_found *users, size_t count, bool more)
+{
+	struct cwa_node *event, *item;
+	struct event *e = event_new("searchResult", &event);
+
+	for (size_t i = 0; i < count && i < HOME_FOUND_MAX; i++) {
+		item = cwa_add(&e->tree, event, "user");
+		cwa_set(&e->tree, item, "uri", users[i].uri);
+		cwa_set(&e->tree, item, "displayName", users[i].name);
+		cwa_set(&e->tree, item, "title", users[i].title);
+		cwa_set(&e->tree, item, "phone", users[i].phone);
+		cwa_set(&e->tree, item, "email", users[i].mail);
+	}
+	cwa_set(&e->tree, event, "rid", rid);
+	cwa_set_number(&e->tree, event, "returned", count < HOME_FOUND_MAX ? count : HOME_FOUND_MAX);
+	cwa_set(&e->tree, event, "moreAvailable", more || count > HOME_FOUND_MAX ? "true" : "false");
 	session_post(s, e);
 }
 

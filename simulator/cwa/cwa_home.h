@@ -1,7 +1,10 @@
 #ifndef BRAMBLE_SIMULATOR_CWA_CWA_HOME_H
 #define BRAMBLE_SIMULATOR_CWA_CWA_HOME_H
 
+#include <jansson.h>
+
 #include "base/bytes.h"
+#include "base/error.h"
 #include "base/io/loop.h"
 #include "simulator/world.h"
 
@@ -74,6 +77,17 @@ struct home_container {
 	size_t member_count;
 };
 
+/* Of all that are not empty at least one is met, or each. Source: document; that a name's beginning is enough: ours. */
+struct home_search {
+	const char *first, *last, *display;
+	const char *alias;              /* with an '@' an address, else a name. Source: document */
+	bool all;
+};
+
+struct home_found {
+	const char *uri, *name, *title, *phone, *mail;
+};
+
 struct home_message {
 	const char *format, *content;
 };
@@ -85,6 +99,7 @@ struct home {
 	const char *says;               /* for the log at start */
 	void *ctx;
 	void (*free)(void *ctx);
+	json_t *(*census)(void *ctx);   /* what there is to say of it, a new reference; may be NULL */
 	/* -> home_signed_on, and when that was good, after what there is to tell of lists and presence, home_ready. Never from inside. */
 	void (*sign_on)(void *ctx, struct session *s, uint32_t availability);
 	void (*sign_off)(void *ctx, struct session *s);                                 /* never answered; the session goes */
@@ -95,9 +110,10 @@ struct home {
 	void (*acknowledge)(void *ctx, struct session *s, const char *rid, const char *uri);
 	void (*change_member)(void *ctx, struct session *s, const char *rid, uint32_t container, bool add, const struct home_member *member);
 
-	/* All or nothing. */
+	/* All or nothing; home_check_category finds each of them good. */
 	void (*publish)(void *ctx, struct session *s, const char *rid, const struct home_category *categories, size_t count);
 	void (*query)(void *ctx, struct session *s, const char *rid, const char *const *uris, size_t count, bool subscribe);
+	void (*search)(void *ctx, struct session *s, const char *rid, const struct home_search *search);       /* -> front_found, or home_done */
 
 	/* NULL: it failed, and front_invite_failed was called for everybody. */
 	struct leg *(*invite)(void *ctx, struct conference *c, const char *const *uris, size_t count, const char *subject,
@@ -117,13 +133,16 @@ struct home {
 
 /* Only now the client is answered that its session is accepted; when it was not good, the session is gone after this. */
 void home_signed_on(struct session *s, const struct outcome *outcome);
-void home_ready(struct session *s);
-void home_done(struct session *s, const char *rid, const struct outcome *outcome);
+void home_ready(struct session *s, const struct outcome *outcome);      /* the outcome of initiateSession */
+void home_done(struct session *s, const char *rid, const struct outcome *outcome);      /* rid NULL: of no method */
+void home_ended(struct session *s, const struct outcome *outcome);      /* the home has lost it: it is gone after this */
 
 void front_contacts(struct session *s, const struct home_contacts *contacts);
 void front_presence(struct session *s, const struct home_presence *users, size_t count);
 void front_self(struct session *s, const struct home_category *categories, size_t count);
 void front_subscribers(struct session *s, const struct home_subscriber *subscribers, size_t count);
+#define HOME_FOUND_MAX 20               /* more are not told */
+void front_found(struct session *s, const char *rid, const struct home_found *users, size_t count, bool more);
 void front_containers(struct session *s, const struct home_container *containers, size_t count);
 
 /* invitation is the same for all endpoints that were asked for one person. NULL: the session has too many conversations. */
@@ -140,6 +159,16 @@ void front_participant(struct conference *c, const char *uri, const char *name, 
 void front_conf_uri(struct conference *c, const char *uri);
 void front_locked(struct conference *c, bool locked);
 void front_ended(struct conference *c);                 /* and is gone after this */
+
+/* --- what every home accepts (cwa_home.c) ------------------------------------------------------------------------------------------ */
+
+#define HOME_USER_INSTANCE 0x20000000u
+#define HOME_MACHINE_INSTANCE 0x30000000u
+int home_check_category(const struct home_category *category, struct error *err);       /* of a publication; -1 with a sentence */
+bool home_is_machine_state(const struct home_category *state);          /* the machine's rather than the person's */
+#define HOME_CONTAINERS 7
+extern const uint32_t home_containers[HOME_CONTAINERS];                 /* that everybody has. Source: document */
+bool home_check_member(uint32_t container, const struct home_member *member);
 
 /* What the home may know of a session. */
 const char *session_uri(const struct session *s);

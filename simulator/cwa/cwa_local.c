@@ -289,7 +289,7 @@ static void on_sign_on(void *arg)
 	endpoint_watch_contacts(e);
 	local_tell_containers(e);
 	local_tell_subscribers(e->local, e);
-	home_ready(e->session);
+	home_ready(e->session, &good);
 }
 
 /* What the client starts with counts as set by the person unless it is plainly on line. Source: ours. */
@@ -413,7 +413,7 @@ struct home *cwa_local_new(struct loop *loop, const struct world *world, uint64_
 	local->home = (struct home){ .says = "its users live here", .ctx = local, .free = local_free, .sign_on = local_sign_on,
 		.sign_off = local_sign_off, .activity = local_activity, .change_contact = local_change_contact,
 		.change_group = local_change_group, .acknowledge = local_acknowledge, .change_member = local_change_member,
-		.publish = local_publish, .query = local_query, .invite = local_invite, .accept = local_accept, .leave = local_leave,
+		.publish = local_publish, .query = local_query, .search = local_search, .invite = local_invite, .accept = local_accept, .leave = local_leave,
 		.say = local_say, .composing = local_composing, .invite_more = local_invite_more, .eject = local_eject,
 		.promote = local_promote, .lock = local_lock };
 	local->persons = memory_new((world->user_count + 1) * sizeof *local->persons);

@@ -7,8 +7,6 @@
 #include "simulator/cwa/cwa_local_state.h"
 
 #define CATEGORIES 5
-#define USER_STATE_INSTANCE 0x20000000u
-#define MACHINE_STATE_INSTANCE 0x30000000u
 
 /* What the person has set; else the state of the client where most goes on. Source: ours. */
 static uint32_t aggregate(const struct person *p)
@@ -190,27 +188,6 @@ static int passed_of(const char *name)
 	return -1;
 }
 
-static int check(const struct home_category *c, struct error *err)
-{
-	struct cwa_state state;
-	struct buf note = { 0 };
-	int rc = 0;
-
-	if (strcmp(c->name, "state") == 0) {
-		rc = cwa_state_decode(c->xml, &state, err);
-		if (rc == 0 && (state.availability < 3000 || state.availability > 20000))
-			rc = error_set(err, "an availability is 3000 to 20000");
-	} else if (strcmp(c->name, "note") == 0 && *c->xml) {
-		rc = cwa_note_decode(c->xml, &note, err);
-	} else if (strcmp(c->name, "note") != 0 && passed_of(c->name) < 0) {
-		rc = error_set(err, "the categories are state, note, contactCard, calendarData and services");
-	} else if (strlen(c->xml) > CATEGORY_MAX) {
-		rc = error_set(err, "a category has at most 8192 bytes");
-	}
-	buf_free(&note);
-	return rc;
-}
-
 static void take_state(struct endpoint *e, const struct home_category *c, uint64_t now_s)
 {
 	struct cwa_state state;
@@ -218,9 +195,9 @@ static void take_state(struct endpoint *e, const struct home_category *c, uint64
 
 	if (cwa_state_decode(c->xml, &state, &err) < 0)
 		return;
-	if (c->instance == MACHINE_STATE_INSTANCE || strcmp(state.type, "machineState") == 0)
+	if (home_is_machine_state(c))
 		e->machine = state.availability;
-	else if (c->instance == USER_STATE_INSTANCE || strcmp(state.type, "userState") == 0)
+	else if (c->instance == HOME_USER_INSTANCE || strcmp(state.type, "userState") == 0)
 		e->person->user_state = state.manual || state.availability >= CWA_BUSY ? state.availability : 0;
 	e->person->state_s = now_s;
 }
@@ -242,14 +219,7 @@ void local_publish(void *ctx, struct session *s, const char *rid, const struct h
 	struct local *local = ctx;
 	struct endpoint *e = session_home(s);
 	uint64_t now_s = local->wall_s(local->wall_arg);
-	struct error err = { "" };
 
-	for (size_t i = 0; i < count; i++) {
-		if (check(&categories[i], &err) < 0) {
-			home_done(s, rid, &(struct outcome){ .code = CWA_INVALID_OPERATION, .detail = err.text });
-			return;
-		}
-	}
 	for (size_t i = 0; i < count; i++) {
 		int passed = passed_of(categories[i].name);
 

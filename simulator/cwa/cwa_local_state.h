@@ -14,7 +14,6 @@
 #define MEMBERS_MAX 1000                /* of all containers of a user */
 #define WATCHED_MAX 1000                /* by one client */
 #define PARTICIPANTS_MAX 100
-#define CATEGORY_MAX 8192               /* bytes of a category that is only passed on */
 
 #define CONTAINER_BLOCKED 32000
 
@@ -114,6 +113,9 @@ void local_show_self(const struct endpoint *to);
 void endpoint_watch(struct endpoint *e, struct person *person);
 void endpoint_unwatch(struct endpoint *e, const struct person *person);
 void endpoint_watch_contacts(struct endpoint *e);       /* and is shown them */
+
+/* --- search (cwa_local_search.c) */
+void local_search(void *ctx, struct session *s, const char *rid, const struct home_search *search);
 
 /* --- conversations (cwa_local_talk.c) */
 struct leg *local_invite(void *ctx, struct conference *c, const char *const *uris, size_t count, const char *subject,

@@ -175,7 +175,7 @@ struct cwa_server *cwa_server_new(struct loop *loop, const struct world *world, 
 	make_users(server);
 	server->faults = faults_new(&terms);
 	server->worker = worker_new(loop);
-	server->home = cwa_local_new(loop, world, wall_s, server);
+	server->home = settings->uplink.next_hop ? cwa_uplink_new(loop, world, &settings->uplink) : cwa_local_new(loop, world, wall_s, server);
 	if ((settings->iwa && !(server->iwa = iwa_new(server, err))) ||
 	    !(server->http = http_server_new(loop, &http, on_request, server, err)))
 		cwa_server_free(&server);

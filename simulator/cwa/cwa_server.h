@@ -4,7 +4,7 @@
 #include "base/control.h"
 #include "base/error.h"
 #include "base/io/loop.h"
-#include "simulator/world.h"
+#include "simulator/cwa/cwa_uplink.h"
 
 struct faults;
 struct tls;
@@ -25,6 +25,7 @@ struct cwa_server_settings {
 	uint32_t idle_ms;               /* a session without a request */
 	uint32_t ticket_ms, renew_ms;   /* life of a ticket, and its age from which on a new one is handed out */
 	uint32_t accept_ms;             /* an invitation accepts itself at the most active client; 0: never */
+	struct cwa_uplink_settings uplink;      /* next_hop NULL: users live here */
 	uint32_t throttle;              /* methods of a session within a second; 0: no limit */
 };
 

@@ -86,7 +86,7 @@ static void on_wake(void *arg)
 
 	if (s->event_count > EVENTS_MAX)
 		cwa_session_end(s, CWA_INTERNAL, "too many events wait for it");
-	else if (s->poll && first_after(s, s->poll_ack))
+	else if (s->poll && s->ready && first_after(s, s->poll_ack))
 		answer_poll(s);
 }
 
@@ -151,7 +151,8 @@ void serve_poll(struct call *call)
 	session_ticket(s, call);
 	if (query_true(call, "ua"))
 		session_active(s);
-	if (!call->server->settings.hold_ms || first_after(s, ack)) {
+	/* What a session begins with comes as one batch. Source: document. */
+	if (s->ready && (!call->server->settings.hold_ms || first_after(s, ack))) {
 		fill_answer(s, call, ack);
 		call_send_envelope(call, 200);
 		return;
@@ -160,7 +161,7 @@ void serve_poll(struct call *call)
 	s->poll_ack = ack;
 	s->poll_fault = call->fault;
 	http_request_on_gone(s->poll, on_poll_gone, s);
-	loop_timer_set(s->hold, call->server->settings.hold_ms);
+	loop_timer_set(s->hold, call->server->settings.hold_ms ? call->server->settings.hold_ms : FIRST_BATCH_MS);
 }
 
 /* --- events ----------------------------------------------------------------------------------------------------------------------- */

@@ -19,12 +19,12 @@
 #define SESSIONS_OF_USER 16
 #define EVENTS_MAX 1000                 /* not fetched yet; one more ends the session with CWA_INTERNAL */
 #define EVENTS_OF_ANSWER 200
+#define FIRST_BATCH_MS 20000             /* without --hold: a request for events waits for the first batch to be whole */
 #define CONFERENCES_OF_SESSION 100
 #define METHODS_OF_REQUEST 100
 #define URIS_MAX 300                    /* of one method */
 #define CONTENT_MAX 8000                /* bytes of a message */
 #define TEXT_MAX 256                    /* names, subjects, formats */
-#define SEARCH_RETURNED_MAX 20
 #define RID_MAX 64
 #define NATIVE_KEY 36
 #define POLL_WAIT_MAX_MS 15000
@@ -66,7 +66,7 @@ struct session {
 	enum cwa_format format;
 	bool native;                            /* of a script for the 2005 release */
 	char key[NATIVE_KEY + 1];               /* its session's number */
-	bool signed_on, ending, auto_machine, machine_idle;
+	bool signed_on, ready, ending, auto_machine, machine_idle;     /* ready: all of the first batch of events is there */
 	char *rid;                              /* of initiateSession */
 	struct call *parked;                    /* the request that is answered once the home has signed it on */
 	void *home;

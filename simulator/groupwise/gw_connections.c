@@ -402,7 +402,8 @@ void gw_server_shutdown(struct gw_server *server, loop_fn *done, void *arg)
 	server->shutting_down = true;
 	server->shutdown_done = done;
 	server->shutdown_arg = arg;
-	gw_store_close(server);
+	/* What follows is the server's own end, and is not kept. */
+	keep_free(&server->keep);
 	listener_free(&server->listener);
 	if (!server->sessions) {
 		done(arg);
@@ -430,7 +431,7 @@ void gw_server_free(struct gw_server **pointer)
 	if (!server)
 		return;
 	server->shutdown_done = NULL;
-	gw_store_close(server);
+	keep_free(&server->keep);
 	while (server->sessions) {
 		struct session *s = server->sessions;
 

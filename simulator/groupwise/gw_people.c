@@ -73,6 +73,7 @@ void persons_make(struct gw_server *server)
 		struct person *person = &server->persons[i], *same;
 
 		person->seed = &server->world->users[i];
+		person->kept.id = person->seed->id;
 		person->dn = bytes_str(person->seed->dn);
 		person->dotted = lower_dotted(person->dn);
 		person->status = GW_OFFLINE;

@@ -15,6 +15,7 @@
 #include "simulator/fault_hole.h"
 #include "simulator/fault_outlet.h"
 #include "simulator/groupwise/gw_server.h"
+#include "simulator/keep.h"
 
 /* Bounds of what one client can make us keep. The two of the list are what a real server told its clients; the rest is ours. */
 #define CONTACTS_MAX 150
@@ -72,7 +73,7 @@ struct person {
 	unsigned status_changes;
 	bool announced;                         /* others were told that he is there */
 	bool restored;                          /* his status is the one he had when the server ended; until the next login */
-	bool changed;                           /* what is kept of him is to be written */
+	struct kept kept;
 
 	struct list_folder *folders;
 	size_t folder_count;
@@ -139,16 +140,8 @@ void roster_clear(struct person *person);
 
 /* --- what is kept over a restart (gw_store.c) --------------------------------------------------------------------------------- */
 
-struct store {
-	char *folder;                           /* NULL: nothing is kept */
-	struct loop_task task;
-	struct people changed;
-};
-
 /* Writes it at the end of this round. */
 void person_changed(struct gw_server *server, struct person *person);
-/* Writes what is left, and nothing from then on: what follows is the server's own end. */
-void gw_store_close(struct gw_server *server);
 
 /* --- sessions (gw_connections.c) ------------------------------------------------------------------------------------------- */
 
@@ -241,7 +234,7 @@ struct gw_server {
 	struct conference *conferences;         /* index by prefix */
 	uint32_t conference_salt, conference_next;
 	struct faults *faults;
-	struct store store;
+	struct keep *keep;                      /* NULL: nothing is kept */
 	struct gw_tree in, out;                 /* of the request at hand */
 	struct buf scratch;
 	loop_fn *shutdown_done;

@@ -1,4 +1,4 @@
-/* What users changed, kept over a restart: one file a user, DIR/groupwise/ID.json, written beside and moved into place.
+/* What users changed, kept over a restart (simulator/keep.h): one file a user, DIR/groupwise/ID.json.
  *
  *   {"format": "bramble-groupwise-user", "version": 1, "user": "alice", "next_id": 4,
  *    "folders": [{"id": 1, "name": "Friends"}], "contacts": [{"id": 2, "folder": 1, "user": "bob", "name": "Bob"}],
@@ -6,14 +6,10 @@
  *    "status": {"number": 4, "text": "lunch", "auto_reply": ""}}
  *
  * "status" is there while its user is signed on. Format: ours; docs/messenger.md describes it. */
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/control.h"
 #include "base/log.h"
@@ -22,7 +18,6 @@
 
 #define FORMAT "bramble-groupwise-user"
 #define VERSION 1
-#define FILE_BYTES_MAX 16777216
 #define ITEMS_MAX 100000        /* contacts and folders of one user: a bound of the file, not of what clients may add */
 
 /* --- writing ---------------------------------------------------------------------------------------------------------------- */
@@ -74,63 +69,14 @@ static void store_text(const struct person *person, struct buf *out)
 	json_decref(root);
 }
 
-static char *path_of(const struct store *store, const struct person *person, const char *suffix)
+static void write_kept(struct kept *kept, struct buf *out)
 {
-	return memory_printf("%s/%s.json%s", store->folder, person->seed->id, suffix);
-}
-
-/* Moved into place whole: an end of the process at any moment leaves the old file or the new one. It does not wait for the
- * disk: what a power cut may cost a simulated server is not worth a pause for everybody. */
-static void write_person(const struct store *store, const struct person *person)
-{
-	char *path = path_of(store, person, ""), *beside = path_of(store, person, ".new");
-	int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	struct buf text = { 0 };
-	bool written;
-
-	store_text(person, &text);
-	written = fd >= 0 && write(fd, text.data, text.len) == (ssize_t)text.len;
-
-	if (fd >= 0 && close(fd) < 0)
-		written = false;
-	if (!written || rename(beside, path) < 0)
-		log_error("state of user=%s cannot be written to %s: %s", person->seed->id, log_str(path), strerror(errno));
-	buf_free(&text);
-	free(beside);
-	free(path);
-}
-
-static void write_changed(void *arg)
-{
-	struct store *store = arg;
-
-	for (size_t i = 0; i < store->changed.count; i++) {
-		store->changed.items[i]->changed = false;
-		write_person(store, store->changed.items[i]);
-	}
-	store->changed.count = 0;
+	store_text((const struct person *)((const char *)kept - offsetof(struct person, kept)), out);
 }
 
 void person_changed(struct gw_server *server, struct person *person)
 {
-	if (!server->store.folder || person->changed)
-		return;
-	person->changed = true;
-	gw_people_append(&server->store.changed, person);
-	loop_defer(server->loop, &server->store.task);
-}
-
-void gw_store_close(struct gw_server *server)
-{
-	struct store *store = &server->store;
-
-	if (!store->folder)
-		return;
-	loop_drop(server->loop, &store->task);
-	write_changed(store);
-	free(store->changed.items);
-	free(store->folder);
-	store->folder = NULL;
+	keep_changed(server->keep, &person->kept);
 }
 
 /* --- reading ----------------------------------------------------------------------------------------------------------------- */
@@ -300,22 +246,10 @@ static int from_text(struct reading *r, struct bytes text)
 static int read_person(struct reading *r)
 {
 	struct buf text = { 0 };
-	struct stat st;
-	size_t got = 0;
-	FILE *file;
-	int rc;
+	int rc = keep_read(r->path, &text, r->err);
 
-	if (stat(r->path, &st) < 0)
-		return errno == ENOENT ? 0 : error_set(r->err, "%s cannot be read: %s", r->path, strerror(errno));
-	if (st.st_size > FILE_BYTES_MAX)
-		return error_set(r->err, "%s has %jd bytes; at most %d are read", r->path, (intmax_t)st.st_size, FILE_BYTES_MAX);
-	file = fopen(r->path, "re");
-	if (file) {
-		got = fread(buf_extend(&text, (size_t)st.st_size), 1, (size_t)st.st_size, file);
-		fclose(file);
-	}
-	rc = got == (size_t)st.st_size && file ? from_text(r, buf_bytes(&text))
-		: error_set(r->err, "%s cannot be read: %s", r->path, strerror(errno));
+	if (rc > 0)
+		rc = from_text(r, buf_bytes(&text));
 	buf_free(&text);
 	return rc;
 }
@@ -334,14 +268,11 @@ void gw_server_stored(struct gw_server *server, const char *user, struct buf *ou
 
 int gw_server_keep(struct gw_server *server, const char *folder, struct error *err)
 {
-	struct store *store = &server->store;
-
-	store->folder = memory_printf("%s/groupwise", folder);
-	store->task = (struct loop_task){ .fn = write_changed, .arg = store };
-	if (mkdir(store->folder, 0700) < 0 && errno != EEXIST)
-		return error_set(err, "%s cannot be made: %s", store->folder, strerror(errno));
+	server->keep = keep_new(server->loop, folder, "groupwise", "json", write_kept, err);
+	if (!server->keep)
+		return -1;
 	for (size_t i = 0; i < server->world->user_count; i++) {
-		char *path = path_of(store, &server->persons[i], "");
+		char *path = keep_path(server->keep, server->persons[i].seed->id);
 		struct reading r = { .server = server, .person = &server->persons[i], .path = path, .err = err };
 		int rc = read_person(&r);
 

@@ -1,8 +1,10 @@
-/* Who may see and reach a user: his containers and their members, and the watchers he is told of. */
+/* Who may see and reach a user: his containers and their members, and the watchers he is told of. What the access entries of the older
+ * dialect add to that is in ocs_acl.c. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "simulator/ocs/ocs_state.h"
 
@@ -36,12 +38,22 @@ uint32_t access_container(const struct user *user, const struct user *other)
 			}
 		}
 	}
+	/* An entry of his own for somebody goes before a container for all. */
+	if (found == SIP_CONTAINER_BLOCKED && rank < 3 && strcmp(acl_entry(user, other)->type, "USER") == 0)
+		return SIP_CONTAINER_OF_NOTES;
 	return found;
 }
 
 bool access_blocks(const struct user *user, const struct user *other)
 {
 	return access_container(user, other) == SIP_CONTAINER_BLOCKED;
+}
+
+bool access_hides(const struct user *user, const struct user *other)
+{
+	const struct sip_ace *ace = acl_entry(user, other);
+
+	return access_blocks(user, other) || (ace->rights[0] == 'P' && (strcmp(ace->type, "USER") == 0 || !contacts_have(user, other)));
 }
 
 /* --- SERVICE: subscribers ----------------------------------------------------------------------------------------------------------------- */
@@ -73,8 +85,16 @@ void access_add_subscriber(struct user *user, const struct user *watcher)
 		return;
 	subscribers_grow(&user->subscribers, (struct sip_subscriber){ .user = memory_str(user_plain(watcher)),
 		.display_name = memory_str(watcher->seed->name), .type = memory_str("sameEnterprise") });
+	user_changed(user);
 	one = (struct sip_subscribers){ &user->subscribers.items[user->subscribers.count - 1], 1 };
 	watch_tell_self(user, (struct sip_roaming_data){ .subscribers = &one });
+	acl_tell_pending(user);
+}
+
+void access_watched(struct user *user, const struct user *watcher)
+{
+	if (user != watcher && !contacts_have(user, watcher) && strcmp(acl_entry(user, watcher)->type, "USER") != 0)
+		access_add_subscriber(user, watcher);
 }
 
 void on_set_subscribers(struct request *r)
@@ -92,8 +112,10 @@ void on_set_subscribers(struct request *r)
 		if (known)
 			known->acknowledged = body.items[i].acknowledged;
 	}
+	user_changed(r->user);
 	answer(r, 200);
 	watch_tell_self(r->user, (struct sip_roaming_data){ .subscribers = &all });
+	acl_tell_pending(r->user);
 	xml_form_clear(&sip_set_subscribers_form, &body);
 }
 
@@ -169,13 +191,82 @@ void on_set_members(struct request *r)
 		struct sip_container_members *into = container_make(r->user, body.items[i].id);
 
 		into->version++;
-		for (size_t m = 0; m < body.items[i].count; m++)
-			member_change(into, &body.items[i].members[m]);
+		for (size_t m = 0; m < body.items[i].count; m++) {
+			const struct sip_member *member = &body.items[i].members[m];
+
+			member_change(into, member);
+			if (into->id == SIP_CONTAINER_BLOCKED)
+				acl_follow(r->user, member, member_find(into, member) >= 0);
+		}
 	}
+	user_changed(r->user);
 	answer(r, 200);
 	all = r->user->containers;
 	watch_tell_self(r->user, (struct sip_roaming_data){ .containers = &all });
 	/* Who has another access level now sees something else. */
 	watch_tell_all(r->user);
 	xml_form_clear(&sip_set_members_form, &body);
+}
+
+void access_set_blocked(struct user *user, struct sip_member *member, bool blocked)
+{
+	struct sip_container_members *into = container_find(user, SIP_CONTAINER_BLOCKED);
+	struct sip_containers all;
+
+	if (blocked != (into && member_find(into, member) >= 0)) {
+		into = container_make(user, SIP_CONTAINER_BLOCKED);
+		into->version++;
+		member->action = blocked ? "add" : "remove";
+		member_change(into, member);
+		user_changed(user);
+		all = user->containers;
+		watch_tell_self(user, (struct sip_roaming_data){ .containers = &all });
+	}
+	watch_tell_all(user);
+}
+
+/* --- from the file that keeps it ---------------------------------------------------------------------------------------------------------- */
+
+static int restore_container(struct user *user, const struct sip_container_members *from, struct error *err)
+{
+	struct sip_container_members *into;
+
+	if (container_find(user, from->id) || !from->version)
+		return error_set(err, "the version of container %u, which is there once", from->id);
+	into = container_make(user, from->id);
+	into->version = from->version;
+	for (size_t i = 0; i < from->count; i++) {
+		if (member_find(into, &from->members[i]) >= 0)
+			return error_set(err, "container %u has a member twice", from->id);
+		member_change(into, &(struct sip_member){ .type = from->members[i].type, .value = from->members[i].value });
+	}
+	return 0;
+}
+
+static int restore_subscriber(struct user *user, const struct sip_subscriber *from, struct error *err)
+{
+	const struct user *watcher = user_find(user->server, from->user);
+
+	if (!watcher) {
+		log_warning("state of user=%s: watcher %s is left out, world.xml has no such user", user->seed->id, log_str(from->user));
+		return 0;
+	}
+	if (subscriber_find(user, user_plain(watcher)))
+		return error_set(err, "watcher %s is there twice", log_str(from->user));
+	subscribers_grow(&user->subscribers, (struct sip_subscriber){ .user = memory_str(user_plain(watcher)),
+		.display_name = memory_str(watcher->seed->name), .acknowledged = from->acknowledged, .type = memory_str("sameEnterprise") });
+	return 0;
+}
+
+int access_restore(struct user *user, struct sip_containers *containers, struct sip_subscribers *subscribers, struct error *err)
+{
+	xml_form_clear(&sip_set_members_form, &user->containers);
+	xml_form_clear(&sip_set_subscribers_form, &user->subscribers);
+	for (size_t i = 0; containers && i < containers->count; i++)
+		if (restore_container(user, &containers->items[i], err) < 0)
+			return -1;
+	for (size_t i = 0; subscribers && i < subscribers->count; i++)
+		if (restore_subscriber(user, &subscribers->items[i], err) < 0)
+			return -1;
+	return 0;
 }

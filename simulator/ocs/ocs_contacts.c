@@ -70,6 +70,11 @@ void contacts_make(struct user *user)
 	}
 }
 
+bool contacts_have(const struct user *user, const struct user *other)
+{
+	return contact_find(user, user_plain(other)) != NULL;
+}
+
 void contacts_write(const struct user *user, struct buf *out)
 {
 	xml_form_write(&sip_contact_list_form, &user->contacts, out);
@@ -98,6 +103,7 @@ static void tell(struct user *user, struct sip_contact_delta *delta)
 
 	delta->previous = user->contacts.delta++;
 	delta->delta = user->contacts.delta;
+	user_changed(user);
 	xml_form_write(&sip_contact_delta_form, delta, &body);
 	user_notify(user, EVENT_CONTACTS, SIP_TYPE_CONTACTS, buf_bytes(&body));
 	buf_free(&body);
@@ -141,6 +147,59 @@ static char *clean_groups(const struct user *user, const char *groups, uint32_t 
 	text = out.len ? bytes_dup(buf_bytes(&out)) : memory_str("1");
 	buf_free(&out);
 	return text;
+}
+
+/* --- from the file that keeps it ---------------------------------------------------------------------------------------------------------- */
+
+static int restore_group(struct user *user, const struct sip_group *group, uint32_t next_group, struct error *err)
+{
+	for (size_t i = 0; i < user->contacts.group_count; i++)
+		if (user->contacts.groups[i].id == group->id)
+			return error_set(err, "two groups have the id %u", group->id);
+	if (!group->id || group->id >= next_group || !group->name || !*group->name || strlen(group->name) > NAME_MAX_BYTES)
+		return error_set(err, "the id or the name of group %u %s", group->id, log_str(group->name ? group->name : ""));
+	group_append(user, group->id, group->name, group->external_uri);
+	return 0;
+}
+
+static int restore_contact(struct user *user, const struct sip_contact *from, struct error *err)
+{
+	struct user *other = user_find(user->server, from->uri);
+	struct sip_contact *into;
+
+	if (!other) {
+		log_warning("state of user=%s: contact %s is left out, world.xml has no such user", user->seed->id, log_str(from->uri));
+		return 0;
+	}
+	if (contact_find(user, user_plain(other)))
+		return error_set(err, "contact %s is there twice", log_str(from->uri));
+	if (from->name && strlen(from->name) > NAME_MAX_BYTES)
+		return error_set(err, "the name of contact %s has more than %d bytes", log_str(from->uri), NAME_MAX_BYTES);
+	into = contact_append(user, user_plain(other));
+	free(into->name);
+	free(into->groups);
+	free(into->external_uri);
+	into->name = memory_str(from->name ? from->name : "");
+	into->groups = clean_groups(user, from->groups ? from->groups : "", 0);
+	into->external_uri = memory_str(from->external_uri ? from->external_uri : "");
+	into->subscribed = from->subscribed;
+	return 0;
+}
+
+int contacts_restore(struct user *user, struct sip_contact_list *list, uint32_t next_group, struct error *err)
+{
+	if (!list->delta || !list->group_count || list->groups[0].id != 1 || next_group >= INT32_MAX)
+		return error_set(err, "deltaNum is above 0, nextGroup below 2147483647, and the first group has the id 1");
+	xml_form_clear(&sip_contact_list_form, &user->contacts);
+	user->contacts.delta = list->delta;
+	user->next_group = next_group;
+	for (size_t i = 0; i < list->group_count; i++)
+		if (restore_group(user, &list->groups[i], next_group, err) < 0)
+			return -1;
+	for (size_t i = 0; i < list->contact_count; i++)
+		if (restore_contact(user, &list->contacts[i], err) < 0)
+			return -1;
+	return 0;
 }
 
 /* --- commands: each gives the status of its answer and, when it was done, tells what changed ---------------------------------------- */
@@ -328,6 +387,12 @@ void on_soap(struct request *r)
 	body = soap.body;
 	if (body->search) {
 		on_search(r, body);
+	} else if (body->set_presence) {
+		on_set_presence(r, body->set_presence);
+	} else if (body->get_presence) {
+		on_get_presence(r, body->get_presence);
+	} else if (body->set_ace) {
+		on_set_ace(r, body->set_ace);
 	} else if (!body->set_contact && !body->delete_contact && !body->add_group && !body->modify_group && !body->delete_group) {
 		answer_because(r, 400, 0, "there is no such SOAP command here");
 	} else if (delta_of(body) != r->user->contacts.delta) {

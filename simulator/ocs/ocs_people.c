@@ -24,22 +24,27 @@ void users_make(struct ocs_server *server)
 
 		user->server = server;
 		user->seed = &world->users[i];
+		user->kept.id = user->seed->id;
 		user->address = lower(memory_printf("sip:%s@%s", user->seed->id, world->domain));
 		user->availability = SIP_OFFLINE;
 		user->state_version = 1;
 		user->expiry = loop_timer_new(server->loop, presence_expire, user);
 		HASH_ADD_KEYPTR(hh, server->by_address, user->address, strlen(user->address), user);
 	}
-	for (size_t i = 0; i < world->user_count; i++)
+	for (size_t i = 0; i < world->user_count; i++) {
 		contacts_make(&server->users[i]);
+		acl_make(&server->users[i]);
+	}
 }
 
 void users_free(struct ocs_server *server)
 {
+	keep_free(&server->keep);
 	HASH_CLEAR(hh, server->by_address);
 	for (size_t i = 0; server->users && i < server->world->user_count; i++) {
 		struct user *user = &server->users[i];
 		struct sip_categories items = { 0 };
+		struct sip_acl acl = { .aces = memory_new(sizeof *acl.aces) };
 
 		xml_form_clear(&sip_contact_list_form, &user->contacts);
 		xml_form_clear(&sip_set_members_form, &user->containers);
@@ -49,6 +54,9 @@ void users_free(struct ocs_server *server)
 			items.items[0] = user->publications[p].item;
 			xml_form_clear(&sip_categories_form, &items);
 		}
+		*acl.aces = user->aces;
+		xml_form_clear(&sip_acl_form, &acl);
+		free(user->info_others);
 		free(user->publications);
 		free(user->watchers);
 		free(user->address);

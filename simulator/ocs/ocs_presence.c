@@ -48,11 +48,36 @@ static uint32_t aggregate(const struct user *user)
 		else if (availability > chosen)
 			chosen = availability;
 	}
+	for (const struct endpoint *e = user->endpoints; e; e = e->next) {
+		uint32_t availability = e->device ? sip_availability_of(e->device->availability->aggregate, e->device->activity->aggregate) : 0;
+
+		if (availability)
+			machine = machine && machine < availability ? machine : availability;
+	}
 	if (chosen >= SIP_OFFLINE)
 		return SIP_OFFLINE;
 	if (!chosen && !machine)
 		return SIP_ONLINE;
 	return machine > chosen ? machine : chosen;
+}
+
+uint32_t presence_chosen(const struct user *user, char **since)
+{
+	const struct sip_category *found = NULL;
+	uint32_t chosen = 0, availability;
+
+	for (size_t i = 0; i < user->publication_count; i++) {
+		const struct sip_category *c = &user->publications[i].item;
+
+		if (strcmp(c->name, "state") != 0 || c->container != AGGREGATE_CONTAINER || sip_state_read(c->content, &availability) < 0 ||
+		    strstr(c->content, "machineState") || availability <= chosen)
+			continue;
+		chosen = availability;
+		found = c;
+	}
+	/* Without the fraction of a second, as the older dialect has it. */
+	*since = found ? memory_printf("%.19sZ", found->publish_time) : NULL;
+	return chosen;
 }
 
 /* --- changes ------------------------------------------------------------------------------------------------------------------------ */
@@ -82,23 +107,30 @@ struct names {
 };
 
 /* name outlives the list. */
-static void note_name(struct names *names, const char *name)
+static bool is_named(const struct names *names, const char *name)
 {
 	for (size_t i = 0; i < names->count; i++)
 		if (strcmp(names->items[i], name) == 0)
-			return;
-	if (names->count < PUBLICATIONS_OF_USER + 1)
+			return true;
+	return false;
+}
+
+static void note_name(struct names *names, const char *name)
+{
+	if (!is_named(names, name) && names->count < PUBLICATIONS_OF_USER + 1)
 		names->items[names->count++] = name;
 }
 
-/* Tells the user and the others what has changed. */
-static void changed(struct user *user, struct names *names)
+/* Tells the user and the others what has changed; device: something of a device that published by the older dialect, too. */
+static void changed(struct user *user, struct names *names, bool device)
 {
 	bool state = update_state(user);
 	struct sip_categories own;
 
 	if (state)
 		note_name(names, "state");
+	if (device || is_named(names, "state") || is_named(names, "note"))
+		watch_tell_documents(user);
 	if (!names->count)
 		return;
 	own = watch_own_items(user, names->items, names->count);
@@ -142,7 +174,7 @@ static void sweep(struct user *user, const struct endpoint *gone, uint64_t now)
 		}
 	}
 	set_expiry(user);
-	changed(user, &names);
+	changed(user, &names, gone && gone->device);
 	while (copy_count)
 		free(copies[--copy_count]);
 }
@@ -162,15 +194,20 @@ void presence_expire(void *arg)
 
 /* --- SERVICE: publish ------------------------------------------------------------------------------------------------------------------ */
 
-static ssize_t find(const struct user *user, const struct sip_publication *p)
+static ssize_t find(const struct user *user, const char *category, uint32_t instance, uint32_t container)
 {
 	for (size_t i = 0; i < user->publication_count; i++) {
 		const struct sip_category *c = &user->publications[i].item;
 
-		if (strcmp(c->name, p->category) == 0 && c->instance == p->instance && c->container == p->container)
+		if (strcmp(c->name, category) == 0 && c->instance == instance && c->container == container)
 			return (ssize_t)i;
 	}
 	return -1;
+}
+
+static ssize_t find_of(const struct user *user, const struct sip_publication *p)
+{
+	return find(user, p->category, p->instance, p->container);
 }
 
 /* Versions must be the ones that are there; -1: answered with those that are wrong. Source: code (SIPE reads this answer). */
@@ -182,7 +219,7 @@ static int check_versions(struct request *r, const struct sip_publications *list
 	struct sip_message *m;
 
 	for (size_t i = 0; i < list->count; i++) {
-		ssize_t at = find(r->user, &list->items[i]);
+		ssize_t at = find_of(r->user, &list->items[i]);
 		uint32_t is = at < 0 ? 0 : r->user->publications[at].item.version;
 
 		if (list->items[i].version != is)
@@ -200,26 +237,35 @@ static int check_versions(struct request *r, const struct sip_publications *list
 	return details.count ? -1 : 0;
 }
 
-static void publish_one(struct request *r, struct sip_publication *p, struct names *names)
+/* In place of the same item there is; content is taken over. */
+static struct publication *put(struct user *user, const char *category, uint32_t instance, uint32_t container, const char *expire_type,
+	char *content)
 {
-	struct user *user = r->user;
-	ssize_t at = find(user, p);
-	struct publication *into;
+	ssize_t at = find(user, category, instance, container);
 	uint32_t version = at < 0 ? 0 : user->publications[at].item.version;
+	struct publication *into;
 
-	note_name(names, p->category);
 	if (at >= 0)
 		publication_drop(user, (size_t)at);
-	if (!p->content)
-		return;
+	if (!content)
+		return NULL;
 	user->publications = memory_resize(user->publications, (user->publication_count + 1) * sizeof *user->publications);
 	into = &user->publications[user->publication_count++];
-	*into = (struct publication){ .item = { .name = memory_str(p->category), .instance = p->instance, .publish_time = presence_time(),
-		.container = p->container, .version = version + 1, .expire_type = memory_str(p->expire_type), .content = p->content } };
+	*into = (struct publication){ .item = { .name = memory_str(category), .instance = instance, .publish_time = presence_time(),
+		.container = container, .version = version + 1, .expire_type = memory_str(expire_type), .content = content } };
+	return into;
+}
+
+static void publish_one(struct request *r, struct sip_publication *p, struct names *names)
+{
+	struct publication *into;
+
+	note_name(names, p->category);
+	into = put(r->user, p->category, p->instance, p->container, p->expire_type, p->content);
 	p->content = NULL;
-	if (p->expire_type && strcmp(p->expire_type, "endpoint") == 0)
+	if (into && p->expire_type && strcmp(p->expire_type, "endpoint") == 0)
 		into->endpoint = r->endpoint;
-	if (p->expire_type && strcmp(p->expire_type, "time") == 0)
+	if (into && p->expire_type && strcmp(p->expire_type, "time") == 0)
 		into->expires_at_ms = loop_now_ms(r->server->loop) + 1000ull * (p->expires ? p->expires : 1);
 }
 
@@ -240,7 +286,7 @@ static void publish(struct request *r, struct sip_publications *list)
 		size_t added = 0;
 
 		for (size_t i = 0; i < list->count; i++)
-			added += find(user, &list->items[i]) < 0;
+			added += find_of(user, &list->items[i]) < 0;
 		if (added + user->publication_count > PUBLICATIONS_OF_USER) {
 			answer_because(r, 403, 0, "too many publications of this user");
 			return;
@@ -250,6 +296,7 @@ static void publish(struct request *r, struct sip_publications *list)
 		return;
 	for (size_t i = 0; i < list->count; i++)
 		publish_one(r, &list->items[i], &names);
+	user_changed(user);
 	set_expiry(user);
 	own = watch_own_items(user, names.items, names.count);
 	xml_form_write(&sip_roaming_data_form, &data, &body);
@@ -258,7 +305,7 @@ static void publish(struct request *r, struct sip_publications *list)
 	sip_body(m, SIP_TYPE_ROAMING_SELF, buf_bytes(&body));
 	answer_send(r, &m);
 	buf_free(&body);
-	changed(user, &names);
+	changed(user, &names, false);
 }
 
 void on_publish(struct request *r)
@@ -272,4 +319,50 @@ void on_publish(struct request *r)
 	}
 	publish(r, body.publications);
 	xml_form_clear(&sip_publish_form, &body);
+}
+
+bool presence_set(struct user *user, struct presence_item *items, size_t count)
+{
+	struct names names = { .count = 0 };
+	size_t added = 0;
+	bool fits;
+
+	for (size_t i = 0; i < count; i++)
+		added += items[i].content && find(user, items[i].category, items[i].instance, items[i].container) < 0;
+	fits = added + user->publication_count <= PUBLICATIONS_OF_USER;
+	for (size_t i = 0; i < count; i++) {
+		struct presence_item *item = &items[i];
+		ssize_t at = find(user, item->category, item->instance, item->container);
+		bool same = at < 0 ? !item->content : item->content && strcmp(user->publications[at].item.content, item->content) == 0;
+
+		if (same || !fits) {
+			free(item->content);
+			continue;
+		}
+		put(user, item->category, item->instance, item->container, "static", item->content);
+		note_name(&names, item->category);
+	}
+	user_changed(user);
+	set_expiry(user);
+	changed(user, &names, true);
+	return fits;
+}
+
+int presence_restore(struct user *user, struct sip_categories *list, struct error *err)
+{
+	while (user->publication_count)
+		publication_drop(user, user->publication_count - 1);
+	for (size_t i = 0; list && i < list->count; i++) {
+		struct sip_category *c = &list->items[i];
+
+		if (!c->content || !c->version || !c->publish_time || find(user, c->name, c->instance, c->container) >= 0 ||
+		    user->publication_count == PUBLICATIONS_OF_USER)
+			return error_set(err, "item %s of presence: content, version and publishTime are there, and no two are the same", log_str(c->name));
+		put(user, c->name, c->instance, c->container, "static", c->content)->item.version = c->version;
+		c->content = NULL;
+		free(user->publications[user->publication_count - 1].item.publish_time);
+		user->publications[user->publication_count - 1].item.publish_time = memory_str(c->publish_time);
+	}
+	update_state(user);
+	return 0;
 }

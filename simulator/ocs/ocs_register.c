@@ -106,6 +106,7 @@ void endpoint_end(struct endpoint *e, const char *why)
 		subscription_free(e->subscriptions);
 	proxy_endpoint_gone(e);
 	presence_endpoint_changed(user, e);
+	document_endpoint_gone(e);
 	loop_timer_free(&e->timer);
 	free(e->epid);
 	free(e->instance);
@@ -178,7 +179,7 @@ static void accept(struct request *r, const struct endpoint *e, uint32_t seconds
 	if (sip_get(r->message, "ms-keep-alive", 0))
 		sip_add(m, "ms-keep-alive", "UAS; tcp=no; hop-hop=yes; end-end=no; timeout=%d", KEEP_ALIVE_S);
 	sip_add(m, "Allow-Events", "vnd-microsoft-provisioning,vnd-microsoft-roaming-contacts,vnd-microsoft-roaming-ACL,presence,"
-		"presence.wpending,vnd-microsoft-roaming-self,vnd-microsoft-provisioning-v2");
+		"presence.wpending%s", r->server->settings.lcs2005 ? "" : ",vnd-microsoft-roaming-self,vnd-microsoft-provisioning-v2");
 	sip_add(m, "Supported", "adhoclist");
 	if (!r->server->settings.lcs2005)
 		sip_add(m, "Supported", "msrtc-event-categories");

@@ -23,13 +23,22 @@ struct ocs_server_settings {
 	const char *trusted[OCS_TRUSTED_MAX];       /* names of servers, as their certificates have them */
 	size_t trusted_count;
 	bool tls_clients;                           /* who shows no certificate is let in as a client; over clear TCP always */
-	bool lcs2005;                               /* does not offer enhanced presence */
+	bool lcs2005;                               /* offers the older dialect of presence alone */
 };
 
 /* The world must live as long as the server. NULL with a sentence when it cannot listen. */
 struct ocs_server *ocs_server_new(struct loop *loop, const struct world *world, const struct ocs_server_settings *settings,
 	struct error *err);
 void ocs_server_free(struct ocs_server **server);
+
+/* Takes contact lists, access levels and what users said of themselves from the folder, one file a user, and writes there what changes
+ * from now on; the folder is made when it is missing. Call before the loop runs. -1 with a sentence that names the file that is damaged. */
+int ocs_server_keep(struct ocs_server *server, const char *folder, struct error *err);
+
+/* What one such file says, and what it would say now. user must be of the world; name stands for the file in the sentence. After -1
+ * some of it may have been taken. */
+int ocs_server_restore(struct ocs_server *server, const char *user, struct bytes text, const char *name, struct error *err);
+void ocs_server_stored(struct ocs_server *server, const char *user, struct buf *out);
 
 const char *ocs_server_address(const struct ocs_server *server);
 const char *ocs_server_tcp_address(const struct ocs_server *server);   /* NULL: it does not listen there */

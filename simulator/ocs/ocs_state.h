@@ -9,12 +9,14 @@
 #include "base/io/loop.h"
 #include "protocol/sip/dialog.h"
 #include "protocol/sip/im.h"
+#include "protocol/sip/multipart.h"
 #include "protocol/sip/presence.h"
 #include "protocol/sip/roster.h"
 #include "protocol/sip/sip.h"
 #include "simulator/fault.h"
 #include "simulator/fault_hole.h"
 #include "simulator/fault_outlet.h"
+#include "simulator/keep.h"
 #include "simulator/ocs/ocs_server.h"
 
 /* Bounds of what one peer can make us keep, and how long; all ours. */
@@ -24,6 +26,7 @@
 #define PUBLICATIONS_OF_USER 64
 #define CONTAINERS_OF_USER 50
 #define SUBSCRIBERS_OF_USER 1000
+#define PARTS_BYTES 131072              /* of the documents in one notification of several users; the rest follows in the next one */
 #define CALLS_OF_USER 500               /* conversations one is part of */
 #define FORKS_MAX 10000                 /* requests passed on whose answer is awaited */
 #define REGISTER_MAX_S 7200
@@ -109,10 +112,14 @@ struct user {
 	struct loop_timer *expiry;              /* of the publication that ends first */
 	struct sip_containers containers;
 	struct sip_subscribers subscribers;
+	struct sip_aces aces;
+	uint32_t acl_delta;
+	char *info_others;                      /* XML of his userInfo that nobody here understands; NULL: none */
 	struct subscription **watchers;         /* presence subscriptions that have him in them, each once */
 	size_t watcher_count;
 
 	uint64_t registers, refused;
+	struct kept kept;
 };
 
 void users_make(struct ocs_server *server);
@@ -121,6 +128,9 @@ void users_free(struct ocs_server *server);
 struct user *user_find(struct ocs_server *server, const char *uri);
 /* The address without "sip:". */
 const char *user_plain(const struct user *user);
+
+/* Something of him changed that is kept over a restart. */
+void user_changed(struct user *user);
 
 /* --- endpoints (ocs_register.c) -------------------------------------------------------------------------------------------------- */
 
@@ -131,6 +141,8 @@ struct endpoint {
 	char *epid, *instance;                  /* either may be NULL, not both */
 	char *gruu, *opaque;
 	char *contact;                          /* the URI by which it wants to be reached */
+	struct sip_device *device;              /* what it published by the older dialect; NULL: nothing */
+	uint64_t device_at_ms;
 	struct loop_timer *timer;               /* the registration's end */
 	struct subscription *subscriptions;
 	unsigned subscription_count;
@@ -144,7 +156,11 @@ void endpoints_of_link_end(struct link *link, const char *why);
 
 /* --- subscriptions (ocs_subscribe.c) ----------------------------------------------------------------------------------------------- */
 
-enum event_kind { EVENT_CONTACTS, EVENT_SELF, EVENT_PROVISIONING, EVENT_PRESENCE, EVENT_KINDS };
+enum event_kind { EVENT_CONTACTS, EVENT_SELF, EVENT_PROVISIONING, EVENT_PROVISIONING_V1, EVENT_ACL, EVENT_PENDING, EVENT_PRESENCE,
+	EVENT_KINDS };
+
+/* In what form presence is told: categories, the older dialect's document of everything, or the standard's. */
+enum presence_form { FORM_CATEGORIES, FORM_DOCUMENT, FORM_PLAIN };
 
 struct subscription {
 	struct endpoint *endpoint;
@@ -152,13 +168,17 @@ struct subscription {
 	struct subscription *next;
 	struct sip_dialog dialog;
 	bool benotify;                          /* BENOTIFY rather than NOTIFY, and no answer */
+	uint32_t extended_by_s;                 /* what each notification makes of its end; 0: nothing */
 	bool condemned;                         /* ended by its subscriber in the request at hand */
 	uint64_t until_ms;
 	struct loop_timer *timer;
 	char *unanswered;                       /* the NOTIFY whose answer is awaited: its CSeq as text; NULL: none */
 	struct loop_timer *answer_timer;
 	struct sip_roaming_list wants;          /* EVENT_SELF */
-	struct sip_names categories;            /* EVENT_PRESENCE */
+	enum presence_form form;                /* EVENT_PRESENCE */
+	bool listed;                            /* documents of several users come in parts */
+	uint32_t list_version;
+	struct sip_names categories;
 	struct user **watched;
 	size_t watched_count;
 };
@@ -181,6 +201,19 @@ void on_publish(struct request *r);
 /* His end of an endpoint (NULL: one was added): items that went with it, and what others see now. */
 void presence_endpoint_changed(struct user *user, const struct endpoint *gone);
 void presence_expire(void *user);
+
+/* What the server publishes for him because he said it in the older dialect. */
+struct presence_item {
+	const char *category;                   /* a constant */
+	uint32_t instance, container;
+	char *content;                          /* taken over; NULL takes back what is there */
+};
+/* Publishes them (the same content again is no change) and tells everybody what has changed, the device included; false when they are
+ * too many: then of the device alone. */
+bool presence_set(struct user *user, struct presence_item *items, size_t count);
+int presence_restore(struct user *user, struct sip_categories *list, struct error *err);
+/* The availability that he chose himself: 0: none. */
+uint32_t presence_chosen(const struct user *user, char **since);
 /* "2010-05-04T09:12:00.000": now. The caller frees it. */
 char *presence_time(void);
 
@@ -190,8 +223,9 @@ char *presence_time(void);
 void watch_write(const struct user *user, const struct subscription *watcher, const char *only, struct buf *out);
 /* What the user is told of himself: what the subscription wants. */
 void watch_write_self(const struct user *user, const struct subscription *subscription, struct buf *out);
-/* Tells his watchers of a category that has changed; of everything. */
+/* Tells his watchers of a category that has changed; by the older dialect's documents; of everything. */
 void watch_tell(struct user *user, const char *category);
+void watch_tell_documents(struct user *user);
 void watch_tell_all(struct user *user);
 void watch_tell_self(struct user *user, struct sip_roaming_data data);
 /* All his items of the named categories (names NULL: of all): clients replace what they know of a category by what is told of it. The
@@ -204,14 +238,50 @@ void on_set_subscribers(struct request *r);
 void on_set_members(struct request *r);
 /* Which of the user's containers the other one looks into: one that names him goes before one for all. */
 uint32_t access_container(const struct user *user, const struct user *other);
+/* The other one sees him off line: he is blocked, or not yet allowed. */
+bool access_hides(const struct user *user, const struct user *other);
 bool access_blocks(const struct user *user, const struct user *other);
+int access_restore(struct user *user, struct sip_containers *containers, struct sip_subscribers *subscribers, struct error *err);
 /* The watcher has made the user a contact. */
 void access_add_subscriber(struct user *user, const struct user *watcher);
+/* Puts a member into the container of the blocked, or takes it out, and tells what changes by that. */
+void access_set_blocked(struct user *user, struct sip_member *member, bool blocked);
+/* The watcher asks for his presence by the older dialect, which does not say whether he is new. */
+void access_watched(struct user *user, const struct user *watcher);
+
+/* --- the older dialect's list of access entries (ocs_acl.c) ----------------------------------------------------------------------------- */
+
+void acl_make(struct user *user);
+void on_set_ace(struct request *r, const struct sip_set_ace *asked);
+void acl_write(const struct user *user, struct buf *out);
+/* The entry that decides about the other one: his own before his domain's before that for all. Never NULL. */
+const struct sip_ace *acl_entry(const struct user *user, const struct user *other);
+/* The members of his containers changed: what the list says of this one now. */
+void acl_follow(struct user *user, const struct sip_member *member, bool blocked);
+int acl_restore(struct user *user, struct sip_acl *list, struct error *err);
+/* Watchers of whom he has not said anything yet; they are told to him. */
+void acl_write_pending(const struct user *user, struct buf *out);
+void acl_tell_pending(struct user *user);
+
+/* --- the older dialect's documents (ocs_document.c) -------------------------------------------------------------------------------------- */
+
+void document_write(const struct user *user, const struct user *watcher, struct buf *out);
+void document_write_plain(const struct user *user, const struct user *watcher, struct buf *out);
+#define CONTENT_TYPE_MAX 160
+/* Documents of those whom it watches from the n-th on, as many as one notification takes: the next n. */
+size_t document_write_list(struct subscription *subscription, size_t n, char content_type[CONTENT_TYPE_MAX], struct buf *out);
+void on_set_presence(struct request *r, const struct sip_set_presence *asked);
+void on_get_presence(struct request *r, const struct sip_get_presence *asked);
+/* What an endpoint published goes with it. */
+void document_endpoint_gone(struct endpoint *endpoint);
 
 /* --- contacts and search (ocs_contacts.c, ocs_search.c) ------------------------------------------------------------------------------ */
 
 void contacts_make(struct user *user);
 void contacts_write(const struct user *user, struct buf *out);
+/* Takes what was kept in place of what the seed says. -1 with a sentence: that cannot be. */
+int contacts_restore(struct user *user, struct sip_contact_list *list, uint32_t next_group, struct error *err);
+bool contacts_have(const struct user *user, const struct user *other);
 void on_soap(struct request *r);
 void on_search(struct request *r, const struct sip_soap_body *body);
 void on_service(struct request *r);
@@ -277,6 +347,7 @@ struct ocs_server {
 	struct branch *branches;
 	struct call *calls;
 	struct faults *faults;
+	struct keep *keep;                      /* NULL: nothing is kept */
 	struct buf scratch;
 	uint32_t salt, next;
 	loop_fn *shutdown_done;

@@ -14,6 +14,9 @@ static const struct {
 	[EVENT_CONTACTS] = { "vnd-microsoft-roaming-contacts", false },
 	[EVENT_SELF] = { "vnd-microsoft-roaming-self", false },
 	[EVENT_PROVISIONING] = { "vnd-microsoft-provisioning-v2", true },
+	[EVENT_PROVISIONING_V1] = { "vnd-microsoft-provisioning", true },
+	[EVENT_ACL] = { "vnd-microsoft-roaming-ACL", false },
+	[EVENT_PENDING] = { "presence.wpending", false },
 	[EVENT_PRESENCE] = { "presence", false },
 };
 
@@ -24,6 +27,14 @@ static uint32_t seconds_left(const struct subscription *s)
 	uint64_t now = loop_now_ms(s->endpoint->user->server->loop);
 
 	return s->until_ms > now ? (uint32_t)((s->until_ms - now + 999) / 1000) : 0;
+}
+
+/* From now on. */
+static void set_end(struct subscription *s, uint32_t seconds)
+{
+	s->until_ms = loop_now_ms(s->endpoint->user->server->loop) + 1000ull * seconds;
+	if (seconds)
+		loop_timer_set(s->timer, 1000ull * seconds);
 }
 
 static void add_state(const struct subscription *s, struct sip_message *m)
@@ -50,9 +61,13 @@ void subscription_notify(struct subscription *s, const char *content_type, struc
 	struct ocs_server *server = s->endpoint->user->server;
 	struct sip_message *m = sip_dialog_request(&s->dialog, s->benotify ? "BENOTIFY" : "NOTIFY");
 
+	if (s->extended_by_s && seconds_left(s))
+		set_end(s, s->extended_by_s);
 	add_via(s->endpoint->link, m, fresh(server, "z9hG4bK"));
 	add_contact(s->endpoint->link, m);
 	add_state(s, m);
+	if (s->listed)
+		sip_add(m, "Require", "eventlist");
 	if (!s->benotify) {
 		free(s->unanswered);
 		s->unanswered = memory_printf("%u", s->dialog.local_cseq);
@@ -99,31 +114,53 @@ bool self_wants(const struct subscription *s, const char *what)
 	return s->wants.count == 0;
 }
 
-/* The first news; its content type, or NULL when there are none. n: of the users in a presence subscription. */
-static const char *first_body(const struct subscription *s, size_t n, struct buf *out)
+/* The older dialect's news about those whom it watches, from the n-th on: the next n. */
+static size_t documents(struct subscription *s, size_t n, char type[CONTENT_TYPE_MAX], struct buf *out)
+{
+	if (s->listed)
+		return document_write_list(s, n, type, out);
+	bytes_copy_str(bytes_str(s->form == FORM_PLAIN ? SIP_TYPE_PLAIN_PIDF : SIP_TYPE_PIDF), type, CONTENT_TYPE_MAX);
+	if (s->form == FORM_PLAIN)
+		document_write_plain(s->watched[n], s->endpoint->user, out);
+	else
+		document_write(s->watched[n], s->endpoint->user, out);
+	return n + 1;
+}
+
+static void provisioning_v1(const struct user *user, struct buf *out)
+{
+	struct sip_provisioned_user provisioned = { .uri = user->address };
+	struct sip_provision_v1 provision = { &provisioned };
+
+	xml_form_write(&sip_provision_v1_form, &provision, out);
+}
+
+/* The first news, one notification after the other: *n counts what was told, and starts with 0. false: there are none any more. */
+static bool first_news(struct subscription *s, size_t *n, char type[CONTENT_TYPE_MAX], struct buf *out)
 {
 	struct sip_provision_group group = { "ServerConfiguration" };
 	struct sip_provision provision = { &group, 1 };
+	const struct user *user = s->endpoint->user;
+	const char *its = NULL;
 
-	switch (s->kind) {
-	case EVENT_CONTACTS:
-		contacts_write(s->endpoint->user, out);
-		return SIP_TYPE_CONTACTS;
-	case EVENT_SELF:
-		watch_write_self(s->endpoint->user, s, out);
-		return SIP_TYPE_ROAMING_SELF;
-	case EVENT_PROVISIONING:
-		xml_form_write(&sip_provision_form, &provision, out);
-		return SIP_TYPE_PROVISIONING;
-	case EVENT_PRESENCE:
-		if (n >= s->watched_count)
-			return NULL;
-		watch_write(s->watched[n], s, NULL, out);
-		return SIP_TYPE_CATEGORIES;
-	case EVENT_KINDS:
-		break;
+	if (*n >= (s->kind == EVENT_PRESENCE ? s->watched_count : 1))
+		return false;
+	if (s->kind == EVENT_PRESENCE && s->form != FORM_CATEGORIES) {
+		*n = documents(s, *n, type, out);
+		return true;
 	}
-	return NULL;
+	switch (s->kind) {
+	case EVENT_CONTACTS: its = SIP_TYPE_CONTACTS, contacts_write(user, out); break;
+	case EVENT_SELF: its = SIP_TYPE_ROAMING_SELF, watch_write_self(user, s, out); break;
+	case EVENT_PROVISIONING: its = SIP_TYPE_PROVISIONING, xml_form_write(&sip_provision_form, &provision, out); break;
+	case EVENT_PROVISIONING_V1: its = SIP_TYPE_PROVISIONING_V1, provisioning_v1(user, out); break;
+	case EVENT_ACL: its = SIP_TYPE_ACL, acl_write(user, out); break;
+	case EVENT_PENDING: its = SIP_TYPE_PENDING, acl_write_pending(user, out); break;
+	case EVENT_PRESENCE: its = SIP_TYPE_CATEGORIES, watch_write(s->watched[*n], s, NULL, out); break;
+	case EVENT_KINDS: return false;
+	}
+	++*n;
+	return bytes_copy_str(bytes_str(its), type, CONTENT_TYPE_MAX);
 }
 
 /* --- life -------------------------------------------------------------------------------------------------------------------------- */
@@ -144,6 +181,17 @@ static bool watches(const struct subscription *s, const struct user *user)
 		if (s->watched[i] == user)
 			return true;
 	return false;
+}
+
+static void leave(struct subscription *s, struct user *user)
+{
+	for (size_t i = 0; i < s->watched_count; i++) {
+		if (s->watched[i] != user)
+			continue;
+		memmove(&s->watched[i], &s->watched[i + 1], (--s->watched_count - i) * sizeof(*s->watched));
+		unwatch(s, user);
+		return;
+	}
 }
 
 static void watch(struct subscription *s, struct user *user)
@@ -212,11 +260,14 @@ static int read_batch(struct request *r, struct subscription *s, struct error *e
 		return -1;
 	for (size_t a = 0; a < batch.count; a++) {
 		struct sip_batch_action *action = &batch.actions[a];
+		bool leaves = strcmp(action->name, "unsubscribe") == 0;
 
 		for (size_t i = 0; action->resources && i < action->resources->count; i++) {
 			struct user *user = user_find(r->server, action->resources->items[i].uri);
 
-			if (!user)
+			if (user && leaves)
+				leave(s, user);
+			if (!user || leaves)
 				continue;
 			watch(s, user);
 			if (action->resources->items[i].context && user != r->user)
@@ -232,19 +283,84 @@ static int read_batch(struct request *r, struct subscription *s, struct error *e
 	return 0;
 }
 
+static void watch_each(struct request *r, struct subscription *s, const struct sip_resources *list)
+{
+	for (size_t i = 0; list && i < list->count; i++) {
+		struct user *user = user_find(r->server, list->items[i].uri);
+
+		if (!user)
+			continue;
+		watch(s, user);
+		access_watched(user, r->user);
+	}
+}
+
+/* The older dialect's list: made anew, added to, or taken from. */
+static int read_adhoc_list(struct request *r, struct subscription *s, struct error *err)
+{
+	struct sip_adhoc_list list;
+
+	if (xml_form_read(buf_bytes(&r->message->body), &sip_adhoc_list_form, &list, err) < 0)
+		return -1;
+	if (!list.create && !list.add && !list.remove) {
+		xml_form_clear(&sip_adhoc_list_form, &list);
+		return error_set(err, "<adhoclist> needs <create>, <add> or <delete>");
+	}
+	while (list.create && s->watched_count)
+		leave(s, s->watched[s->watched_count - 1]);
+	watch_each(r, s, list.create);
+	watch_each(r, s, list.add);
+	for (size_t i = 0; list.remove && i < list.remove->count; i++)
+		if (user_find(r->server, list.remove->items[i].uri))
+			leave(s, user_find(r->server, list.remove->items[i].uri));
+	xml_form_clear(&sip_adhoc_list_form, &list);
+	return 0;
+}
+
+/* Without a list: what the client can read; among several, what this server is about. */
+static int choose_form(const struct request *r, struct subscription *s)
+{
+	bool any = !sip_get(r->message, "Accept", 0) || sip_lists(r->message, "Accept", "*/*");
+	bool categories = any || sip_lists(r->message, "Accept", SIP_TYPE_CATEGORIES);
+	bool document = any || sip_lists(r->message, "Accept", SIP_TYPE_PIDF);
+
+	if (categories && (!document || !r->server->settings.lcs2005))
+		s->form = FORM_CATEGORIES;
+	else if (document)
+		s->form = FORM_DOCUMENT;
+	else if (sip_lists(r->message, "Accept", SIP_TYPE_PLAIN_PIDF))
+		s->form = FORM_PLAIN;
+	else
+		return -1;
+	return 0;
+}
+
+static int read_presence(struct request *r, struct subscription *s, struct error *err)
+{
+	struct user *user;
+
+	if (sip_is_type(r->message, SIP_TYPE_ADHOC_LIST)) {
+		s->form = FORM_DOCUMENT;
+		s->listed = true;
+		return read_adhoc_list(r, s, err);
+	}
+	if (r->message->body.len)
+		return read_batch(r, s, err);
+	/* Without a list it is about whom the request goes to. */
+	user = user_find(r->server, r->message->uri);
+	if (user)
+		watch(s, user);
+	if (user && s->form != FORM_CATEGORIES)
+		access_watched(user, r->user);
+	return 0;
+}
+
 /* -1: what there is cannot be read. */
 static int read_body(struct request *r, struct subscription *s, struct error *err)
 {
 	if (s->kind == EVENT_SELF && r->message->body.len)
 		return xml_form_read(buf_bytes(&r->message->body), &sip_roaming_list_form, &s->wants, err);
-	if (s->kind != EVENT_PRESENCE)
-		return 0;
-	if (r->message->body.len)
-		return read_batch(r, s, err);
-	/* Without a list it is about whom the request goes to. */
-	if (user_find(r->server, r->message->uri))
-		watch(s, user_find(r->server, r->message->uri));
-	return 0;
+	return s->kind == EVENT_PRESENCE ? read_presence(r, s, err) : 0;
 }
 
 /* --- the request ----------------------------------------------------------------------------------------------------------------------- */
@@ -260,30 +376,35 @@ static void accept(struct request *r, struct subscription *s, uint32_t seconds)
 {
 	bool piggyback = sip_lists(r->message, "Supported", "ms-piggyback-first-notify");
 	struct sip_message *m = answer_new(r, 200);
-	const char *type;
+	char type[CONTENT_TYPE_MAX];
 	struct buf body = { 0 };
+	size_t told = 0;
+	bool news;
 
-	s->until_ms = loop_now_ms(r->server->loop) + 1000ull * seconds;
-	if (seconds)
-		loop_timer_set(s->timer, 1000ull * seconds);
+	set_end(s, seconds);
+	s->extended_by_s = sip_lists(r->message, "Supported", "com.microsoft.autoextend") ? seconds : 0;
 	add_contact(r->link, m);
 	sip_add(m, "Expires", "%u", seconds);
 	sip_add(m, "Supported", "ms-benotify");
+	if (s->extended_by_s)
+		sip_add(m, "Supported", "com.microsoft.autoextend");
+	if (s->listed)
+		sip_add(m, "Require", "eventlist");
 	add_state(s, m);
-	type = s->condemned ? NULL : first_body(s, 0, &body);
-	if (piggyback && type) {
+	news = !s->condemned && first_news(s, &told, type, &body);
+	if (piggyback && news) {
 		sip_add(m, "Supported", "ms-piggyback-first-notify");
 		sip_add(m, "ms-piggyback-cseq", "%u", ++s->dialog.local_cseq);
 		sip_body(m, type, buf_bytes(&body));
+		buf_clear(&body);
+		news = first_news(s, &told, type, &body);
 	}
 	answer_send(r, &m);
-	if (!piggyback && type)
+	/* What one does not hold comes one by one. */
+	while (news) {
 		subscription_notify(s, type, buf_bytes(&body));
-	/* The others of a list come one by one. */
-	for (size_t n = 1; type && n < s->watched_count; n++) {
 		buf_clear(&body);
-		type = first_body(s, n, &body);
-		subscription_notify(s, type, buf_bytes(&body));
+		news = first_news(s, &told, type, &body);
 	}
 	buf_free(&body);
 }
@@ -306,6 +427,11 @@ static void on_first(struct request *r, enum event_kind kind)
 		return;
 	}
 	s = subscription_new(r, kind);
+	if (kind == EVENT_PRESENCE && !r->message->body.len && choose_form(r, s) < 0) {
+		answer_because(r, 406, 0, "presence is told as " SIP_TYPE_CATEGORIES ", " SIP_TYPE_PIDF " or " SIP_TYPE_PLAIN_PIDF);
+		subscription_free(s);
+		return;
+	}
 	if (read_body(r, s, &err) < 0) {
 		answer_because(r, 400, 0, "the body cannot be read");
 		log_info("subscription refused user=%s event=%s: %s", r->user->seed->id, events[kind].name, err.text);
@@ -329,7 +455,7 @@ static void on_again(struct request *r)
 	}
 	s->dialog.remote_cseq = r->message->cseq;
 	seconds = lifetime(r, s->kind);
-	if (s->kind == EVENT_PRESENCE && r->message->body.len && seconds && read_batch(r, s, &err) < 0) {
+	if (s->kind == EVENT_PRESENCE && r->message->body.len && seconds && read_presence(r, s, &err) < 0) {
 		answer_because(r, 400, 0, "the body cannot be read");
 		return;
 	}

@@ -55,7 +55,7 @@ void watch_write(const struct user *user, const struct subscription *s, const ch
 {
 	const struct user *watcher = s->endpoint->user;
 	uint32_t container = access_container(user, watcher);
-	bool blocked = container == SIP_CONTAINER_BLOCKED && watcher != user;
+	bool blocked = watcher != user && access_hides(user, watcher);
 	struct sip_categories list = { .uri = memory_str(user->address) };
 	size_t others = 0;
 
@@ -83,30 +83,47 @@ void watch_write(const struct user *user, const struct subscription *s, const ch
 	xml_form_clear(&sip_categories_form, &list);
 }
 
-void watch_tell(struct user *user, const char *category)
+static void tell_document(const struct user *user, struct subscription *s)
 {
 	struct buf body = { 0 };
 
-	for (size_t i = 0; i < user->watcher_count; i++) {
-		if (!asked_for(user->watchers[i], category))
-			continue;
-		buf_clear(&body);
-		watch_write(user, user->watchers[i], category, &body);
-		subscription_notify(user->watchers[i], SIP_TYPE_CATEGORIES, buf_bytes(&body));
-	}
+	if (s->form == FORM_PLAIN)
+		document_write_plain(user, s->endpoint->user, &body);
+	else
+		document_write(user, s->endpoint->user, &body);
+	subscription_notify(s, s->form == FORM_PLAIN ? SIP_TYPE_PLAIN_PIDF : SIP_TYPE_PIDF, buf_bytes(&body));
 	buf_free(&body);
+}
+
+static void tell_categories(const struct user *user, struct subscription *s, const char *only)
+{
+	struct buf body = { 0 };
+
+	watch_write(user, s, only, &body);
+	subscription_notify(s, SIP_TYPE_CATEGORIES, buf_bytes(&body));
+	buf_free(&body);
+}
+
+void watch_tell(struct user *user, const char *category)
+{
+	for (size_t i = 0; i < user->watcher_count; i++)
+		if (user->watchers[i]->form == FORM_CATEGORIES && asked_for(user->watchers[i], category))
+			tell_categories(user, user->watchers[i], category);
+}
+
+void watch_tell_documents(struct user *user)
+{
+	for (size_t i = 0; i < user->watcher_count; i++)
+		if (user->watchers[i]->form != FORM_CATEGORIES)
+			tell_document(user, user->watchers[i]);
 }
 
 void watch_tell_all(struct user *user)
 {
-	struct buf body = { 0 };
-
-	for (size_t i = 0; i < user->watcher_count; i++) {
-		buf_clear(&body);
-		watch_write(user, user->watchers[i], NULL, &body);
-		subscription_notify(user->watchers[i], SIP_TYPE_CATEGORIES, buf_bytes(&body));
-	}
-	buf_free(&body);
+	for (size_t i = 0; i < user->watcher_count; i++)
+		if (user->watchers[i]->form == FORM_CATEGORIES)
+			tell_categories(user, user->watchers[i], NULL);
+	watch_tell_documents(user);
 }
 
 /* --- what the user is told of himself ---------------------------------------------------------------------------------------------- */

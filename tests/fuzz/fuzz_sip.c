@@ -34,6 +34,7 @@ static void check(struct bytes raw)
 	key = sip_transaction(m);
 	free(key);
 	sip_im_first_text(m, &second);
+	sip_im_type_read(sip_get(m, "Content-Type", 0), &second);
 	sip_im_sdp_is_im(buf_bytes(&m->body));
 	if (m->method) {
 		answer = sip_answer(m, 200, NULL, "t");

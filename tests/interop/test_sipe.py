@@ -168,6 +168,51 @@ class OlderServer(StockClient):
         bob.send(uri("alice"), "and back")
         self.assertEqual(alice.wait({"event": "im", "from": uri("bob")})["text"], "and back")
 
+    def test_contacts_are_seen_with_their_names_and_states(self):
+        alice, bob = self.pair()
+        bramble.wait_until(lambda: alice.buddies()["carol"]["name"] == "Carol Clark", "all names are told")
+        self.assertEqual({who: (b["name"], b["group"], b["status"]) for who, b in alice.buddies().items()}, {
+            "bob": ("Bob Br\u00fcckner", "Friends", "available"), "carol": ("Carol Clark", "Friends", "offline")})
+        bob.say("disconnect")
+        alice.wait({"event": "presence", "who": uri("bob"), "status": "offline"})
+
+    def test_it_publishes_and_others_see_it(self):
+        alice, bob = self.pair()
+        for status in ("busy", "away", "do-not-disturb", "available"):
+            bob.say(f"status {status}")
+            alice.wait({"event": "presence", "who": uri("bob"), "status": status})
+
+    def test_a_note_reaches_the_others(self):
+        alice, bob = self.pair()
+        bob.say("status busy in a \u00e9 meeting")
+        bramble.wait_until(lambda: "in a \u00e9 meeting" in alice.buddies()["bob"]["text"], "the note is seen")
+
+    def test_an_added_contact_is_seen_and_who_blocks_is_not(self):
+        alice, dave = self.client("alice"), self.client("dave")
+        bramble.wait_until(lambda: "carol" in alice.buddies(), "the contacts have come")
+        alice.say(f"add {uri('dave')} Friends")
+        bramble.wait_until(lambda: alice.buddies()["dave"]["status"] == "available", "dave is seen")
+        dave.say(f"block {uri('alice')}")
+        alice.wait({"event": "presence", "who": uri("dave"), "status": "offline"})
+        dave.say(f"unblock {uri('alice')}")
+        alice.wait({"event": "presence", "who": uri("dave"), "status": "available"})
+
+
+class BothDialects(StockClient):
+    """One server that offers both: SIPE speaks the newer one, the client of the page the older."""
+
+    def test_each_sees_what_the_other_publishes(self):
+        alice, bob = self.client("alice"), communications.Sip(self.server.tcp_port)
+        self.addCleanup(bob.close)
+        bob.register("bob", ("Supported", "com.microsoft.msrtc.presence"))
+        self.settled(alice, "bob")
+        bob.set_presence("bob", 300, 600, info="<note>in the older dialect</note>")
+        alice.wait({"event": "presence", "who": uri("bob"), "status": "busy"})
+        bramble.wait_until(lambda: "in the older dialect" in alice.buddies()["bob"]["text"], "the note is seen")
+        self.assertEqual(communications.numbers(communications.parts(bob.watch_list("bob", "alice", "carol"))[1][2]), ("alice", 300, 400))
+        alice.say("status do-not-disturb")
+        bob.wait(lambda m: m.method == "BENOTIFY" and communications.numbers(m.xml()) == ("alice", 300, 600) and b'avail="9500"' in m.body)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -9,6 +9,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import bramble
 import cwa_client
 import cwa_pipeline
+import kdc
 
 
 class Case(unittest.TestCase):
@@ -100,6 +101,34 @@ class SignIn(Case):
         self.assertEqual(self.sign_ins()[1:], ["by=ntlm outcome=refused status=401 requests=2", "by=forms outcome=refused status=200 requests=1"])
         alice.say("logout")
         alice.wait({"event": "logged-out"})
+
+
+class Kerberos(unittest.TestCase):
+    def test_a_ticket_of_the_realm_is_tried_before_everything_else(self):
+        with kdc.Kdc(alice="alice-secret", carol="another-secret") as realm:
+            with cwa_pipeline.Pipeline("--keytab", realm.keytab, *cwa_pipeline.QUICK, sign_in="both", iwa=True, tls=True, env=realm.env,
+                                       host="localhost", settings=["cwa_domain=CORP", "cwa_realm=CORP.TEST"]) as pipeline:
+                def sign_ins():
+                    return [e["text"].partition(" ")[2] for e in pipeline.trail("cwa.sign-in")]
+                alice, bob, carol = pipeline.device("alice"), pipeline.device("bob"), pipeline.device("carol")
+                alice.say("login alice alice-secret")
+                alice.wait({"event": "login-ok"})
+                self.assertEqual(sign_ins(), ["by=kerberos outcome=accepted status=200 requests=1"])
+                # Nobody of the realm, but of the domain.
+                bob.say("login bob bob-secret")
+                bob.wait({"event": "login-ok"})
+                self.assertEqual(sign_ins()[1:], ["by=kerberos outcome=no-ticket requests=0", "by=ntlm outcome=accepted status=200 requests=2"])
+                # Another password there.
+                carol.say("login carol carol-secret")
+                carol.wait({"event": "login-ok"})
+                self.assertEqual(sign_ins()[3:], sign_ins()[1:3])
+                # No realm's server: no ticket, and no harm.
+                realm.stop()
+                alice.say("logout\nlogin alice alice-secret")
+                alice.wait({"event": "login-ok"})
+                self.assertEqual(sign_ins()[5:], sign_ins()[1:3])
+                alice.say("send bob hello")
+                bob.wait({"event": "message", "text": "hello"})
 
 
 if __name__ == "__main__":

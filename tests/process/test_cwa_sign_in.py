@@ -2,32 +2,23 @@
 """How people sign in to the simulated Communicator Web Access server: forms, and Integrated Windows Authentication with Debian's curl and
 a Kerberos of its own."""
 import os
-import pathlib
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import bramble
 import cwa_client
+import kdc
 from cwa_client import find, text, uri
 
 LOGON = "<cwaRequests><logon/></cwaRequests>"
 
 
-def need(program):
-    for folder in os.environ.get("PATH", "").split(":") + ["/usr/sbin", "/sbin"]:
-        if os.access(os.path.join(folder, program), os.X_OK):
-            return os.path.join(folder, program)
-    raise AssertionError(f"{program} is needed: make test-deps installs it")
-
-
 def curl(*args, env=None):
     """(status of the last answer, its headers, its body)"""
-    done = subprocess.run([need("curl"), "-sS", "-i", "--max-time", "20", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    done = subprocess.run([kdc.need("curl"), "-sS", "-i", "--max-time", "20", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           check=False, env=env, text=True)
     if done.returncode:
         raise AssertionError(f"curl {args}: {done.stderr}")
@@ -110,62 +101,12 @@ class SignIn(unittest.TestCase):
 
 
 class Kerberos(unittest.TestCase):
-    """A key distribution centre of its own on loopback."""
-
     @classmethod
     def setUpClass(cls):
-        cls.dir = tempfile.mkdtemp(prefix="bramble-kdc-")
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        pathlib.Path(cls.dir, "krb5.conf").write_text(f"""[libdefaults]
- default_realm = CORP.TEST
- dns_canonicalize_hostname = false
- rdns = false
- dns_lookup_kdc = false
- udp_preference_limit = 1
-[realms]
- CORP.TEST = {{
-  kdc = 127.0.0.1:{port}
- }}
-[domain_realm]
- localhost = CORP.TEST
-""")
-        pathlib.Path(cls.dir, "kdc.conf").write_text(f"""[realms]
- CORP.TEST = {{
-  database_name = {cls.dir}/principal
-  key_stash_file = {cls.dir}/stash
-  kdc_listen = 127.0.0.1:{port}
-  kdc_tcp_listen = 127.0.0.1:{port}
-  acl_file = {cls.dir}/acl
- }}
-""")
-        cls.env = dict(os.environ, KRB5_CONFIG=f"{cls.dir}/krb5.conf", KRB5_KDC_PROFILE=f"{cls.dir}/kdc.conf",
-                       KRB5CCNAME=f"FILE:{cls.dir}/cache", KRB5RCACHETYPE="none")
-        cls.kerberos("kdb5_util", "create", "-s", "-r", "CORP.TEST", "-P", "master-key")
-        for command in ("addprinc -pw bob-secret bob", "addprinc -randkey HTTP/localhost",
-                        f"ktadd -k {cls.dir}/keytab HTTP/localhost"):
-            cls.kerberos("kadmin.local", "-r", "CORP.TEST", "-q", command)
-        cls.kdc = subprocess.Popen([need("krb5kdc"), "-n", "-P", f"{cls.dir}/pid"], env=cls.env, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL)
-
-        def has_a_ticket():
-            done = subprocess.run([need("kinit"), "bob"], input="bob-secret\n", text=True, env=cls.env, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, check=False)
-            return done.returncode == 0
-        bramble.wait_until(has_a_ticket, "the KDC gives a ticket", every_s=0.2)
-
-    @classmethod
-    def kerberos(cls, program, *args):
-        done = subprocess.run([need(program), *args], env=cls.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        if done.returncode:
-            raise AssertionError(f"{program} {args}: {done.stdout}")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.kdc.terminate()
-        cls.kdc.wait()
-        shutil.rmtree(cls.dir, ignore_errors=True)
+        cls.kdc = kdc.Kdc(bob="bob-secret")
+        cls.addClassCleanup(cls.kdc.__exit__)
+        cls.kdc.start()
+        cls.dir, cls.env = cls.kdc.dir, cls.kdc.env
 
     def test_negotiate_with_a_kerberos_ticket(self):
         with cwa_client.Server("--keytab", f"{self.dir}/keytab", iwa=True, env=self.env) as server:

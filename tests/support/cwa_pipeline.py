@@ -14,7 +14,8 @@ QUICK = ("--poll", "20ms", "--busy-poll", "20ms", "--hold", "2s")      # what tw
 
 
 class Pipeline:
-    def __init__(self, *options, settings=(), tls=True, iwa=False, sign_in="forms", capacity=None, world=None, env=None):
+    def __init__(self, *options, settings=(), tls=True, iwa=False, sign_in="forms", capacity=None, world=None, env=None,
+                 host="127.0.0.1"):
         self.lab = bramble.Lab()
         self.dir = self.lab.dir
         self.settings, self.env = list(settings), env
@@ -23,9 +24,9 @@ class Pipeline:
         self.lab.up()
         self.lab.down()
         self.server = cwa_client.Server(*options, "--sign-in", sign_in, tls=tls, iwa=iwa,
-                                        world=world or (self.dir / "world.xml").read_text(encoding="utf-8"))
+                                        world=world or (self.dir / "world.xml").read_text(encoding="utf-8"), env=env)
         limits = ("--capacity", capacity) if capacity else ()
-        self.lab.tool("environment", "add", "cwa", "--type", "cwa", "--host", "127.0.0.1", "--port", self.server.port, "--transport",
+        self.lab.tool("environment", "add", "cwa", "--type", "cwa", "--host", host, "--port", self.server.port, "--transport",
                       "https" if tls else "http")
         if limits:
             self.lab.tool("limits", "set", "--environment", "cwa", *limits)

@@ -431,6 +431,23 @@ static void what_is_no_http_is_a_broken_answer(void **state)
 	"TlRMTVNTUAACAAAACAAIADgAAAAFAomgASNFZ4mrze8AAAAAAAAAABwAHABAAAAAAAAAAAAAAABDAE8AUgBQAAIACABDAE8AUgBQ" \
 	"AAEACABDAE8AUgBQAAAAAAA=\r\n\r\n"
 
+static void an_answer_whose_head_is_cut_is_broken(void **state)
+{
+	struct bench *b = *state;
+	struct heard h = { 0 };
+	struct http_ask any;
+
+	start_raw(b, "HTTP/1.1 401 Unauthorized\r\nWWW-Auth");
+	any = to(b, "/");
+	ask(b, &h, &any);
+	RUN_UNTIL(b->loop, b->peer && connection_bytes_out(b->peer));
+	connection_finish(b->peer, 1000);
+	RUN_UNTIL(b->loop, h.count);
+	assert_int_equal(h.outcome, HTTP_BROKEN);
+	assert_int_equal(h.status, 0);
+	http_line_free(&h.line);
+}
+
 /* A challenge that never ends: two requests are a handshake, a third would begin another. */
 static void a_server_that_challenges_without_an_end_is_given_up(void **state)
 {
@@ -521,6 +538,76 @@ static void other_protocols_are_refused(void **state)
 	b->client = http_client_new(b->loop, NULL);
 	hear(b, &h, &(struct http_ask){ .method = "GET", .url = "file:///etc/passwd" });
 	assert_int_equal(h.outcome, HTTP_BROKEN);
+	http_line_free(&h.line);
+}
+
+/* --- clocks that are moved as one ---------------------------------------------------------------------------------------------------------- */
+
+static uint64_t balance(struct bench *b)
+{
+	for (unsigned quiet = 0; quiet < 3;)
+		quiet = loop_round(b->loop, 5) ? 0 : quiet + 1;
+	loop_look(b->loop);
+	return loop_work(b->loop).balance;
+}
+
+static void talk_and_weigh(struct bench *b)
+{
+	struct heard held = { 0 }, other = { 0 };
+	struct http_ask hold = to(b, "/hold"), any = to(b, "/large"), alone = to(b, "/");
+
+	alone.own_connection = true;
+	assert_int_equal(balance(b), 0);
+	ask(b, &held, &hold);
+	RUN_UNTIL(b->loop, b->held_count == 1);
+	assert_int_equal(balance(b), 0);
+	hear(b, &other, &any);
+	assert_int_equal(balance(b), 0);
+	other.count = 0;
+	hear(b, &other, &alone);
+	assert_int_equal(balance(b), 0);
+	http_reply(&b->held[0], 200, NULL, bytes_str("x"));
+	b->held_count = 0;
+	RUN_UNTIL(b->loop, held.count);
+	assert_int_equal(balance(b), 0);
+	assert_int_equal(http_client_sockets(b->client), 2);
+	/* The server ends what is kept: nothing is under way then either. */
+	http_server_free(&b->server);
+	assert_int_equal(balance(b), 0);
+	http_line_free(&held.line);
+	http_line_free(&other.line);
+}
+
+static void what_has_arrived_is_not_under_way_any_more(void **state)
+{
+	struct bench *b = *state;
+
+	start_clear(b);
+	talk_and_weigh(b);
+}
+
+static void what_has_arrived_over_tls_is_not_either(void **state)
+{
+	struct bench *b = *state;
+
+	start_tls(b, "localhost 127.0.0.1", &(struct tls_settings){ .trust_any = true });
+	talk_and_weigh(b);
+}
+
+static void what_the_peer_has_not_read_is_under_way(void **state)
+{
+	struct bench *b = *state;
+	struct heard h = { 0 };
+	struct http_ask any;
+
+	start_raw(b, NULL);
+	any = to(b, "/");
+	ask(b, &h, &any);
+	RUN_UNTIL(b->loop, b->peer);
+	connection_pause(b->peer);
+	assert_int_not_equal(balance(b), 0);
+	connection_resume(b->peer);
+	assert_int_equal(balance(b), 0);
 	http_line_free(&h.line);
 }
 
@@ -642,12 +729,16 @@ int main(void)
 		T(an_answer_that_drips_is_given_up_in_real_time),
 		T(a_body_that_does_not_say_its_length_is_given_up_at_the_bound),
 		T(what_is_no_http_is_a_broken_answer),
+		T(an_answer_whose_head_is_cut_is_broken),
 		T(a_server_that_challenges_without_an_end_is_given_up),
 		T(an_authentication_may_be_allowed_no_more_than_one_request),
 		T(nobody_there_is_not_connected_and_says_so_later),
 		T(a_peer_that_hangs_up_is_broken),
 		T(a_name_that_nobody_has_is_not_resolved),
 		T(other_protocols_are_refused),
+		T(what_has_arrived_is_not_under_way_any_more),
+		T(what_has_arrived_over_tls_is_not_either),
+		T(what_the_peer_has_not_read_is_under_way),
 		T(a_certificate_that_the_trust_file_has_is_accepted),
 		T(a_certificate_with_another_name_or_that_nobody_trusts_gets_nothing),
 		T(a_pinned_certificate_is_accepted_whatever_its_name_and_no_other),

@@ -135,6 +135,39 @@ static void both_ends_of_a_dialog_know_each_other(void **state)
 	buf_free(&wire);
 }
 
+/* Base64 made by Python. */
+static void a_format_rides_in_the_type_of_a_text(void **state)
+{
+	static const char line[] = "X-MMS-IM-Format: FN=Arial; EF=; CO=0; CS=0; PF=0";
+	static const char type[] = "text/plain; charset=UTF-8;msgr="
+		"WAAtAE0ATQBTAC0ASQBNAC0ARgBvAHIAbQBhAHQAOgAgAEYATgA9AEEAcgBpAGEAbAA7ACAARQBGAD0AOwAgAEMATwA9ADAAOwAg"
+		"AEMAUwA9ADAAOwAgAFAARgA9ADAADQAKAA0ACgA";
+	static const struct {
+		const char *type, *format;
+	} read[] = {
+		{ type, line },
+		{ NULL, "text/plain" },
+		{ "text/plain", "text/plain" },
+		{ "text/plain;msgr=aABlAGwAbABvAA==", "text/plain" },
+		{ "text/plain;msgr=not*base64", "text/plain" },
+		{ "text/plain;msgr=", "text/plain" },
+	};
+	struct buf out = { 0 };
+
+	(void)state;
+	sip_im_type_write(line, &out);
+	assert_string_equal(buf_cstr(&out), type);
+	buf_clear(&out);
+	sip_im_type_write("text/html", &out);
+	assert_string_equal(buf_cstr(&out), "text/plain; charset=UTF-8");
+	for (size_t i = 0; i < sizeof read / sizeof read[0]; i++) {
+		buf_clear(&out);
+		sip_im_type_read(read[i].type, &out);
+		assert_string_equal(buf_cstr(&out), read[i].format);
+	}
+	buf_free(&out);
+}
+
 static void a_first_text_survives_its_header(void **state)
 {
 	struct sip_message *m = read_text(INVITE);
@@ -142,7 +175,7 @@ static void a_first_text_survives_its_header(void **state)
 
 	(void)state;
 	assert_false(sip_im_first_text(m, &text));
-	sip_im_add_first_text(m, bytes_str("h\xc3\xa9llo; \"x\""));
+	sip_im_add_first_text(m, "text/plain; charset=UTF-8", bytes_str("h\xc3\xa9llo; \"x\""));
 	assert_true(sip_im_first_text(m, &text));
 	assert_string_equal(buf_cstr(&text), "h\xc3\xa9llo; \"x\"");
 	buf_free(&text);
@@ -192,6 +225,7 @@ int main(void)
 		cmocka_unit_test(messages_of_the_page),
 		cmocka_unit_test(bodies_of_the_page),
 		cmocka_unit_test(both_ends_of_a_dialog_know_each_other),
+		cmocka_unit_test(a_format_rides_in_the_type_of_a_text),
 		cmocka_unit_test(a_first_text_survives_its_header),
 		cmocka_unit_test(an_offer_is_one_of_messages_in_both_dialects),
 		cmocka_unit_test(bounds_and_doctypes_are_refused_with_a_sentence),
