@@ -43,17 +43,19 @@ static bool is_key(const char *text, const char *key)
 /* The daemons judge their own settings; those of a simulator become options. */
 static int check_section(const char *override, struct error *err)
 {
-	const char *rest = in_section(override, "common");
+	const char *rest = NULL;
 	enum lab_role role;
 
-	for (role = 0; !rest && role < LAB_ROLES; role++) {
+	if (in_section(override, "common"))
+		return 0;
+	for (role = 0; role < LAB_ROLES; role++) {
 		rest = in_section(override, lab_roles[role].name);
-		if (rest && lab_roles[role].is_simulator)
+		if (rest)
 			break;
 	}
 	if (!rest)
 		return error_set(err, "-o %s: the sections are common, router, dispatcher, collab, and groupwise, cwa and ocs", log_str(override));
-	if (role >= LAB_ROLES || !lab_roles[role].is_simulator || is_key(rest, "listen"))
+	if (!lab_roles[role].is_simulator || is_key(rest, "listen"))
 		return 0;
 	for (const struct lab_sim_setting *s = lab_sim_settings; s->key; s++) {
 		if (s->role == role && is_key(rest, s->key))

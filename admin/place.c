@@ -14,6 +14,7 @@ enum { ASK_TIMEOUT_MS = 5000 };
 	{ .key = key_, .type = type_, .offset = offsetof(struct place, member), .fallback = fallback_, .common = true, .help = "" }
 static const struct setting common_rows[] = {
 	ROW("run_dir", SETTING_PATH, run_dir, "run"),
+	ROW("log_level", SETTING_TEXT, log_level, "info"),
 	ROW("database", SETTING_PATH, database, "bramble.db"),
 	ROW("install_key", SETTING_PATH, install_key, "install.key"),
 	{ .key = NULL },

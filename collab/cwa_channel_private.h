@@ -11,7 +11,7 @@ enum {
 	CWA_OUTCOME_MS = 30000,          /* after it was accepted: then that counts as done */
 	CWA_EVENTS_MS = 90000,           /* a request for events: the longest that is held is 60 s, and then 30 s */
 	CWA_HELD_MS = 5000,              /* one that took so long was held: the next follows at once */
-	CWA_BURST = 20,                  /* requests for events within a second of real time, whatever the server says about waiting */
+	CWA_BURST = 20,                  /* requests for events within a second, whatever the server says about waiting */
 	CWA_LEAP = 10000,                /* so far the number of the last event may go up with one answer. Source: ours; document: by 1 with each */
 	CWA_WAIT_MAX_MS = 60000,         /* that we let a server make us wait between two, and the longest back-off */
 	CWA_SESSION_MS = 600000,         /* what a session outlives without an answer, where the server has not said. Source: inferred */
@@ -70,9 +70,8 @@ struct cwa_channel {
 	uint64_t answered_ms;            /* the last good one */
 	unsigned event_trouble;
 	struct loop_timer *next_events;
-	uint64_t burst_us;               /* when the second began in which requests are counted */
+	uint64_t burst_ms;               /* when the second began in which requests are counted */
 	unsigned burst;
-	struct loop_timer *breather;     /* real time */
 
 	struct loop_timer *leaving;      /* real time */
 	struct cwa_refusal why;          /* of the end */

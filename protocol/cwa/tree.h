@@ -12,6 +12,7 @@
 #define CWA_REQUEST_MAX 65536           /* bytes of a request */
 #define CWA_ANSWER_MAX 4194304          /* bytes of an answer */
 #define CWA_NODES_MAX 20000
+#define CWA_ATTRIBUTES_MAX 200          /* of one element, namespaces included */
 #define CWA_FOREIGN_MAX 32768           /* bytes of the XML of one category */
 
 struct cwa_node {

@@ -85,6 +85,49 @@ static void on_doctype(void *arg, const xmlChar *name, const xmlChar *public_id,
 	xmlStopParser(parser);
 }
 
+/* Goes to after what ends this; to the end when that does not come. */
+static void skip(struct bytes *xml, const char *end)
+{
+	const uint8_t *at = xml->len ? memmem(xml->data, xml->len, end, strlen(end)) : NULL;
+
+	*xml = at ? bytes_slice(*xml, (size_t)(at - xml->data) + strlen(end), xml->len) : (struct bytes){ 0 };
+}
+
+/* From after a "<" to after its ">". How many attributes there were. */
+static unsigned skip_tag(struct bytes *xml)
+{
+	unsigned attributes = 0;
+
+	while (xml->len && xml->data[0] != '>') {
+		uint8_t c = xml->data[0];
+
+		*xml = bytes_slice(*xml, 1, xml->len);
+		if (c != '"' && c != '\'')
+			continue;
+		attributes++;
+		skip(xml, c == '"' ? "\"" : "'");
+	}
+	return attributes;
+}
+
+/* libxml2 compares each attribute of a tag with all before it: 100,000 in one tag take half a minute. What is no XML is left to it. */
+static int check_tags(struct bytes xml, struct error *err)
+{
+	for (skip(&xml, "<"); xml.len; skip(&xml, "<")) {
+		if (bytes_is(bytes_slice(xml, 0, 3), "!--")) {
+			xml = bytes_slice(xml, 3, xml.len);
+			skip(&xml, "-->");
+		} else if (bytes_is(bytes_slice(xml, 0, 8), "![CDATA[")) {
+			skip(&xml, "]]>");
+		} else if (xml.data[0] == '?') {
+			skip(&xml, "?>");
+		} else if (skip_tag(&xml) > CWA_ATTRIBUTES_MAX) {
+			return error_set(err, "an element has more than %d attributes", CWA_ATTRIBUTES_MAX);
+		}
+	}
+	return 0;
+}
+
 xmlDocPtr cwa_xml_parse(struct bytes xml, struct error *err)
 {
 	xmlParserCtxtPtr parser = xmlNewParserCtxt();
@@ -93,9 +136,13 @@ xmlDocPtr cwa_xml_parse(struct bytes xml, struct error *err)
 
 	if (!parser)
 		memory_exhausted(sizeof *parser);
+	if (check_tags(xml, err) < 0) {
+		xmlFreeParserCtxt(parser);
+		return NULL;
+	}
 	parser->_private = &doctype;
 	parser->sax->internalSubset = on_doctype;
-	doc = xmlCtxtReadMemory(parser, (const char *)xml.data, (int)xml.len, NULL, NULL,
+	doc = xmlCtxtReadMemory(parser, (const char *)xml.data, (int)xml.len, NULL, "UTF-8",
 		XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOCDATA);
 	if (doctype) {
 		error_set(err, "a DOCTYPE is not accepted");
@@ -168,7 +215,8 @@ static int write_foreign(const xmlNode *node, struct buf *out, struct error *err
 		if (out->len - before > CWA_FOREIGN_MAX)
 			return error_set(err, "the XML of a category has more than %d bytes", CWA_FOREIGN_MAX);
 	}
-	return 0;
+	/* Namespaces that were declared around it are attributes now. */
+	return check_tags(bytes_slice(buf_bytes(out), before, out->len), err);
 }
 
 int cwa_xml_fragment(struct bytes xml, struct buf *out, struct error *err)

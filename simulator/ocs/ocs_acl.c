@@ -105,7 +105,7 @@ void acl_follow(struct user *user, const struct sip_member *member, bool blocked
 	char *mask = strcmp(type, "USER") == 0 && strncasecmp(value, "sip:", 4) != 0 ? memory_printf("sip:%s", value) : memory_str(value);
 	const struct sip_ace *ace = find(user, type, mask);
 
-	if (blocked ? !ace || !is_blocking(ace->rights) : ace && is_blocking(ace->rights)) {
+	if (blocked != (ace && is_blocking(ace->rights))) {
 		set(user, type, mask, blocked ? "BD" : "AA");
 		tell(user);
 	}

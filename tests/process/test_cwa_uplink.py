@@ -45,11 +45,11 @@ def move(server, ms):
 
 class Together(unittest.TestCase):
     """One pair of servers for all of the class; each test signs off whom it has signed on."""
-    options, ocs = (), ()
+    proxy = None
 
     @classmethod
     def setUpClass(cls):
-        cls.pair = Pair(*cls.options, ocs=cls.ocs)
+        cls.pair = Pair(proxy=cls.proxy)
 
     @classmethod
     def tearDownClass(cls):
@@ -97,6 +97,9 @@ class SigningOn(Together):
         self.assertEqual((alice.last[0], alice.uri), ("requestAccepted", uri("alice")))
         user = self.pair.ocs.user("alice")
         self.assertEqual((len(user["endpoints"]), user["registers"] > 0), (1, True))
+        trail = [(e["event"], e["text"]) for e in self.pair.cwa.ask("trail")["entries"]][-2:]
+        self.assertEqual([e for e, _ in trail], ["uplink.register", "uplink.accepted"])
+        self.assertRegex(trail[0][1], r"^user=alice peer=127\.0\.0\.1:\d+ tls=TLSv1\.[23]$")
         groups = alice.wait("contactGroup")
         self.assertEqual(groups[1]["fullList"], "true")
         self.assertEqual([(g[1]["id"], g[1]["name"]) for g in groups[3] if g[0] == "group"], [("1", "~"), ("2", "Friends")])
@@ -458,6 +461,8 @@ class Refusals(Together):
     def test_a_registration_that_is_refused_is_18201_with_the_answer(self):
         self.pair.ocs.ask("fault", word="refuse=503,user=carol,on=REGISTER,count=1")
         self.refused("18201", "503")
+        last = self.pair.cwa.ask("trail")["entries"][-1]
+        self.assertEqual((last["event"], last["text"]), ("uplink.refused", 'user=carol answer="503 Service Unavailable"'))
         self.pair.ocs.ask("fault", word="refuse=404,user=carol,on=REGISTER,count=1")
         self.refused("18201", "404")
         self.assertEqual(self.pair.client("carol").last[0], "requestAccepted")

@@ -157,6 +157,8 @@ static const struct {
 	  "<cwaRequests xmlns=\"" CWA_NAMESPACE "\"><publishSelfPresence rid=\"1\"><cwaCategory name=\"note\">\n<a><b xmlns=\"urn:x\"/></a>\n"
 	  "</cwaCategory></publishSelfPresence></cwaRequests>", 0 },
 	{ "a DOCTYPE is refused", CWA_XML, "<!DOCTYPE a><cwaRequests/>", NULL, 0 },
+	{ "XML is UTF-8, whatever it says of itself", CWA_XML, "<?xml version='1.0' encoding='IBM037'?><cwaRequests/>",
+	  "<cwaRequests xmlns=\"" CWA_NAMESPACE "\"/>", 0 },
 	{ "another document is refused", CWA_XML, "<html/>", NULL, 0 },
 	{ "JSON with a second member is refused", CWA_JSON, "{\"cwaRequests\":{},\"x\":1}", NULL, 0 },
 	{ "JSON with a member twice is refused", CWA_JSON, "{\"cwaRequests\":{\"@sid\":\"1\",\"@sid\":\"2\"}}", NULL, 0 },
@@ -184,6 +186,38 @@ static void other_ways_to_write(void **state)
 		}
 		buf_free(&xml);
 		cwa_tree_free(&tree);
+	}
+}
+
+static int decode_with(const char *before, unsigned attributes, struct error *err)
+{
+	struct cwa_tree tree = { 0 };
+	struct buf xml = { 0 };
+	int rc;
+
+	buf_printf(&xml, "<cwaRequests>%s<search rid='1'", before);
+	for (unsigned i = 1; i < attributes; i++)
+		buf_printf(&xml, " a%u%s", i, i % 2 ? "='>'" : "=\"'\"");
+	buf_text(&xml, "/></cwaRequests>");
+	rc = cwa_decode(CWA_XML, buf_bytes(&xml), &tree, err);
+	buf_free(&xml);
+	cwa_tree_free(&tree);
+	return rc;
+}
+
+static void an_element_may_have_200_attributes(void **state)
+{
+	static const char *const befores[] = { "", "<!-- ' > -->", "<!-->\"--->", "<![CDATA[ it's <a ]]>", "<?a it's > \"?>", "<logon><user>it's</user></logon>" };
+	struct error err = { "" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof befores / sizeof befores[0]; i++) {
+		/* One of them is no comment. */
+		assert_int_equal(decode_with(befores[i], CWA_ATTRIBUTES_MAX, &err), i == 2 ? -1 : 0);
+		/* libxml2 alone would take minutes. */
+		assert_int_equal(decode_with(befores[i], i ? CWA_ATTRIBUTES_MAX + 1 : 200000, &err), -1);
+		if (i != 2)
+			assert_string_equal(err.text, "an element has more than 200 attributes");
 	}
 }
 
@@ -302,6 +336,7 @@ int main(void)
 		cmocka_unit_test(both_encodings_of_the_page_are_one_tree),
 		cmocka_unit_test(what_is_cut_or_changed_is_refused_or_means_something),
 		cmocka_unit_test(other_ways_to_write),
+		cmocka_unit_test(an_element_may_have_200_attributes),
 		cmocka_unit_test(a_dump_hides_passwords),
 		cmocka_unit_test(a_ticket_is_good_until_its_end_and_not_when_changed),
 		cmocka_unit_test(uris_have_one_form),
