@@ -55,6 +55,8 @@ static void serve(void *ctx, struct http_request *request)
 		b->held[b->held_count++] = request;
 		return;
 	}
+	if (strcmp(path, "/last") == 0)
+		http_reply_last(request);
 	if (strcmp(path, "/redirect") == 0) {
 		http_reply_header(request, "Location", "/");
 		http_reply(&request, 302, NULL, (struct bytes){ 0 });
@@ -341,6 +343,41 @@ static void what_is_given_up_is_not_answered_and_its_connection_ends(void **stat
 	assert_int_equal(h.count, 0);
 	assert_false(http_line_is_busy(h.line));
 	http_line_free(&h.line);
+}
+
+/* What must not be done twice has one request, and a goodbye that came meanwhile must not cost it. */
+static void end_between_requests(struct bench *b)
+{
+	struct heard h = { 0 };
+	struct http_ask last = to(b, "/last"), post = to(b, "/");
+
+	hear(b, &h, &last);
+	assert_int_equal(h.status, 200);
+	for (unsigned quiet = 0; quiet < 3;)
+		quiet = loop_round(b->loop, 5) ? 0 : quiet + 1;
+	post.method = "POST";
+	post.max_requests = 1;
+	h.count = 0;
+	hear(b, &h, &post);
+	assert_string_equal(h.why, "");
+	assert_int_equal(h.status, 200);
+	http_line_free(&h.line);
+}
+
+static void a_connection_that_the_server_has_ended_meanwhile_is_not_used(void **state)
+{
+	struct bench *b = *state;
+
+	start_clear(b);
+	end_between_requests(b);
+}
+
+static void a_connection_that_the_server_has_ended_meanwhile_by_tls_is_not_used(void **state)
+{
+	struct bench *b = *state;
+
+	start_tls(b, "localhost 127.0.0.1", &(struct tls_settings){ .trust_any = true });
+	end_between_requests(b);
 }
 
 /* --- bounds ---------------------------------------------------------------------------------------------------------------------------- */
@@ -724,6 +761,8 @@ int main(void)
 		T(a_line_may_be_freed_inside_its_answer),
 		T(a_request_that_is_held_holds_up_nobody_else),
 		T(what_is_given_up_is_not_answered_and_its_connection_ends),
+		T(a_connection_that_the_server_has_ended_meanwhile_is_not_used),
+		T(a_connection_that_the_server_has_ended_meanwhile_by_tls_is_not_used),
 		T(the_whole_time_of_a_request_runs_on_the_loops_clock),
 		T(an_answer_over_the_bound_is_given_up),
 		T(an_answer_that_drips_is_given_up_in_real_time),
