@@ -56,6 +56,9 @@ struct cwa_channel *cwa_channel_new(const struct cwa_server *server, struct byte
  * the channel's from here on. false, and nothing is called: too many wait, or the channel is at its end. */
 bool cwa_channel_send(struct cwa_channel *channel, struct cwa_command **command, bool wants_outcome, cwa_replied_fn *replied, void *arg);
 
+/* The rid of the command that was given last: an event may name it. */
+uint64_t cwa_channel_last_rid(const struct cwa_channel *channel);
+
 /* The person did something: the next request for events says so. */
 void cwa_channel_active(struct cwa_channel *channel);
 

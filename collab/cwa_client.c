@@ -5,8 +5,13 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "collab/cwa_access.h"
+#include "collab/cwa_changes.h"
 #include "collab/cwa_communicator.h"
+#include "collab/cwa_contacts.h"
 #include "collab/cwa_presence.h"
+#include "collab/cwa_rooms.h"
+#include "collab/cwa_search.h"
 #include "collab/cwa_talk.h"
 
 struct backend {
@@ -44,7 +49,12 @@ static struct backend *cwa_open(const struct backend_target *target, struct byte
 	b->m.ctx = ctx;
 	cwa_people_init(&b->m.people);
 	b->m.presence = cwa_presence_new(&b->m);
+	b->m.changes = cwa_changes_new(&b->m);
+	b->m.access = cwa_access_new(&b->m);
+	b->m.searches = cwa_searches_new(&b->m);
+	b->m.conversations = cwa_conversations_new(&b->m);
 	b->m.talk = cwa_talk_new(&b->m);
+	b->m.rooms = cwa_rooms_new(&b->m);
 	b->m.channel = cwa_channel_new(&server, user, password, availability, &channel_callbacks, b);
 	free(server.base);
 	free(server.host);
@@ -60,7 +70,12 @@ static void cwa_free(struct backend **backend)
 		return;
 	*backend = NULL;
 	cwa_channel_free(&b->m.channel);
+	cwa_rooms_free(&b->m.rooms);
 	cwa_talk_free(&b->m.talk);
+	cwa_conversations_free(&b->m.conversations);
+	cwa_searches_free(&b->m.searches);
+	cwa_changes_free(&b->m.changes);
+	cwa_access_free(&b->m.access);
 	cwa_presence_free(&b->m.presence);
 	cwa_people_free(&b->m.people);
 	free(b);
@@ -87,8 +102,10 @@ static void begun(void *ctx, const char *uri, bool first)
 	struct backend *b = ctx;
 
 	cwa_people_own(&b->m.people, uri);
-	if (!first)
-		cwa_talk_forget(b->m.talk);
+	if (!first) {
+		cwa_conversations_lost(b->m.conversations);
+		cwa_access_forget(b->m.access);
+	}
 	cwa_presence_begun(b->m.presence);
 }
 
@@ -114,21 +131,42 @@ static void tell_contact(void *ctx, struct im_contact_event *event)
 	b->m.events.contact(b->m.ctx, event);
 }
 
+static void list_changed(struct backend *b, const struct cwa_node *event)
+{
+	cwa_people_read(&b->m.people, event);
+	cwa_presence_watch(b->m.presence);
+	if (b->m.online)
+		cwa_people_changes(&b->m.people, tell_contact, b);
+}
+
+static void users_seen(struct backend *b, const struct cwa_node *event)
+{
+	cwa_presence_users(b->m.presence, event);
+	cwa_search_event(b->m.searches, event);
+	/* A contact may call himself something else from now on. */
+	if (b->m.online)
+		cwa_people_changes(&b->m.people, tell_contact, b);
+}
+
 static void event(void *ctx, const struct cwa_node *event)
 {
 	struct backend *b = ctx;
 
-	if (cwa_is(event, "contactGroup")) {
-		cwa_people_read(&b->m.people, event);
-		if (b->m.online)
-			cwa_people_changes(&b->m.people, tell_contact, b);
-	} else if (cwa_is(event, "userPresence")) {
-		cwa_presence_users(b->m.presence, event);
-	} else if (cwa_is(event, "selfPresence")) {
+	if (cwa_is(event, "contactGroup"))
+		list_changed(b, event);
+	else if (cwa_is(event, "userPresence"))
+		users_seen(b, event);
+	else if (cwa_is(event, "selfPresence"))
 		cwa_presence_self(b->m.presence, event);
-	} else if (cwa_is(event, "conference")) {
-		cwa_talk_event(b->m.talk, event);
-	}
+	else if (cwa_is(event, "containers"))
+		cwa_access_read(b->m.access, event);
+	else if (cwa_is(event, "subscribers"))
+		cwa_access_subscribers(b->m.access, event);
+	else if (cwa_is(event, "searchResult"))
+		cwa_search_event(b->m.searches, event);
+	else if (cwa_is(event, "conference"))
+		cwa_conversations_event(b->m.conversations, event);
+	cwa_changes_look(b->m.changes);
 }
 
 /* The session may free the backend inside. */
@@ -199,67 +237,63 @@ static void cwa_set_presence(struct backend *b, uint32_t ref, uint32_t presence,
 
 static void cwa_typing(struct backend *b, const struct im_typing *typing)
 {
-	if (acts(b) && !typing->room)
+	if (acts(b) && typing->room)
+		cwa_rooms_typing(b->m.rooms, typing->room, typing->on);
+	else if (b->m.online)
 		cwa_talk_typing(b->m.talk, typing->user, typing->on);
 }
 
-#define NOT_OFFERED "Communicator Web Access is not asked for that"
-
 static void cwa_room_open(struct backend *b, uint32_t ref, const struct im_room_open *open)
 {
-	(void)open;
-	b->m.events.done(b->m.ctx, ref, IM_BACKEND_REFUSED, NOT_OFFERED);
+	if (acts(b))
+		cwa_rooms_open(b->m.rooms, ref, open);
 }
 
 static void cwa_room_invite(struct backend *b, uint32_t ref, const struct im_room_invite *invite)
 {
-	(void)invite;
-	b->m.events.done(b->m.ctx, ref, IM_BACKEND_REFUSED, NOT_OFFERED);
+	if (acts(b))
+		cwa_rooms_invite(b->m.rooms, ref, invite);
 }
 
 static void cwa_room_leave(struct backend *b, uint32_t ref, const struct im_room_leave *leave)
 {
-	(void)leave;
-	b->m.events.done(b->m.ctx, ref, IM_BACKEND_REFUSED, NOT_OFFERED);
+	if (acts(b))
+		cwa_rooms_leave(b->m.rooms, ref, leave->room);
 }
 
 static void cwa_room_answer(struct backend *b, uint32_t ref, const struct im_room_answer *answer)
 {
-	(void)answer;
-	b->m.events.done(b->m.ctx, ref, IM_BACKEND_REFUSED, NOT_OFFERED);
+	if (acts(b))
+		cwa_rooms_answer(b->m.rooms, ref, answer->room, answer->accept);
 }
 
 static void cwa_room_say(struct backend *b, uint32_t ref, const struct im_room_message *message)
 {
-	(void)message;
-	b->m.events.done(b->m.ctx, ref, IM_BACKEND_REFUSED, NOT_OFFERED);
+	if (acts(b))
+		cwa_rooms_say(b->m.rooms, ref, message->room, message->text);
 }
 
 static void cwa_contact_change(struct backend *b, uint32_t ref, const struct im_contact_change *change)
 {
-	(void)change;
-	b->m.events.done(b->m.ctx, ref, IM_BACKEND_REFUSED, NOT_OFFERED);
+	if (acts(b))
+		cwa_contacts_change(&b->m, ref, change);
 }
 
 static size_t cwa_blocks(struct backend *b, size_t from, struct im_block *out, size_t max)
 {
-	(void)b;
-	(void)from;
-	(void)out;
-	(void)max;
-	return 0;
+	return b->m.online ? cwa_access_blocks(b->m.access, from, out, max) : 0;
 }
 
 static void cwa_block(struct backend *b, uint32_t ref, const struct im_block *block)
 {
-	(void)block;
-	b->m.events.done(b->m.ctx, ref, IM_BACKEND_REFUSED, NOT_OFFERED);
+	if (acts(b))
+		cwa_access_block(b->m.access, ref, block);
 }
 
 static void cwa_search(struct backend *b, uint32_t ref, const struct im_search *search)
 {
-	(void)search;
-	b->m.events.done(b->m.ctx, ref, IM_BACKEND_REFUSED, NOT_OFFERED);
+	if (acts(b))
+		cwa_search_begin(b->m.searches, ref, search);
 }
 
 static void cwa_finish(struct backend *b)

@@ -141,7 +141,7 @@ static const struct cwa_node *outcome_of(const struct cwa_node *event, bool *fai
 			part = cwa_child(event, "messageSendFailed");
 		if (!part)
 			part = cwa_child(event, "initiateImSessionAccepted");
-	} else if (!cwa_is(event, "requestSucceeded") && !cwa_is(event, "requestFailed") && !cwa_is(event, "requestInvalid")) {
+	} else if (!cwa_is(event, "searchResult") && !cwa_is(event, "requestSucceeded") && !cwa_is(event, "requestFailed") && !cwa_is(event, "requestInvalid")) {
 		return NULL;
 	}
 	*failed = part && (cwa_is(part, "messageSendFailed") || cwa_is(part, "requestFailed") || cwa_is(part, "requestInvalid"));
@@ -324,4 +324,9 @@ bool cwa_channel_send(struct cwa_channel *c, struct cwa_command **command, bool 
 	c->command_count++;
 	cwa_commands_go_on(c);
 	return true;
+}
+
+uint64_t cwa_channel_last_rid(const struct cwa_channel *c)
+{
+	return c->next_rid;
 }

@@ -5,13 +5,18 @@
 #include "collab/cwa_channel.h"
 #include "collab/cwa_people.h"
 
-/* One login on a CWA server, as its parts share it: presence and talk (messages). The parts live as long as it. */
+/* One login on a CWA server, as its parts share it: the parts live as long as it. */
 struct communicator {
 	struct loop *loop;
 	struct cwa_channel *channel;
 	struct cwa_people people;
 	struct cwa_presence *presence;
-	struct cwa_talk *talk;
+	struct cwa_changes *changes;     /* that the device has asked for */
+	struct cwa_access *access;
+	struct cwa_searches *searches;
+	struct cwa_conversations *conversations;
+	struct cwa_talk *talk;           /* of two */
+	struct cwa_rooms *rooms;         /* of several */
 	struct backend_events events;
 	void *ctx;                       /* of the events */
 	bool online;                     /* the session has been told that it is logged in, and not that it is over */

@@ -43,13 +43,25 @@ void cwa_people_own(struct cwa_people *people, const char *uri)
 
 /* --- one of them ------------------------------------------------------------------------------------------------------------------------ */
 
-static char *user_of(const struct cwa_people *people, const char *uri)
+char *cwa_people_user_of(const struct cwa_people *people, const char *uri)
 {
 	const char *address = uri + strlen("sip:"), *at = strchr(address, '@');
 
 	if (at && *people->domain && strcmp(at + 1, people->domain) == 0)
 		return bytes_dup(bytes_of(address, (size_t)(at - address)));
 	return cut(address, IM_USER_MAX);
+}
+
+static void name_person(struct cwa_person *p)
+{
+	cwa_people_set(&p->name, p->is_contact && *p->listed_as ? p->listed_as : *p->called ? p->called : p->user);
+}
+
+void cwa_person_called(struct cwa_person *p, const char *name)
+{
+	free(p->called);
+	p->called = cut(name, IM_NAME_MAX);
+	name_person(p);
 }
 
 static struct cwa_person *find(const struct cwa_people *people, const char *uri)
@@ -67,8 +79,10 @@ static struct cwa_person *add(struct cwa_people *people, const char *uri)
 	struct cwa_person *p = memory_new(sizeof *p);
 
 	p->uri = memory_str(uri);
-	p->user = user_of(people, uri);
+	p->user = cwa_people_user_of(people, uri);
 	p->name = memory_str(p->user);
+	p->listed_as = memory_str("");
+	p->called = memory_str("");
 	p->folder = memory_str("");
 	p->text = memory_str("");
 	p->groups = memory_str("");
@@ -97,17 +111,36 @@ struct cwa_person *cwa_people_uri(struct cwa_people *people, const char *uri)
 	return p;
 }
 
-struct cwa_person *cwa_people_user(struct cwa_people *people, struct bytes user)
+struct cwa_person *cwa_people_known(const struct cwa_people *people, const char *uri)
 {
-	char text[IM_USER_MAX + 1], *uri;
-	struct cwa_person *p;
+	struct buf clean = { 0 };
+	struct cwa_person *p = cwa_uri(uri, &clean) == 0 ? find(people, buf_cstr(&clean)) : NULL;
+
+	buf_free(&clean);
+	return p;
+}
+
+char *cwa_people_uri_of(const struct cwa_people *people, struct bytes user)
+{
+	char text[IM_USER_MAX + 1], *whole = NULL, *uri = NULL;
+	struct buf clean = { 0 };
 
 	if (!bytes_copy_str(user, text, sizeof text))
 		return NULL;
-	if (strchr(text, '@'))
-		return cwa_people_uri(people, text);
-	uri = memory_printf("sip:%s@%s", text, people->domain);
-	p = cwa_people_uri(people, uri);
+	if (!strchr(text, '@'))
+		whole = memory_printf("sip:%s@%s", text, people->domain);
+	if (cwa_uri(whole ? whole : text, &clean) == 0)
+		uri = bytes_dup(buf_bytes(&clean));
+	free(whole);
+	buf_free(&clean);
+	return uri;
+}
+
+struct cwa_person *cwa_people_user(struct cwa_people *people, struct bytes user)
+{
+	char *uri = cwa_people_uri_of(people, user);
+	struct cwa_person *p = uri ? cwa_people_uri(people, uri) : NULL;
+
 	free(uri);
 	return p;
 }
@@ -187,17 +220,20 @@ static void read_contact(struct cwa_people *people, const struct cwa_node *node)
 {
 	const char *action = cwa_attribute(node, "action"), *name = cwa_attribute(node, "name"), *groups = cwa_attribute(node, "groups");
 	const char *subscribed = cwa_attribute(node, "subscribed");
-	struct cwa_person *p = cwa_people_uri(people, cwa_attribute(node, "uri"));
+	bool deleted = action && strcmp(action, "deleted") == 0;
+	const char *uri = cwa_attribute(node, "uri");
+	struct cwa_person *p = deleted ? cwa_people_known(people, uri) : cwa_people_uri(people, uri);
 
 	if (!p)
 		return;
-	p->is_contact = !action || strcmp(action, "deleted") != 0;
+	p->is_contact = !deleted;
+	if (p->is_contact) {
+		free(p->listed_as);
+		p->listed_as = cut(name ? name : "", IM_NAME_MAX);
+	}
+	name_person(p);
 	if (!p->is_contact)
 		return;
-	if (name && *name) {
-		free(p->name);
-		p->name = cut(name, IM_NAME_MAX);
-	}
 	free(p->groups);
 	p->groups = cut(groups ? groups : "", GROUPS_TEXT_MAX);
 	p->tag = cwa_true(cwa_attribute(node, "tag"));
@@ -265,6 +301,8 @@ void cwa_people_free(struct cwa_people *people)
 		free(p->uri);
 		free(p->user);
 		free(p->name);
+		free(p->listed_as);
+		free(p->called);
 		free(p->folder);
 		free(p->text);
 		free(p->groups);

@@ -16,10 +16,13 @@ struct cwa_person {
 	struct cwa_person *next;             /* in the order of the contact list, strangers in between */
 	char *uri;                           /* "sip:ben@corp.test" */
 	char *user;                          /* what the device sees: "ben" */
-	char *name;                          /* what the device is shown */
+	char *name;                          /* what the device is shown: as the list has it, else as the person calls himself, else user */
+	char *listed_as, *called;            /* the two; "" for none */
 	char *folder;                        /* "" for the top */
 	char *text;                          /* note */
 	uint32_t presence;                   /* enum im_presence */
+	bool is_seen;                        /* the server has said something of presence; whoever waits for it clears it */
+	bool is_watched;                     /* by a subscription of our own, in this session */
 	bool is_contact;
 	char *groups;                        /* ids with spaces between them, as the server has them; "" for none */
 	bool tag, subscribed;                /* as the server has them, to be handed back */
@@ -48,6 +51,15 @@ void cwa_people_own(struct cwa_people *people, const char *uri);
 struct cwa_person *cwa_people_uri(struct cwa_people *people, const char *uri);
 /* By what a device may type: user ID, address or URI. */
 struct cwa_person *cwa_people_user(struct cwa_people *people, struct bytes user);
+/* Only those who are known: NULL when there is none. */
+struct cwa_person *cwa_people_known(const struct cwa_people *people, const char *uri);
+/* What a device may type, as a URI: to be freed. NULL: it makes none. */
+char *cwa_people_uri_of(const struct cwa_people *people, struct bytes user);
+/* What the device calls a URI that cwa_uri has made: to be freed. */
+char *cwa_people_user_of(const struct cwa_people *people, const char *uri);
+
+/* As the person calls himself. */
+void cwa_person_called(struct cwa_person *person, const char *name);
 
 /* A contactGroup event: what the list is now. The device is told by cwa_people_changes. */
 void cwa_people_read(struct cwa_people *people, const struct cwa_node *event);

@@ -7,7 +7,10 @@
 #include "protocol/cwa/category.h"
 #include "protocol/cwa/codes.h"
 
-enum { AGAIN_MS = 300000 };      /* Source: document */
+enum {
+	AGAIN_MS = 300000,               /* Source: document */
+	WATCHED_AT_ONCE = 100,           /* people in one subscription. Source: ours */
+};
 
 #define USER_STATE_INSTANCE 0x20000000u      /* Source: code (another client of the server behind) */
 #define NOTE_INSTANCE 0
@@ -117,51 +120,94 @@ uint32_t cwa_presence_availability(const struct cwa_presence *p)
 
 void cwa_presence_begun(struct cwa_presence *p)
 {
+	for (struct cwa_person *person = p->m->people.first; person; person = person->next)
+		person->is_watched = false;
 	if (p->is_set)
 		publish_again(p);
 	else
 		loop_timer_set(p->again, AGAIN_MS);
 }
 
+void cwa_presence_watch(struct cwa_presence *p)
+{
+	struct cwa_command *command = NULL;
+	struct cwa_node *uris = NULL;
+	unsigned count = 0;
+
+	for (struct cwa_person *person = p->m->people.first; person; person = person->next) {
+		if (!person->is_contact || person->subscribed || person->is_watched)
+			continue;
+		if (!command) {
+			command = cwa_command_new("subscribePresence");
+			uris = cwa_add(cwa_command_tree(command), cwa_command_method(command), "uris");
+		}
+		cwa_add_text(cwa_command_tree(command), uris, "uri", person->uri);
+		person->is_watched = true;
+		if (++count % WATCHED_AT_ONCE == 0)
+			communicator_tell(p->m, &command);
+	}
+	if (command)
+		communicator_tell(p->m, &command);
+}
+
 /* --- what comes ------------------------------------------------------------------------------------------------------------------------------ */
 
-/* A category that is not there says nothing; one without content, that there is nothing to be seen. */
-static void read_category(const struct cwa_node *category, struct cwa_person *p)
+static void take_text(char **into, int decoded, struct buf *text, size_t max)
+{
+	if (decoded == 0) {
+		free(*into);
+		*into = communicator_text(buf_bytes(text), max);
+	}
+	buf_free(text);
+}
+
+static void read_category(const struct cwa_node *category, struct cwa_seen *seen)
 {
 	const char *name = cwa_attribute(category, "name");
 	struct cwa_state state;
-	struct buf note = { 0 };
+	struct buf text = { 0 };
 
 	if (strcmp(name, "state") == 0) {
 		if (!*category->text)
-			p->presence = IM_UNKNOWN;
+			seen->presence = IM_UNKNOWN;
 		else if (cwa_state_decode(category->text, &state, NULL) == 0)
-			p->presence = cwa_presence_shown(state.availability);
+			seen->presence = cwa_presence_shown(state.availability);
 	} else if (strcmp(name, "note") == 0) {
-		if (!*category->text || cwa_note_decode(category->text, &note, NULL) == 0) {
-			free(p->text);
-			p->text = communicator_text(buf_bytes(&note), IM_STATUS_TEXT_MAX);
-		}
+		take_text(&seen->text, *category->text ? cwa_note_decode(category->text, &text, NULL) : 0, &text, IM_STATUS_TEXT_MAX);
+	} else if (strcmp(name, "contactCard") == 0 && *category->text) {
+		take_text(&seen->called, cwa_card_decode(category->text, &text, NULL), &text, IM_NAME_MAX);
 	}
-	buf_free(&note);
 }
 
+void cwa_presence_read(const struct cwa_node *user, struct cwa_seen *seen)
+{
+	for (const struct cwa_node *category = cwa_child(user, "cwaCategory"); category; category = cwa_next(category))
+		read_category(category, seen);
+}
+
+/* Whoever is found by a search, and is nobody's contact, is not kept. */
 static void read_user(struct cwa_presence *presence, const struct cwa_node *user)
 {
 	struct communicator *m = presence->m;
-	struct cwa_person *p = cwa_people_uri(&m->people, cwa_attribute(user, "uri"));
-	uint32_t was;
-	char *said;
+	struct cwa_person *p = cwa_people_known(&m->people, cwa_attribute(user, "uri"));
+	struct cwa_seen seen = { 0 };
+	bool changed;
 
 	if (!p)
 		return;
-	was = p->presence;
-	said = memory_str(p->text);
-	for (const struct cwa_node *category = cwa_child(user, "cwaCategory"); category; category = cwa_next(category))
-		read_category(category, p);
-	if (m->online && (was != p->presence || strcmp(said, p->text) != 0))
+	seen.presence = p->presence;
+	cwa_presence_read(user, &seen);
+	changed = seen.presence != p->presence || (seen.text && strcmp(seen.text, p->text) != 0);
+	p->is_seen = true;
+	p->presence = seen.presence;
+	if (seen.text)
+		cwa_people_set(&p->text, seen.text);
+	if (seen.called && *seen.called)
+		cwa_person_called(p, seen.called);
+	if (m->online && changed && p->is_contact)
 		m->events.presence(m->ctx, bytes_str(p->user), p->presence, bytes_str(p->text));
-	free(said);
+	free(seen.text);
+	free(seen.called);
 }
 
 void cwa_presence_users(struct cwa_presence *presence, const struct cwa_node *event)

@@ -16,6 +16,17 @@ void cwa_presence_set(struct cwa_presence *presence, uint32_t ref, uint32_t valu
 uint32_t cwa_presence_availability(const struct cwa_presence *presence);
 void cwa_presence_begun(struct cwa_presence *presence);
 
+/* Contacts whom the server does not watch by itself: they are subscribed to, for as long as the session lasts. */
+void cwa_presence_watch(struct cwa_presence *presence);
+
+/* What is to be seen of one: the element user of userPresence. A category that is not there says nothing and changes nothing, one without
+ * content that there is nothing to be seen. Texts are owned; NULL: nothing was said. */
+struct cwa_seen {
+	uint32_t presence;               /* enum im_presence */
+	char *text, *called;             /* note; as the person calls himself */
+};
+void cwa_presence_read(const struct cwa_node *user, struct cwa_seen *seen);
+
 /* The events userPresence and selfPresence. */
 void cwa_presence_users(struct cwa_presence *presence, const struct cwa_node *event);
 void cwa_presence_self(struct cwa_presence *presence, const struct cwa_node *event);

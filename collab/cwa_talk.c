@@ -1,6 +1,5 @@
 #include "collab/cwa_talk.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,65 +7,65 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "collab/cwa_rooms.h"
+#include "collab/cwa_said.h"
 #include "protocol/cwa/codes.h"
-#include "protocol/groupwise/names.h"
 
 enum {
 	UNSENT_MAX = 64,                 /* messages, or parts, whose outcome is not known */
-	CONVERSATIONS_MAX = 200,
 	CONNECT_MS = 90000,              /* for the other side to answer; servers give up before. Source: ours */
-};
-
-/* What the device said, told when all of its parts are done. */
-struct said {
-	uint32_t ref;
-	unsigned parts;
-	struct cwa_refusal refusal;
+	DOUBT_MS = 2000,                 /* after "not possible now", for the event that says why. Source: ours */
 };
 
 struct part {
 	struct part *prev, *next;
 	struct cwa_talk *talk;
 	struct cwa_person *person;
-	struct said *said;
+	struct cwa_said *said;
 	uint64_t sent_into;              /* the conversation; 0: it began one */
 	bool tried_again;
 	char *text;
 };
 
-enum conversation_state { HEARD_OF, CONNECTING, CONNECTED, TERMINATED };
-
-struct conversation {
-	struct conversation *prev, *next;
+/* A conversation with one person. */
+struct dialogue {
+	struct dialogue *prev, *next;
 	struct cwa_talk *talk;
-	uint64_t id;
-	enum conversation_state state;
-	struct cwa_person *person;       /* NULL while only its events are known: the answer that says whose it is may come after them */
+	struct cwa_conversation *c;
+	struct cwa_person *person;
 	struct part *first;              /* the invitation's message, until the other side has answered */
 	struct cwa_refusal failure;      /* why the invitation failed */
-	struct loop_timer *connect;
+	bool doubted;                    /* the server has taken no message: nothing is said until it says why */
+	struct loop_timer *timer;        /* CONNECT_MS or DOUBT_MS */
 };
 
 /* Of one person. */
 struct cwa_talk_state {
-	struct conversation *conversation;       /* where messages go; NULL: none */
-	bool beginning;                          /* one has been asked for */
+	struct dialogue *dialogue;       /* where messages go; NULL: none */
+	bool beginning;                  /* one has been asked for */
 	struct part *waiting;
 	bool typing;
 };
 
 struct cwa_talk {
 	struct communicator *m;
-	struct conversation *conversations;
-	unsigned conversation_count;
-	struct part *parts;                      /* on their way to the server, or their outcome to us */
-	unsigned unsent, beginning;
+	struct dialogue *dialogues;
+	struct part *parts;              /* on their way to the server, or their outcome to us */
+	unsigned unsent;
 };
+
+static struct cwa_talk_state *state_of(struct cwa_person *p)
+{
+	if (!p->talk)
+		p->talk = memory_new(sizeof *p->talk);
+	return p->talk;
+}
 
 /* --- parts -------------------------------------------------------------------------------------------------------------------------------- */
 
 static void part_free(struct part *part)
 {
+	part->talk->unsent--;
 	free(part->text);
 	free(part);
 }
@@ -74,17 +73,16 @@ static void part_free(struct part *part)
 /* It is in no list any more. */
 static void part_done(struct part *part, const struct cwa_refusal *refusal)
 {
-	struct said *said = part->said;
-	struct communicator *m = part->talk->m;
+	struct cwa_said *said = part->said;
 
-	part->talk->unsent--;
-	if (refusal && refusal->code != IM_OK && said->refusal.code == IM_OK)
-		said->refusal = *refusal;
 	part_free(part);
-	if (--said->parts)
-		return;
-	communicator_done(m, said->ref, &said->refusal);
-	free(said);
+	cwa_said_part(said, refusal);
+}
+
+static void abandon(struct part *part)
+{
+	cwa_said_abandon(part->said);
+	part_free(part);
 }
 
 static void fail_waiting(struct cwa_talk_state *state, const struct cwa_refusal *refusal)
@@ -97,88 +95,7 @@ static void fail_waiting(struct cwa_talk_state *state, const struct cwa_refusal 
 	}
 }
 
-/* --- conversations -------------------------------------------------------------------------------------------------------------------------- */
-
-static struct conversation *find(const struct cwa_talk *t, uint64_t id)
-{
-	struct conversation *c;
-
-	DL_FOREACH(t->conversations, c)
-		if (c->id == id)
-			break;
-	return c;
-}
-
-static struct cwa_talk_state *state_of(struct cwa_person *p)
-{
-	if (!p->talk)
-		p->talk = memory_new(sizeof *p->talk);
-	return p->talk;
-}
-
-/* NULL: there are too many. */
-static struct conversation *get(struct cwa_talk *t, uint64_t id)
-{
-	struct conversation *c = find(t, id);
-
-	if (c || t->conversation_count == CONVERSATIONS_MAX)
-		return c;
-	c = memory_new(sizeof *c);
-	*c = (struct conversation){ .talk = t, .id = id };
-	DL_APPEND(t->conversations, c);
-	t->conversation_count++;
-	return c;
-}
-
-static void drop(struct conversation *c)
-{
-	DL_DELETE(c->talk->conversations, c);
-	c->talk->conversation_count--;
-	if (c->person && c->person->talk->conversation == c)
-		c->person->talk->conversation = NULL;
-	loop_timer_free(&c->connect);
-	if (c->first) {
-		c->talk->unsent--;
-		if (--c->first->said->parts == 0)
-			free(c->first->said);
-		part_free(c->first);
-	}
-	free(c);
-}
-
-/* The conversation is over. What was to be said in it and has not been, has not been delivered. */
-static void end(struct conversation *c, struct cwa_refusal why)
-{
-	struct part *first = c->first;
-	struct cwa_talk_state *state = c->person ? c->person->talk : NULL;
-	bool is_current = state && state->conversation == c;
-
-	c->first = NULL;
-	drop(c);
-	if (first)
-		part_done(first, &why);
-	if (is_current)
-		fail_waiting(state, &why);
-}
-
-static void took_too_long(void *arg)
-{
-	struct conversation *c = arg;
-	struct cwa_command *command = cwa_command_in(c->id, "terminateImSession");
-
-	communicator_tell(c->talk->m, &command);
-	end(c, cwa_refusal_of(IM_NOT_DELIVERED, "the other side did not answer"));
-}
-
-/* --- sending ---------------------------------------------------------------------------------------------------------------------------------- */
-
 static void send_part(struct part *part);
-
-static void add_message(struct cwa_command *command, struct cwa_node *into, const char *text)
-{
-	cwa_add_text(cwa_command_tree(command), into, "format", "text/plain");
-	cwa_add_text(cwa_command_tree(command), into, "content", text);
-}
 
 static void say_all_that_waits(struct cwa_talk_state *state)
 {
@@ -193,140 +110,176 @@ static void say_all_that_waits(struct cwa_talk_state *state)
 	}
 }
 
+/* --- dialogues ------------------------------------------------------------------------------------------------------------------------------ */
+
+static void timed_out(void *arg);
+static void happened(void *owner, struct cwa_conversation *c, const struct cwa_happening *happening);
+
+static struct dialogue *dialogue_new(struct cwa_talk *t, struct cwa_conversation *c, struct cwa_person *person)
+{
+	struct dialogue *d = memory_new(sizeof *d);
+
+	*d = (struct dialogue){ .talk = t, .c = c, .person = person };
+	d->timer = loop_timer_new(t->m->loop, timed_out, d);
+	DL_APPEND(t->dialogues, d);
+	return d;
+}
+
+/* The conversation is somebody else's, or gone. */
+static void drop(struct dialogue *d)
+{
+	DL_DELETE(d->talk->dialogues, d);
+	if (d->person->talk->dialogue == d) {
+		d->person->talk->dialogue = NULL;
+		d->person->talk->typing = false;
+	}
+	loop_timer_free(&d->timer);
+	free(d);
+}
+
+/* It is over. What was to be said in it and has not been, has not been delivered. */
+static void end(struct dialogue *d, struct cwa_refusal why)
+{
+	struct part *first = d->first;
+	struct cwa_talk_state *state = d->person->talk;
+	bool is_current = state->dialogue == d;
+
+	if (d->failure.code)
+		why = d->failure;
+	drop(d);
+	if (first)
+		part_done(first, &why);
+	if (is_current)
+		fail_waiting(state, &why);
+}
+
+/* The session is another. Whether the invitation has arrived nobody knows. */
+static void lost(struct dialogue *d, const struct cwa_refusal *why)
+{
+	struct part *first = d->first;
+	struct cwa_talk_state *state = d->person->talk;
+	bool is_current = state->dialogue == d;
+
+	drop(d);
+	if (first)
+		part_done(first, why);
+	if (is_current)
+		say_all_that_waits(state);
+}
+
+static void timed_out(void *arg)
+{
+	struct dialogue *d = arg;
+	struct cwa_talk_state *state = d->person->talk;
+
+	cwa_conversation_leave(&d->c, NULL, NULL);
+	if (!d->doubted) {
+		end(d, cwa_refusal_of(IM_NOT_DELIVERED, "the other side did not answer"));
+		return;
+	}
+	/* The server takes nothing in it and does not say why: another one. */
+	drop(d);
+	say_all_that_waits(state);
+}
+
+/* --- sending ---------------------------------------------------------------------------------------------------------------------------------- */
+
+static bool can_say(const struct dialogue *d)
+{
+	return d->c->connected && d->c->mode != CWA_ESCALATING && !d->doubted;
+}
+
+static void doubt(struct dialogue *d, struct part *part)
+{
+	DL_APPEND(d->person->talk->waiting, part);
+	d->doubted = true;
+	loop_timer_set(d->timer, DOUBT_MS);
+}
+
 static void said_replied(void *ctx, void *arg, const struct cwa_reply *reply)
 {
 	struct part *part = arg;
-	struct cwa_talk_state *state = state_of(part->person);
+	struct dialogue *d = state_of(part->person)->dialogue;
 
 	(void)ctx;
 	DL_DELETE(part->talk->parts, part);
-	/* The conversation is gone without a word, or goes on in another session: a new one, once. */
-	if ((reply->session_gone || reply->refusal.number == CWA_INVALID_OPERATION) && !part->tried_again) {
-		part->tried_again = true;
-		if (state->conversation && state->conversation->id == part->sent_into)
-			end(state->conversation, reply->refusal);
-		send_part(part);
+	if (part->tried_again || (!reply->session_gone && reply->refusal.number != CWA_INVALID_OPERATION)) {
+		part_done(part, &reply->refusal);
 		return;
 	}
-	part_done(part, &reply->refusal);
+	/* The conversation is gone without a word, is becoming one of several, or goes on in another session. */
+	part->tried_again = true;
+	if (reply->session_gone && d)
+		DL_APPEND(part->person->talk->waiting, part);
+	else if (d && d->c->id == part->sent_into && d->c->connected && d->c->mode != CWA_ESCALATING)
+		doubt(d, part);
+	else
+		send_part(part);
 }
 
-static void say_in(struct conversation *c, struct part *part)
+static void full(struct part *part)
 {
-	struct cwa_command *command = cwa_command_in(c->id, "sendMessage");
+	part_done(part, &(struct cwa_refusal){ .code = IM_BACKEND_REFUSED, .text = COMMUNICATOR_FULL });
+}
 
-	part->sent_into = c->id;
+static void say_in(struct dialogue *d, struct part *part)
+{
+	part->sent_into = d->c->id;
 	/* Who has said it is known to type no more. */
 	part->person->talk->typing = false;
-	add_message(command, cwa_command_method(command), part->text);
 	DL_APPEND(part->talk->parts, part);
-	if (!cwa_channel_send(part->talk->m->channel, &command, true, said_replied, part)) {
-		DL_DELETE(part->talk->parts, part);
-		part_done(part, &(struct cwa_refusal){ .code = IM_BACKEND_REFUSED, .text = COMMUNICATOR_FULL });
-	}
-}
-
-static void is_connected(struct conversation *c)
-{
-	struct part *first = c->first;
-
-	c->state = CONNECTED;
-	c->first = NULL;
-	loop_timer_free(&c->connect);
-	if (first)
-		part_done(first, NULL);
-	if (c->person->talk->conversation == c)
-		say_all_that_waits(c->person->talk);
-}
-
-/* Events of it may have come before this answer. */
-static void takes_its_place(struct conversation *c, struct part *part)
-{
-	struct cwa_talk_state *state = state_of(part->person);
-
-	c->person = part->person;
-	c->first = part;
-	state->conversation = c;
-	if (c->state == CONNECTED) {
-		is_connected(c);
-	} else if (c->state == TERMINATED) {
-		end(c, c->failure.code ? c->failure : cwa_refusal_of(IM_NOT_DELIVERED, "the conversation did not come about"));
-	} else {
-		c->state = CONNECTING;
-		c->connect = loop_timer_new(c->talk->m->loop, took_too_long, c);
-		loop_timer_set(c->connect, CONNECT_MS);
-	}
-}
-
-/* What nobody has claimed when no answer is outstanding is nobody's. */
-static void forget_strays(struct cwa_talk *t)
-{
-	struct conversation *c, *next;
-
-	if (t->beginning)
+	if (cwa_conversation_say(d->c, part->text, said_replied, part))
 		return;
-	DL_FOREACH_SAFE(t->conversations, c, next)
-		if (!c->person)
-			drop(c);
+	DL_DELETE(part->talk->parts, part);
+	full(part);
 }
 
-static void begun(void *ctx, void *arg, const struct cwa_reply *reply)
+static void begun(struct communicator *m, void *arg, struct cwa_conversation *c, const struct cwa_reply *reply)
 {
 	struct part *part = arg;
-	struct cwa_talk *t = part->talk;
+	struct cwa_talk *t = m->talk;
 	struct cwa_talk_state *state = state_of(part->person);
-	struct cwa_refusal refusal = reply->refusal;
-	struct conversation *c = reply->conference ? get(t, reply->conference) : NULL;
+	struct dialogue *d;
 
-	(void)ctx;
 	DL_DELETE(t->parts, part);
-	t->beginning--;
 	state->beginning = false;
-	if (reply->session_gone && !part->tried_again) {
+	if (c) {
+		d = dialogue_new(t, c, part->person);
+		d->first = part;
+		state->dialogue = d;
+		loop_timer_set(d->timer, CONNECT_MS);
+		cwa_conversation_own(c, happened, d);
+	} else if (reply->session_gone && !part->tried_again) {
 		part->tried_again = true;
 		send_part(part);
-		return;
-	}
-	if (refusal.code == IM_OK && c && !c->person) {
-		takes_its_place(c, part);
 	} else {
-		if (refusal.code == IM_OK)
-			refusal = cwa_refusal_of(IM_BACKEND_REFUSED, "it accepted a conversation without a number that can be used");
-		part_done(part, &refusal);
-		fail_waiting(state, &refusal);
+		part_done(part, &reply->refusal);
+		fail_waiting(state, &reply->refusal);
 	}
-	forget_strays(t);
 }
 
 static void begin(struct part *part)
 {
 	struct cwa_talk_state *state = state_of(part->person);
-	struct cwa_command *command = cwa_command_in(0, "initiateImSession");
-	struct cwa_tree *tree = cwa_command_tree(command);
-	struct cwa_node *method = cwa_command_method(command);
+	const char *uri = part->person->uri;
 
-	cwa_add_text(tree, cwa_add(tree, method, "uris"), "uri", part->person->uri);
-	add_message(command, cwa_add(tree, method, "message"), part->text);
-	cwa_add(tree, method, "subject");
 	part->sent_into = 0;
 	state->beginning = true;
-	part->talk->beginning++;
 	DL_APPEND(part->talk->parts, part);
-	if (cwa_channel_send(part->talk->m->channel, &command, true, begun, part))
+	if (cwa_conversations_begin(part->talk->m->conversations, &uri, 1, part->text, begun, part))
 		return;
 	DL_DELETE(part->talk->parts, part);
-	part->talk->beginning--;
 	state->beginning = false;
-	part_done(part, &(struct cwa_refusal){ .code = IM_BACKEND_REFUSED, .text = COMMUNICATOR_FULL });
+	full(part);
 }
 
 static void send_part(struct part *part)
 {
 	struct cwa_talk_state *state = state_of(part->person);
 
-	if (state->conversation && state->conversation->state == CONNECTED)
-		say_in(state->conversation, part);
-	else if (state->conversation || state->beginning)
+	if (state->dialogue && can_say(state->dialogue))
+		say_in(state->dialogue, part);
+	else if (state->dialogue || state->beginning)
 		DL_APPEND(state->waiting, part);
 	else
 		begin(part);
@@ -336,29 +289,24 @@ void cwa_talk_send(struct cwa_talk *t, uint32_t ref, struct bytes to, struct byt
 {
 	struct cwa_person *person = cwa_people_user(&t->m->people, to);
 	char *clean = communicator_text(text, IM_TEXT_MAX);
-	struct bytes rest = bytes_str(clean);
-	struct part *parts[IM_TEXT_MAX / (CWA_MESSAGE_MAX - 4) + 1];
-	struct said *said;
-	size_t count = 0;
+	struct bytes pieces[CWA_PARTS_MAX];
+	struct part *parts[CWA_PARTS_MAX];
+	struct cwa_said *said;
+	size_t count;
 
-	if (!person || t->unsent + sizeof parts / sizeof *parts > UNSENT_MAX) {
+	if (!person || t->unsent + CWA_PARTS_MAX > UNSENT_MAX) {
 		t->m->events.done(t->m->ctx, ref, person ? IM_BACKEND_REFUSED : IM_NOT_DELIVERED,
 			person ? "too many messages wait for the IM server" : log_value(to));
 		free(clean);
 		return;
 	}
-	said = memory_new(sizeof *said);
-	said->ref = ref;
-	do {
-		struct bytes now = gw_utf8_cut(rest, CWA_MESSAGE_MAX);
-		struct part *part = memory_new(sizeof *part);
-
-		*part = (struct part){ .talk = t, .person = person, .said = said, .text = bytes_dup(now) };
-		rest = bytes_slice(rest, now.len, rest.len);
-		parts[count++] = part;
-	} while (rest.len && count < sizeof parts / sizeof *parts);
-	said->parts = (unsigned)count;
-	t->unsent += said->parts;
+	count = cwa_said_split(bytes_str(clean), pieces);
+	said = cwa_said_new(t->m, ref, (unsigned)count);
+	for (size_t i = 0; i < count; i++) {
+		parts[i] = memory_new(sizeof *parts[i]);
+		*parts[i] = (struct part){ .talk = t, .person = person, .said = said, .text = bytes_dup(pieces[i]) };
+		t->unsent++;
+	}
 	for (size_t i = 0; i < count; i++)
 		send_part(parts[i]);
 	free(clean);
@@ -367,24 +315,22 @@ void cwa_talk_send(struct cwa_talk *t, uint32_t ref, struct bytes to, struct byt
 void cwa_talk_typing(struct cwa_talk *t, struct bytes to, bool on)
 {
 	struct cwa_person *person = cwa_people_user(&t->m->people, to);
-	const struct conversation *c = person && person->talk ? person->talk->conversation : NULL;
-	struct cwa_command *command;
+	const struct dialogue *d = person && person->talk ? person->talk->dialogue : NULL;
 
-	if (!c || c->state != CONNECTED || person->talk->typing == on)
+	if (!d || person->talk->typing == on)
 		return;
+	/* As soon as the conversation is connected. */
 	person->talk->typing = on;
-	command = cwa_command_in(c->id, "notifyComposing");
-	cwa_set_text(cwa_command_tree(command), cwa_command_method(command), on ? "composing" : "idle");
-	communicator_tell(t->m, &command);
+	if (d->c->connected)
+		cwa_conversation_composing(d->c, on);
 }
 
 /* --- what comes -------------------------------------------------------------------------------------------------------------------------------- */
 
-static void tell_message(struct cwa_talk *t, struct cwa_person *from, const struct cwa_node *message)
+static void tell_message(struct cwa_talk *t, const struct cwa_person *from, const char *content)
 {
-	const char *content = message ? cwa_child_text(message, "content") : "";
-	char *text;
 	struct im_message_event event = { .from = bytes_str(from->user), .name = bytes_str(from->name), .kind = IM_KIND_MESSAGE };
+	char *text;
 
 	if (!*content)
 		return;
@@ -394,104 +340,110 @@ static void tell_message(struct cwa_talk *t, struct cwa_person *from, const stru
 	free(text);
 }
 
-static struct cwa_person *person_of(struct cwa_talk *t, const struct conversation *c, const char *uri)
+void cwa_talk_heard(struct cwa_talk *t, const char *uri, const char *text)
 {
-	struct cwa_person *p = uri ? cwa_people_uri(&t->m->people, uri) : NULL;
+	const struct cwa_person *p = cwa_people_uri(&t->m->people, uri);
 
-	return p ? p : c ? c->person : NULL;
+	if (p)
+		tell_message(t, p, text);
 }
 
-static void invited(struct cwa_talk *t, uint64_t id, const struct cwa_node *received)
+void cwa_talk_invited(struct cwa_talk *t, struct cwa_conversation *c, struct cwa_person *person, const char *text)
 {
-	const struct cwa_node *inviter = cwa_child(received, "inviter");
-	struct cwa_person *p = cwa_people_uri(&t->m->people, cwa_attribute(inviter, "uri"));
-	struct conversation *c = find(t, id) ? NULL : get(t, id);
-	const char *name = cwa_attribute(inviter, "name");
-	struct cwa_command *command;
+	struct dialogue *d = dialogue_new(t, c, person);
 
-	if (!p || !c)
-		return;
-	if (name && *name && !p->is_contact) {
-		free(p->name);
-		p->name = communicator_text(bytes_str(name), IM_NAME_MAX);
+	if (!state_of(person)->dialogue && !person->talk->beginning)
+		person->talk->dialogue = d;
+	(void)cwa_conversation_accept(c, NULL, NULL);
+	tell_message(t, person, text);
+	cwa_conversation_own(c, happened, d);
+}
+
+static void is_connected(struct dialogue *d)
+{
+	struct part *first = d->first;
+
+	d->first = NULL;
+	loop_timer_cancel(d->timer);
+	if (first)
+		part_done(first, NULL);
+}
+
+/* Nobody who speaks is named where there is but one. */
+static const struct cwa_person *speaker(const struct dialogue *d, const char *uri)
+{
+	const struct cwa_person *p = *uri ? cwa_people_uri(&d->talk->m->people, uri) : NULL;
+
+	return p ? p : d->person;
+}
+
+/* What is still to be said to that person alone is said in another conversation. */
+static void becomes_room(struct dialogue *d)
+{
+	struct cwa_person *person = d->person;
+	struct cwa_conversation *c = d->c;
+	struct cwa_rooms *rooms = d->talk->m->rooms;
+
+	if (d->first)
+		is_connected(d);
+	drop(d);
+	say_all_that_waits(person->talk);
+	cwa_rooms_adopt(rooms, c, person);
+}
+
+static void mode_changed(struct dialogue *d)
+{
+	if (d->doubted) {
+		d->doubted = false;
+		loop_timer_cancel(d->timer);
 	}
-	c->person = p;
-	c->state = CONNECTING;
-	if (!state_of(p)->conversation && !p->talk->beginning)
-		p->talk->conversation = c;
-	command = cwa_command_in(id, "acceptImSession");
-	communicator_tell(t->m, &command);
-	tell_message(t, p, cwa_child(received, "message"));
+	if (d->c->mode == CWA_ESCALATED)
+		becomes_room(d);
+	else if (can_say(d) && d->person->talk->dialogue == d)
+		say_all_that_waits(d->person->talk);
 }
 
-static void state_changed(struct cwa_talk *t, uint64_t id, const char *state)
+static void happened(void *owner, struct cwa_conversation *c, const struct cwa_happening *h)
 {
-	struct conversation *c = find(t, id);
-	bool connected = strcmp(state, "connected") == 0, over = strcmp(state, "terminated") == 0;
+	struct dialogue *d = owner;
+	struct cwa_talk *t = d->talk;
+	struct im_typing typing = { .on = h->on };
 
-	if (!c && t->beginning)
-		c = get(t, id);
-	if (!c || (!connected && !over))
-		return;
-	if (!c->person)
-		c->state = connected ? CONNECTED : TERMINATED;
-	else if (connected)
-		is_connected(c);
-	else
-		end(c, c->failure.code ? c->failure : cwa_refusal_of(IM_NOT_DELIVERED, "the other side ended the conversation"));
-}
-
-static void invite_failed(struct cwa_talk *t, uint64_t id, const struct cwa_node *failed)
-{
-	struct conversation *c = t->beginning ? get(t, id) : find(t, id);
-
-	if (c)
-		c->failure = cwa_refusal(cwa_child(failed, "error"), CWA_ASKED_DELIVERY);
-}
-
-static void composing(struct cwa_talk *t, const struct conversation *c, const struct cwa_node *node)
-{
-	const struct cwa_person *p = person_of(t, c, cwa_attribute(node, "sender"));
-	struct im_typing typing = { .on = strcmp(node->text, "composing") == 0 };
-
-	if (!p)
-		return;
-	typing.user = bytes_str(p->user);
-	t->m->events.typing(t->m->ctx, &typing);
-}
-
-void cwa_talk_event(struct cwa_talk *t, const struct cwa_node *event)
-{
-	const struct cwa_node *part;
-	struct cwa_person *p;
-	uint64_t id;
-
-	if (!cwa_number(cwa_attribute(event, "confId"), INT64_MAX, &id) || id == 0)
-		return;
-	if ((part = cwa_child(event, "imSessionReceived")) != NULL)
-		invited(t, id, part);
-	if ((part = cwa_child(event, "inviteFailed")) != NULL)
-		invite_failed(t, id, part);
-	if ((part = cwa_child(event, "messageReceived")) != NULL) {
-		p = person_of(t, find(t, id), cwa_attribute(part, "sender"));
-		if (p)
-			tell_message(t, p, cwa_child(part, "message"));
+	(void)c;
+	switch (h->kind) {
+	case CWA_CONNECTED:
+		is_connected(d);
+		if (d->person->talk->dialogue != d)
+			break;
+		if (d->person->talk->typing && !d->person->talk->waiting)
+			cwa_conversation_composing(d->c, true);
+		say_all_that_waits(d->person->talk);
+		break;
+	case CWA_OVER:
+		end(d, h->refusal);
+		break;
+	case CWA_LOST:
+		lost(d, &h->refusal);
+		break;
+	case CWA_INVITE_FAILED:
+		d->failure = h->refusal;
+		break;
+	case CWA_MODE_CHANGED:
+		mode_changed(d);
+		break;
+	case CWA_PARTICIPANT:
+		break;
+	case CWA_MESSAGE:
+		tell_message(t, speaker(d, h->uri), h->text);
+		break;
+	case CWA_COMPOSING:
+		typing.user = bytes_str(speaker(d, h->uri)->user);
+		t->m->events.typing(t->m->ctx, &typing);
+		break;
 	}
-	if ((part = cwa_child(event, "composingState")) != NULL)
-		composing(t, find(t, id), part);
-	if ((part = cwa_child(event, "imSessionState")) != NULL)
-		state_changed(t, id, part->text);
 }
 
 /* --- life ---------------------------------------------------------------------------------------------------------------------------------------- */
-
-void cwa_talk_forget(struct cwa_talk *t)
-{
-	const struct cwa_refusal why = cwa_refusal_of(IM_NOT_DELIVERED, "the session on the IM server was lost meanwhile");
-
-	while (t->conversations)
-		end(t->conversations, why);
-}
 
 struct cwa_talk *cwa_talk_new(struct communicator *m)
 {
@@ -499,13 +451,6 @@ struct cwa_talk *cwa_talk_new(struct communicator *m)
 
 	t->m = m;
 	return t;
-}
-
-static void abandon(struct part *part)
-{
-	if (--part->said->parts == 0)
-		free(part->said);
-	part_free(part);
 }
 
 void cwa_talk_free(struct cwa_talk **talk)
@@ -516,8 +461,11 @@ void cwa_talk_free(struct cwa_talk **talk)
 	if (!t)
 		return;
 	*talk = NULL;
-	while (t->conversations)
-		drop(t->conversations);
+	while (t->dialogues) {
+		if (t->dialogues->first)
+			abandon(t->dialogues->first);
+		drop(t->dialogues);
+	}
 	DL_FOREACH_SAFE(t->parts, part, next)
 		abandon(part);
 	for (struct cwa_person *p = t->m->people.first; p; p = p->next) {
