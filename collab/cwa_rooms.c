@@ -133,16 +133,17 @@ static void left(void *ctx, void *arg, const struct cwa_reply *reply)
 	communicator_done(ctx, (uint32_t)(uintptr_t)arg, reply->session_gone ? &good : &reply->refusal);
 }
 
-/* Out of the conversation, if there is one, and the room goes. */
+/* The room goes, and what waited in it has its outcome first; then out of the conversation, if there is one. */
 static void leave(struct cwa_room *room, uint32_t ref)
 {
 	struct cwa_rooms *r = room->rooms;
+	struct cwa_conversation *c = room->c;
 
-	if (!room->c)
-		communicator_done(r->m, ref, &good);         /* one that has been asked for is left as soon as it is there */
-	else if (!cwa_conversation_leave(&room->c, left, (void *)(uintptr_t)ref))
-		refuse(r, ref, COMMUNICATOR_FULL);
 	cwa_room_drop(room);
+	if (!c)
+		communicator_done(r->m, ref, &good);         /* one that has been asked for is left as soon as it is there */
+	else if (!cwa_conversation_leave(&c, left, (void *)(uintptr_t)ref))
+		refuse(r, ref, COMMUNICATOR_FULL);
 }
 
 void cwa_rooms_leave(struct cwa_rooms *r, uint32_t ref, uint32_t handle)

@@ -83,7 +83,7 @@ struct cwa_rooms {
 struct cwa_room *cwa_room_by_handle(const struct cwa_rooms *rooms, uint32_t handle);
 struct cwa_room *cwa_room_by_serial(const struct cwa_rooms *rooms, uint32_t serial);
 bool cwa_room_is_decided(const struct cwa_room *room);       /* the user is in it, by his own will */
-/* Frees it; what waits in it gets its outcome. The conversation must be gone. */
+/* Frees it; what waits in it gets its outcome. Its conversation must be gone, or be left at once. */
 void cwa_room_drop(struct cwa_room *room);
 void cwa_room_tell(const struct cwa_room *room, enum im_room_happening event, const struct cwa_person *person, const char *text);
 void cwa_room_close(struct cwa_room *room);                  /* tells the device, and drops it */

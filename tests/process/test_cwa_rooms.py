@@ -10,7 +10,7 @@ import cwa_client
 import cwa_pipeline
 
 
-class Rooms(unittest.TestCase):
+class Case(unittest.TestCase):
     options = ()
     more = {}
 
@@ -73,6 +73,8 @@ class Rooms(unittest.TestCase):
         for who in (bob, carol):
             self.assertIn("alice", self.people(who)[who.room][1])
 
+
+class Rooms(Case):
     def test_several_talk_come_and_go(self):
         alice, bob, carol, dave = self.alice, self.bob, self.carol, self.dave
         self.room_of_three()
@@ -82,6 +84,13 @@ class Rooms(unittest.TestCase):
         self.assertEqual(self.people(carol), {carol.room: ("open", ["alice", "bob"])})
         alice.say(f"say {alice.room} " + "x" * 9000)
         self.assertEqual("".join(bob.wait(lambda e: e["event"] == "room-message" and e["text"][0] == "x")["text"] for _ in range(2)), "x" * 9000)
+
+        # A session that the server has forgotten: bob comes back, also for those who did not notice, and to what was said to him.
+        self.pipeline.server.ask("kick", user="bob")
+        self.happened("left", "bob", alice, carol)
+        self.happened("joined", "bob", alice, carol)
+        self.say("there again", bob, "bob", alice, carol)
+        self.assertEqual(self.people(bob), {bob.room: ("open", ["alice", "carol"])})
 
         # Typing, alone and in the room; a message to one of them is for him alone.
         alice.say("send bob between us")
@@ -205,15 +214,33 @@ class OverJson(Rooms):
         """Once is enough."""
 
 
-class Accepted(Rooms):
+class OnACommunicationsServer(Case):
+    """The web server's users live behind it, where there are no conversations of more than two."""
+    more = {"uplink": True}
+
+    def test_a_room_of_two_is_one_and_a_third_is_refused_with_a_sentence(self):
+        alice, bob = self.alice, self.bob
+        self.open(alice, "bob")
+        self.happened("joined", "bob", alice)
+        alice.say(f"say {alice.room} just us")
+        self.assertEqual(bob.wait({"event": "message", "text": "just us"})["from"], "alice")
+        bob.say("send alice yes")
+        self.heard("yes", "bob", alice)
+        alice.say(f"invite {alice.room} carol")
+        ack = alice.wait({"event": "ack", "type": "ROOM_INVITE", "to": "carol"})
+        self.assertEqual(ack["code"], 502)
+        self.assertIn("InvalidOperation: ", ack["text"])
+        alice.say(f"say {alice.room} still us")
+        bob.wait({"event": "message", "text": "still us"})
+        self.leave(alice)
+        self.open(alice, "bob", "carol")
+        for name in ("bob", "carol"):
+            self.happened("declined", name, alice)
+
+
+class Accepted(Case):
     """The server accepts for the user before he has answered."""
     options = ("--accept", "100ms")
-
-    def test_several_talk_come_and_go(self):
-        """With the other server."""
-
-    def test_two_become_three_and_the_second_is_asked(self):
-        """With the other server."""
 
     def test_what_the_server_accepts_is_still_the_users_to_answer(self):
         alice, bob, carol = self.alice, self.bob, self.carol

@@ -1,5 +1,5 @@
 """The pipeline with a Communicator Web Access server behind it: router, dispatcher and Collaboration Service in a lab's folder, each started
-by hand, and `bramble-sim cwa` with a world of its own.
+by hand, and `bramble-sim cwa` with a world of its own; with uplink its users live on a Communications Server behind it.
 
     with cwa_pipeline.Pipeline("--busy-poll", "10ms") as pipeline:
         alice = pipeline.login("alice")"""
@@ -8,14 +8,16 @@ import re
 import shutil
 
 import bramble
+import communications
 import cwa_client
+import cwa_uplink
 
 QUICK = ("--poll", "20ms", "--busy-poll", "20ms", "--hold", "2s")      # what two devices say to each other does not wait for seconds
 
 
 class Pipeline:
     def __init__(self, *options, settings=(), tls=True, iwa=False, sign_in="forms", capacity=None, world=None, env=None,
-                 host="127.0.0.1", users=0):
+                 host="127.0.0.1", users=0, uplink=False):
         self.lab = bramble.Lab(*(("--users", users) if users else ()))
         self.dir = self.lab.dir
         self.settings, self.env = list(settings), env
@@ -23,8 +25,14 @@ class Pipeline:
         self.devices = []
         self.lab.up()
         self.lab.down()
+        world = world or (self.dir / "world.xml").read_text(encoding="utf-8")
+        self.ocs = communications.Server(world=world) if uplink else None
+        if self.ocs:
+            certificate, key = self.ocs.authority.sign(cwa_uplink.NAME)
+            options += ("--next-hop", f"localhost:{self.ocs.port}", "--next-hop-ca", self.ocs.authority.file, "--next-hop-certificate",
+                        certificate, "--next-hop-key", key, "--name", cwa_uplink.NAME)
         self.server = cwa_client.Server(*options, "--sign-in", sign_in, tls=tls, iwa=iwa,
-                                        world=world or (self.dir / "world.xml").read_text(encoding="utf-8"), env=env)
+                                        world=world, env=env)
         limits = ("--capacity", capacity) if capacity else ()
         self.lab.tool("environment", "add", "cwa", "--type", "cwa", "--host", host, "--port", self.server.port, "--transport",
                       "https" if tls else "http")
@@ -97,8 +105,9 @@ class Pipeline:
                 assert secret not in self.log(), f"collab's log holds {secret}"
         except (AssertionError, OSError) as failed:
             late.append(failed)
-        if self.server.child.poll() is None:
-            self.server.stop()
+        for server in filter(None, (self.server, self.ocs)):
+            if server.child.poll() is None:
+                server.stop()
         shutil.rmtree(pathlib.Path(self.dir), ignore_errors=True)
         if late:
             raise late[0]
