@@ -311,8 +311,10 @@ void endpoints_link_lost(struct uplink *u)
 		talk_lost(e);
 		subscriptions_forget(e);
 		presence_lost(e);
-		if (!e->lost)
+		if (!e->greeted)
+			home_ready(e->session, &outcome);
+		else if (!e->lost)
 			home_done(e->session, NULL, &outcome);
-		e->lost = true;
+		e->greeted = e->lost = true;
 	}
 }

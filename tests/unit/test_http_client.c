@@ -41,7 +41,7 @@ struct heard {
 	unsigned status, requests;
 	char body[4096], ticket[64], why[256], tls_version[16], peer[64];
 	const struct http_ask *next;     /* asked inside the answer */
-	bool frees;
+	bool frees, empty_is_empty;
 };
 
 static void serve(void *ctx, struct http_request *request)
@@ -68,6 +68,7 @@ static void serve(void *ctx, struct http_request *request)
 		buf_printf(&out, "%s %s %.*s", http_request_method(request), http_request_header(request, "X-Asked") ?
 			http_request_header(request, "X-Asked") : "-", (int)http_request_body(request).len,
 			(const char *)http_request_body(request).data);
+	http_reply_header(request, "X-Empty", "");
 	http_reply_header(request, "CWA-Ticket", "one");
 	http_reply_header(request, "CWA-Ticket", "two");
 	http_reply(&request, strcmp(path, "/refused") == 0 ? 403 : 200, "text/plain", buf_bytes(&out));
@@ -77,9 +78,10 @@ static void serve(void *ctx, struct http_request *request)
 static void answered(void *ctx, const struct http_answer *answer)
 {
 	struct heard *h = ctx;
-	const char *ticket = http_answer_header(answer, "cwa-ticket");
+	const char *ticket = http_answer_header(answer, "cwa-ticket"), *empty = http_answer_header(answer, "X-Empty");
 
 	h->count++;
+	h->empty_is_empty = empty && !*empty;
 	h->outcome = answer->outcome;
 	h->status = answer->status;
 	h->requests = answer->requests;
@@ -247,6 +249,7 @@ static void a_request_has_its_answer_with_status_headers_and_body(void **state)
 	assert_int_equal(h.status, 200);
 	assert_string_equal(h.body, "POST kindly said");
 	assert_string_equal(h.ticket, "two");
+	assert_true(h.empty_is_empty);
 	assert_string_equal(h.why, "");
 	assert_string_equal(h.tls_version, "");
 	assert_string_equal(h.peer, http_server_address(b->server));
