@@ -186,7 +186,7 @@ static void initiate(struct cwa_channel *c)
 	if (c->sign_in_data && *c->sign_in_data)
 		cwa_add_text(&tree, method, "signInData", c->sign_in_data);
 	cwa_server_post(&c->server, c->commands, CWA_PATH_COMMAND, root, c->ticket,
-		(struct http_ask){ .total_ms = CWA_COMMAND_MS, .max_requests = 1 },
+		(struct http_ask){ .total_ms = CWA_COMMAND_MS, .own_connection = true, .max_requests = 1 },
 		initiated, c);
 	cwa_tree_free(&tree);
 }

@@ -302,7 +302,8 @@ void cwa_commands_go_on(struct cwa_channel *c)
 		return;
 	cwa_set(&command->tree, command->tree.root, "sid", c->sid);
 	cwa_server_post(&c->server, c->commands, CWA_PATH_COMMAND, command->tree.root, c->ticket,
-		(struct http_ask){ .total_ms = CWA_COMMAND_MS, .max_body = CWA_ANSWER_MAX, .max_requests = 1 }, command_answered, c);
+		(struct http_ask){ .total_ms = CWA_COMMAND_MS, .max_body = CWA_ANSWER_MAX, .own_connection = true, .max_requests = 1 },
+		command_answered, c);
 }
 
 bool cwa_channel_send(struct cwa_channel *c, struct cwa_command **command, bool wants_outcome, cwa_replied_fn *replied, void *arg)

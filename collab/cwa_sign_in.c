@@ -65,7 +65,7 @@ static void step_answered(void *ctx, const struct http_answer *answer);
 /* token: of Kerberos, in its step. */
 static void ask(struct cwa_sign_in *s, enum step step, const char *token)
 {
-	struct http_ask what = { .auth = steps[step].auth, .own_connection = step != FORMS, .max_requests = STEP_REQUESTS,
+	struct http_ask what = { .auth = steps[step].auth, .own_connection = true, .max_requests = STEP_REQUESTS,
 		.total_ms = STEP_MS };
 	struct cwa_tree tree = { 0 };
 	struct cwa_node *logon = cwa_add(&tree, cwa_root(&tree, &cwa_requests), "logon");

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uthash.h>
 
@@ -14,6 +15,7 @@ struct http_socket {
 	UT_hash_handle hh;
 	struct http_sockets *all;
 	int fd;
+	ino_t inode;                     /* of the socket that it was made as */
 	bool is_pipe;                    /* libcurl's own: not made, closed or counted here */
 	bool is_kept;                    /* libcurl waits for nothing on it: what comes then is its end */
 	struct loop_watch *watch;
@@ -116,11 +118,18 @@ static struct http_socket *find(const struct http_sockets *all, int fd)
 	return s;
 }
 
+static ino_t inode_of(int fd)
+{
+	struct stat is;
+
+	return fstat(fd, &is) == 0 ? is.st_ino : 0;
+}
+
 static struct http_socket *add(struct http_sockets *all, int fd, bool is_pipe)
 {
 	struct http_socket *s = memory_new(sizeof *s);
 
-	*s = (struct http_socket){ .all = all, .fd = fd, .is_pipe = is_pipe };
+	*s = (struct http_socket){ .all = all, .fd = fd, .is_pipe = is_pipe, .inode = inode_of(fd) };
 	HASH_ADD_INT(all->sockets, fd, s);
 	return s;
 }
@@ -141,7 +150,8 @@ void http_sockets_want(struct http_sockets *all, int fd, int wants)
 		return;
 	if (!s)
 		s = add(all, fd, true);
-	if (s->is_pipe && !wants) {
+	/* What is given up while it connects libcurl closes without a word; the number may be another descriptor's by now. */
+	if (!wants && (s->is_pipe || inode_of(fd) != s->inode)) {
 		drop(s);
 		return;
 	}
@@ -154,7 +164,10 @@ void http_sockets_want(struct http_sockets *all, int fd, int wants)
 int http_sockets_make(struct http_sockets *all, int family, int type, int protocol)
 {
 	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+	struct http_socket *closed = fd >= 0 ? find(all, fd) : NULL;
 
+	if (closed)
+		drop(closed);
 	if (fd >= 0)
 		add(all, fd, false);
 	return fd;

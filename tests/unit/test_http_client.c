@@ -348,6 +348,39 @@ static void what_is_given_up_is_not_answered_and_its_connection_ends(void **stat
 	http_line_free(&h.line);
 }
 
+/* libcurl closes it by itself: a listener whose queue is full leaves it connecting. */
+static void what_is_given_up_while_it_connects_leaves_nothing_behind(void **state)
+{
+	struct bench *b = *state;
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof at;
+	int listening = socket(AF_INET, SOCK_STREAM, 0), fill[4];
+	struct heard h[3] = { { 0 } };
+	struct http_ask any;
+
+	assert_int_equal(bind(listening, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(listening, 0), 0);
+	assert_int_equal(getsockname(listening, (struct sockaddr *)&at, &len), 0);
+	for (size_t i = 0; i < 4; i++) {
+		fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)connect(fill[i], (struct sockaddr *)&at, sizeof at);
+	}
+	b->client = http_client_new(b->loop, NULL);
+	snprintf(b->url, sizeof b->url, "http://127.0.0.1:%u", ntohs(at.sin_port));
+	any = to(b, "/");
+	for (size_t i = 0; i < 3; i++)
+		ask(b, &h[i], &any);
+	RUN_UNTIL(b->loop, http_client_sockets(b->client) == 3);
+	for (size_t i = 0; i < 3; i++)
+		http_line_free(&h[i].line);
+	for (unsigned quiet = 0; quiet < 3;)
+		quiet = loop_round(b->loop, 5) ? 0 : quiet + 1;
+	assert_int_equal(http_client_sockets(b->client), 0);
+	for (size_t i = 0; i < 4; i++)
+		close(fill[i]);
+	close(listening);
+}
+
 /* What must not be done twice has one request, and a goodbye that came meanwhile must not cost it. */
 static void end_between_requests(struct bench *b)
 {
@@ -764,6 +797,7 @@ int main(void)
 		T(a_line_may_be_freed_inside_its_answer),
 		T(a_request_that_is_held_holds_up_nobody_else),
 		T(what_is_given_up_is_not_answered_and_its_connection_ends),
+		T(what_is_given_up_while_it_connects_leaves_nothing_behind),
 		T(a_connection_that_the_server_has_ended_meanwhile_is_not_used),
 		T(a_connection_that_the_server_has_ended_meanwhile_by_tls_is_not_used),
 		T(the_whole_time_of_a_request_runs_on_the_loops_clock),
