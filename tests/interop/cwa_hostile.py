@@ -13,7 +13,7 @@ LAUGHS = ('<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "' + "ha" * 50 + '">' + 
     f'<!ENTITY {c} "{f"&{p};" * 30}">' for p, c in zip("abcdefgh", "bcdefghi")) + ']>')
 EVENTS = '<cwaEvents sid="{0}" ackId="{1}" pollWaitTime="{2}" sessionTimeout="594">{3}</cwaEvents>'
 GIVES_UP_S = 60
-MOST = 256 << 20
+MOST = 48 << 20
 
 
 class Mischief:
