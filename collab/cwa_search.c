@@ -42,6 +42,7 @@ static void free_search(struct search *s)
 		free(s->found[i].user);
 		free(s->found[i].name);
 		free(s->found[i].seen.text);
+		free(s->found[i].seen.called);
 	}
 	free(s);
 }
