@@ -71,7 +71,7 @@ static void step_sign_in(struct trace_login *l, const json_t *entry)
 static void steps_next_hop(struct trace_login *l, json_int_t from_us, json_int_t until_us)
 {
 	static const struct { const char *event, *what; } events[] = {
-		{ "uplink.register", "Communicator Web Access registers the user by mutual TLS" },
+		{ "uplink.register", "CWA registers the user by mutual TLS" },
 		{ "uplink.accepted", "the Communications Server accepts" },
 		{ "uplink.refused", "the Communications Server does not accept" },
 	};
@@ -106,7 +106,7 @@ static void step_session(struct trace_login *l, const json_t *entry, json_int_t 
 		steps_next_hop(l, from_us, trace_member(entry, "at_us"));
 	trace_word(entry, "outcome", &outcome);
 	trace_word(entry, "sid", &sid);
-	trace_step(l, 5, "the answer of Communicator Web Access", trace_of(TRACE_COLLAB, entry), "%s%s%s", outcome.text,
+	trace_step(l, 5, "the answer of CWA", trace_of(TRACE_COLLAB, entry), "%s%s%s", outcome.text,
 		sid.text[0] ? ", session " : "", sid.text);
 }
 
@@ -127,7 +127,7 @@ static void steps_cwa(struct trace_login *l)
 		is_known = true;
 	}
 	if (!is_known)
-		trace_step(l, 5, "a sign-in to Communicator Web Access", trace_of(TRACE_COLLAB, NULL), "%s", without_trail(l));
+		trace_step(l, 5, "a sign-in to CWA", trace_of(TRACE_COLLAB, NULL), "%s", without_trail(l));
 	if (l->connect)
 		step_connection(l, "HTTPS, with the ticket from here on");
 	json_array_foreach(trail, i, entry) {
@@ -136,7 +136,7 @@ static void steps_cwa(struct trace_login *l)
 			break;
 		}
 	}
-	step_acceptance(l, "Communicator Web Access accepts the login");
+	step_acceptance(l, "CWA accepts the login");
 }
 
 void trace_steps_backend(struct trace_login *l)

@@ -364,7 +364,8 @@ void collab_free(struct collab **collab)
 	c->stopping = true;
 	session_table_each(&c->sessions, end_for_stop, c);
 	until_us = loop_real_us() + STOP_MS * 1000ULL;
-	while (!is_quiet(c) && loop_real_us() < until_us)
+	/* A backend ends in time by itself, however long the loop takes to get round to it. */
+	while (!is_quiet(c) && (c->sessions.closing || loop_real_us() < until_us))
 		loop_round(c->loop, 20);
 	db_wait(c->db);
 	free_parts(collab);

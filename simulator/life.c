@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "base/io/daemon.h"
+#include "base/io/trail_verbs.h"
 #include "base/log.h"
 
 struct life {
@@ -60,6 +61,8 @@ void sim_life_run(struct loop *loop, const struct sim_served *served, const char
 			fatal(EXIT_BIND, "%s", err.text);
 		sim_control_add(control, served->verbs, served->server);
 		sim_control_add(control, verbs, &life);
+		if (served->trail)
+			sim_control_add(control, trail_verbs, served->trail);
 	}
 	loop_signal(loop, SIGTERM, on_signal, &life);
 	loop_signal(loop, SIGINT, on_signal, &life);

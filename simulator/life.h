@@ -1,6 +1,7 @@
 #ifndef BRAMBLE_SIMULATOR_LIFE_H
 #define BRAMBLE_SIMULATOR_LIFE_H
 
+#include "base/trail.h"
 #include "simulator/control.h"
 
 /* How a simulated server lives: it is told its faults, serves its control socket, says that it is ready, runs until SIGTERM, SIGINT or
@@ -11,6 +12,7 @@ struct sim_served {
 	const struct sim_fault_words *words;            /* set at once */
 	const char *control;                            /* path of the control socket; NULL: none */
 	const struct control_verb *verbs;               /* of the server; ctx is the server */
+	struct trail *trail;                            /* NULL: none is kept */
 	const char *shutdown_help;
 	void (*shutdown)(void *server, loop_fn *done, void *arg);
 };

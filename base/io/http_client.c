@@ -359,7 +359,8 @@ const char *http_answer_header(const struct http_answer *answer, const char *nam
 	/* Of several the last. */
 	if (header->amount > 1)
 		curl_easy_header(answer->headers, name, header->amount - 1, CURLH_HEADER, -1, &header);
-	return header->value;
+	/* Of an empty one libcurl leaves the line end. */
+	return header->value + strspn(header->value, "\r\n");
 }
 
 /* --- asking ------------------------------------------------------------------------------------------------------------------------ */

@@ -85,17 +85,27 @@ void http_sockets_worked(struct http_sockets *all)
 
 /* --- watching ------------------------------------------------------------------------------------------------------------------------ */
 
+/* The peer has ended it. libcurl only looks whether there is something to read before it uses a connection again, and takes TLS's goodbye
+ * for a good sign: nothing may be left of it but the end. */
+static void bury(struct http_socket *s)
+{
+	char rest[512];
+
+	shutdown(s->fd, SHUT_RDWR);
+	while (recv(s->fd, rest, sizeof rest, MSG_DONTWAIT) > 0)
+		continue;
+	loop_watch_free(&s->watch);
+	settle(s);
+}
+
 static void socket_ready(void *arg, int ready)
 {
 	struct http_socket *s = arg;
 
-	if (!s->is_kept) {
+	if (s->is_kept)
+		bury(s);
+	else
 		s->all->ready(s->all->ctx, s->fd, ready);
-		return;
-	}
-	/* libcurl finds that out when it wants to use it again. */
-	loop_watch_free(&s->watch);
-	settle(s);
 }
 
 static struct http_socket *find(const struct http_sockets *all, int fd)

@@ -10,6 +10,7 @@
 #include "base/io/address.h"
 #include "base/io/daemon.h"
 #include "base/io/tls.h"
+#include "base/io/trail_verbs.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/settings.h"
@@ -299,6 +300,7 @@ static int run(int argc, char **argv)
 		.hold = 20000, .poll = 3000, .busy_poll = 1000, .idle = 600000, .ticket = 28800000, .renew = 900000, .accept = 7000 };
 	struct cwa_server_settings settings;
 	struct cwa_server *server;
+	struct trail *trail;
 	struct error err = { "" };
 	struct world *world;
 	struct loop *loop;
@@ -312,19 +314,22 @@ static int run(int argc, char **argv)
 	if (!world)
 		fatal(EXIT_CONFIG, "%s", err.text);
 	loop = sim_life_loop(o.manual_clock, o.clock_ms);
+	trail = trail_new(TRAIL_ENTRIES);
+	trail_set_clock(trail, loop);
 	settings = (struct cwa_server_settings){ .listen = o.listen, .tls = make_tls(&o), .forms = o.forms, .iwa = o.iwa, .native = o.native, .keytab = o.keytab,
 		.capacity = o.capacity, .throttle = o.throttle, .hold_ms = o.hold, .poll_ms = o.poll, .busy_poll_ms = o.busy_poll,
-		.uplink = { o.next_hop, make_hop_tls(&o), o.name }, .idle_ms = o.idle, .ticket_ms = o.ticket, .renew_ms = o.renew, .accept_ms = o.accept };
+		.uplink = { o.next_hop, make_hop_tls(&o), o.name, trail }, .idle_ms = o.idle, .ticket_ms = o.ticket, .renew_ms = o.renew, .accept_ms = o.accept };
 	server = cwa_server_new(loop, world, &settings, &err);
 	if (!server)
 		fatal(EXIT_BIND, "%s", err.text);
 	ready = memory_printf("listen=%s users=%zu tls=%s: %s", cwa_server_address(server), world->user_count, o.http ? "no" : "yes",
 		cwa_server_home(server));
 	sim_life_run(loop, &(struct sim_served){ .server = server, .faults = cwa_server_faults(server), .words = &o.faults, .control = o.control,
-		.verbs = cwa_server_verbs, .shutdown_help = "answers the requests that wait, closes, ends",
+		.verbs = cwa_server_verbs, .trail = trail, .shutdown_help = "answers the requests that wait, closes, ends",
 		.shutdown = shut_down }, ready);
 	free(ready);
 	cwa_server_free(&server);
+	trail_free(&trail);
 	tls_free(&settings.tls);
 	tls_free(&settings.uplink.tls);
 	loop_free(&loop);

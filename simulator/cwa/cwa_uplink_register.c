@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/trail.h"
 #include "simulator/cwa/cwa_uplink_state.h"
 
 /* --- requests of an endpoint ------------------------------------------------------------------------------------------------------- */
@@ -78,12 +79,25 @@ static struct sip_message *register_request(struct endpoint *e)
 
 static void register_it(void *arg);
 
+/* First registrations alone: what became of a login. */
+static void note(const struct endpoint *e, const char *event, const char *key, const char *value, const char *tls)
+{
+	struct trail_entry entry = { .event = event };
+
+	trail_text(&entry, "user=%s %s=%s%s%s", session_user(e->session)->id, key, log_str(value), tls ? " tls=" : "", tls ? tls : "");
+	trail_note(e->uplink->settings.trail, &entry);
+}
+
 /* The client is told, and the session is no more after this: nor is the endpoint. */
 static void refuse(struct endpoint *e, const struct outcome *outcome)
 {
 	struct uplink *u = e->uplink;
+	char answer[128];
 
 	u->refused++;
+	snprintf(answer, sizeof answer, "%u %s", outcome->sip_code ? outcome->sip_code : outcome->code,
+		outcome->sip_text ? outcome->sip_text : cwa_code_name(outcome->code));
+	note(e, "uplink.refused", "answer", answer, NULL);
 	log_info("uplink refused user=%s code=%u sip=%u: %s", session_user(e->session)->id, outcome->code, outcome->sip_code,
 		log_str(outcome->detail));
 	if (e->accepted)
@@ -114,6 +128,7 @@ static void on_registered(void *arg, const struct sip_message *answer, const str
 	e->lost = false;
 	log_info("uplink registered user=%s epid=%s expires=%u", session_user(e->session)->id, e->epid, seconds);
 	if (!e->accepted) {
+		note(e, "uplink.accepted", "answer", "200 OK", NULL);
 		e->accepted = true;
 		home_signed_on(e->session, outcome);
 	}
@@ -125,10 +140,13 @@ static void register_it(void *arg)
 	struct endpoint *e = arg;
 	struct sip_message *m = register_request(e);
 
-	if (e->uplink->state == UPLINK_UP)
-		uplink_ask(e->uplink, e, &m, on_registered, e, NULL);
-	else
+	if (e->uplink->state != UPLINK_UP) {
 		sip_free(&m);
+		return;
+	}
+	if (!e->accepted)
+		note(e, "uplink.register", "peer", connection_peer(e->uplink->connection), connection_tls_version(e->uplink->connection));
+	uplink_ask(e->uplink, e, &m, on_registered, e, NULL);
 }
 
 /* --- the steps ------------------------------------------------------------------------------------------------------------------------- */
@@ -293,8 +311,10 @@ void endpoints_link_lost(struct uplink *u)
 		talk_lost(e);
 		subscriptions_forget(e);
 		presence_lost(e);
-		if (!e->lost)
+		if (!e->greeted)
+			home_ready(e->session, &outcome);
+		else if (!e->lost)
 			home_done(e->session, NULL, &outcome);
-		e->lost = true;
+		e->greeted = e->lost = true;
 	}
 }

@@ -134,7 +134,7 @@ static void on_first(void *arg, const struct sip_message *m, const struct outcom
 	int rc;
 
 	s->asked = NULL;
-	if (outcome->code) {
+	if (!m || outcome->code) {
 		if (s->rid)
 			home_done(e->session, s->rid, outcome);
 		subscription_free(s);

@@ -9,6 +9,8 @@ from cwa_grammar import check
 from cwa_people import Session
 from cwa_wire import COMMAND, DATA, NAMESPACE, Fault, Refused, Writer, chunked, from_json, from_xml, head, node, read_request
 
+NOTICED_S = 2                   # by then the end of a connection has been seen
+
 
 class Connection:
     def __init__(self, server, reader, writer):
@@ -39,6 +41,7 @@ class Connection:
     async def take(self, request):
         """Whether the connection goes on."""
         server = self.server
+        self.user = None                # several may use one connection after another
         request.json = request.body.lstrip()[:1] == b"{"
         server.requests.append(request)
         host = f"127.0.0.1:{server.port}"
@@ -242,6 +245,10 @@ class Connection:
             raise Fault(f"asks {waited * 1000:.0f} ms after an answer held {told['held']:.2f} s, and not {told['pause']} ms")
         return number
 
+    def check_alone(self, other):
+        if other is not self and not other.is_gone():
+            self.server.fault(self.user, "a second GET beside one that is held")
+
     async def events(self, request, sign):
         server, odd, session = self.server, self.server.odd, request.session
         try:
@@ -249,8 +256,8 @@ class Connection:
         except Fault as wrong:
             server.fault(self.user, str(wrong))
             number = int(request.query.get("AckID", 0))
-        if session.waiter and not session.waiter.done() and not session.connection.is_gone():
-            server.fault(self.user, "a second GET beside the one that is held")
+        if session.waiter and not session.waiter.done():
+            server.loop.call_later(NOTICED_S, self.check_alone, session.connection)
         session.connection = self
         session.active = time.monotonic()
         session.user_active.append(request.query.get("UA"))

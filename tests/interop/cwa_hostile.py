@@ -121,7 +121,7 @@ def heads():
         "a chunk of -1": CHUNKED + b"-1\r\n<a/>\r\n0\r\n\r\n",
         "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0",
         "a NUL in a header": HEAD + b"CWA-Ticket: a\0b\r\nContent-Length: 0\r\n\r\n",
-        "gzip that is none": HEAD + b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n<a/>",
+        "gzip that is none": HEAD + b"Content-Encoding: gzip\r\nContent-Length: 40\r\n\r\n<a/>",
         "a header of 300 KB": HEAD + b"X-Long: " + b"x" * 300000 + b"\r\nContent-Length: 0\r\n\r\n",
         "an upgrade": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n\0\0\0",
     }

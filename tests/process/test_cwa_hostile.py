@@ -70,6 +70,16 @@ class Scene(Case):
         device.wait({"event": "session"})
         return device.events[self.mark:]
 
+    def logout(self, device):
+        """The server has its own opinion of the sessions of those that were harmed."""
+        if device is self.alice or device.child.poll() is not None:
+            super().logout(device)
+            return
+        device.say("logout")
+        device.wait(lambda e: e["event"] == "logged-out" or (e["event"] == "error" and "log out" in e["text"]), "its end")
+        self.server.plans.clear()
+        self.server.forget(device.user)
+
     def victim(self):
         """Bob's session, or a new one if that was lost."""
         if not self.server.sessions_of("bob"):
@@ -112,14 +122,13 @@ class Hostile(Scene):
     def test_heads_that_are_none(self):
         self.odd(iwa=404)
         for name, data in hostile.heads().items():
-            for what in ("forms", "initiateSession"):
-                self.fails(what, cwa.raw(data), name)
-        # They are no answer about the user: nobody goes on to forms.
+            # Signing in may be tried again on another connection when the one that was kept ended without an answer.
+            self.fails("forms", cwa.raw(data), name, FAILED if b"\n" in data else (503, "logged in"))
+            self.fails("initiateSession", cwa.raw(data), name)
+        # What can be read as 200 without a ticket is followed by forms.
         self.odd()
-        asked = len(self.server.asked("forms"))
         for name, data in hostile.heads().items():
-            self.fails("iwa", cwa.raw(data), name, (502, 503) if data[:12] == hostile.HEAD[:12] else (503,), None)
-        self.assertLessEqual(len(self.server.asked("forms")) - asked, 1)
+            self.fails("iwa", cwa.raw(data), name, (*FAILED, "logged in"), None)
 
     def test_bodies_that_are_none(self):
         for name, (data, type_) in hostile.bodies(False).items():
@@ -128,7 +137,7 @@ class Hostile(Scene):
         self.assertEqual(self.say(self.bob, "carol", "first"), 0)
         for name, (data, type_) in hostile.bodies(False).items():
             with self.subTest(name):
-                self.server.plan("sendMessage", cwa.body(data.encode() if isinstance(data, str) else data, type_))
+                self.server.plan("sendMessage", cwa.body(data.encode() if isinstance(data, str) else data, type_), "bob")
                 self.assertIn(self.say(self.bob, "carol", "x"), (502, 503))
                 self.goes_on()
         self.assertEqual(self.say(self.bob, "carol", "last"), 0)
@@ -185,22 +194,9 @@ class Hostile(Scene):
         self.odd(iwa=404)
         for name, values in (("none any more", ()), ("another", ("never-made",)), ("an empty one", ("",)), ("60 KB", ("t" * 60000,)),
                              ("two", ("one", "two")), ("with spaces and letters of no alphabet", ("a b\tc \u00ff\u00e9",))):
-            with self.subTest(name):
-                self.victim()
-                self.server.plan("get", hostile.tickets(*values), "bob")
-                self.server.call(self.server.session("bob").wake)
-                bramble.wait_until(lambda: not self.server.plans[-1]["count"], "it was met")
-                self.goes_on()
-                self.mark = len(self.bob.events)
-                code = self.say(self.bob, "carol", "which ticket?")
-                self.assertIn(code, (0, 502, 503))
-                self.server.plans.clear()
-                if code:
-                    self.gone(self.bob)
-                    self.server.forget("bob")
-                self.goes_on()
-        if not self.server.sessions_of("bob"):
-            self.login("bob", self.bob)
+            self.harmed(name, hostile.tickets(*values))
+        # One that is no ticket is none.
+        self.victim()
         self.logout(self.bob)
         self.server.plan("forms", hostile.tickets("t" * 60000), "bob")
         self.assertIn(self.refused(self.bob, "bob"), FAILED)
@@ -224,8 +220,7 @@ class Hostile(Scene):
                 self.fails("forms", hostile.elsewhere(status, port), status)
                 self.fails("initiateSession", hostile.elsewhere(status, port), status)
             self.login("bob", self.bob)
-            self.server.plan("sendMessage", hostile.elsewhere(307, port))
-            self.server.plan("initiateImSession", hostile.elsewhere(307, port))
+            self.server.plan("initiateImSession", hostile.elsewhere(307, port), "bob")
             self.assertIn(self.say(self.bob, "carol", "x"), (502, 503))
             self.server.plan("get", hostile.elsewhere(302, port), "bob")
             self.server.call(self.server.session("bob").wake)

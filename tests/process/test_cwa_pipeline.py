@@ -103,6 +103,46 @@ class SignIn(Case):
         alice.wait({"event": "logged-out"})
 
 
+class Trouble(Case):
+    def test_no_room_and_a_bad_day(self):
+        pipeline, server = self.pipeline, self.pipeline.server
+        alice, bob = pipeline.login("alice"), pipeline.login("bob")
+
+        # The transport's capacity, and the server's own: Failed, and not (300).
+        pipeline.lab.tool("limits", "set", "--environment", "cwa", "--capacity", "2")
+        carol = pipeline.device("carol")
+        for _ in range(2):
+            carol.say("login carol carol-secret")
+            failed = carol.wait({"event": "login-failed"})
+            self.assertEqual((failed["code"], failed["status_text"]), (200, "Failed"))
+            pipeline.lab.tool("limits", "set", "--environment", "cwa", "--capacity", "100")
+            server.ask("capacity", sessions=2)
+        self.assertEqual(server.ask("census")["users"]["carol"]["sign_ins"], 1)
+        server.ask("capacity", sessions=0)
+
+        # Sessions that the server has forgotten, busy servers, answers that are lost or garbled: nobody is told, everything arrives.
+        server.ask("kick", user="alice")
+        server.ask("kick", user="bob")
+        bramble.wait_until(lambda: all(len(pipeline.census(u)["sessions"]) == 1 for u in ("alice", "bob")), "both are back")
+        self.chat(alice, bob, "bob", "after a session was forgotten")
+        self.assertEqual(alice.wait({"event": "ack", "to": "bob"})["code"], 0)
+        for i, fault in enumerate(("close,on=poll,user=bob,count=2", "garble=3,on=event,user=bob,count=1", "split=7,on=event,user=bob,count=1",
+                                   "delay=300,on=event,user=bob,count=1", "half-close,on=poll,user=bob,count=1",
+                                   "refuse=503,on=poll,user=bob,count=1", "refuse=18101,on=poll,user=bob,count=1",
+                                   "refuse=18101,on=sendMessage,user=alice,count=1")):
+            server.ask("fault", word=fault)
+            self.chat(alice, bob, "bob", f"{i} in spite of {fault}")
+            self.assertEqual(alice.wait({"event": "ack", "to": "bob"})["code"], 0)
+        # Whether a message whose answer was lost was said, nobody knows: that is told, and it is not said again.
+        server.ask("fault", word="close,on=sendMessage,user=alice,count=1")
+        alice.say("send bob once")
+        bob.wait({"event": "message", "text": "once"})
+        self.assertEqual(alice.wait({"event": "ack", "to": "bob"})["code"], 503)
+        self.chat(alice, bob, "bob", "and on")
+        seen = [e for e in alice.events + bob.events if e["event"] in ("forced-logout", "logged-out") or e.get("text") == "once"]
+        self.assertEqual([e["event"] for e in seen], ["message"])
+
+
 class Kerberos(unittest.TestCase):
     def test_a_ticket_of_the_realm_is_tried_before_everything_else(self):
         with kdc.Kdc(alice="alice-secret", carol="another-secret") as realm:

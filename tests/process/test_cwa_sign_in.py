@@ -2,6 +2,7 @@
 """How people sign in to the simulated Communicator Web Access server: forms, and Integrated Windows Authentication with Debian's curl and
 a Kerberos of its own."""
 import os
+import pathlib
 import socket
 import subprocess
 import sys
@@ -79,6 +80,20 @@ class SignIn(unittest.TestCase):
             with self.subTest(who=who):
                 got, head, _ = curl("--cacert", server.certificate, "--ntlm", "-u", who, "-d", LOGON, server.url("/iwa/logon.html"))
                 self.assertEqual((got, "CWA-Ticket" in head), (status, status == 200))
+
+    def test_ntlm_wrapped_in_spnego_with_good_and_bad_names(self):
+        server = self.server()
+        users = os.path.join(server.folder, "client-users")
+        for line, status in (("CORP:bob:bob-secret", 200), ("CORP:bob:wrong", 401), ("CORP:nobody:bob-secret", 401)):
+            with self.subTest(line=line):
+                pathlib.Path(users).write_text(line + "\n", encoding="ascii")
+                # curl's own NTLM is not asked: its GSS-API finds no Kerberos ticket, and takes gss-ntlmssp.
+                got, head, body = curl("--negotiate", "-u", ":", "-d", LOGON, server.url("/iwa/logon.html"),
+                                       env=dict(os.environ, NTLM_USER_FILE=users, KRB5CCNAME="FILE:/nonexistent"))
+                self.assertEqual((got, "CWA-Ticket" in head), (status, status == 200))
+                if status == 200:
+                    self.assertEqual(text(cwa_client.from_xml(body), "requestSucceeded", "uri"), uri("bob"))
+                    self.assertIn("WWW-Authenticate: Negotiate ", head)
 
     def test_the_ticket_of_ntlm_is_one_like_that_of_forms(self):
         server = self.server()

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """The web server whose users live on a Communications Server: what each of the two sides sees of the other's people."""
 import os
+import socket
+import ssl
 import sys
 import tempfile
 import threading
@@ -11,7 +13,7 @@ import bramble
 import communications
 import cwa_client
 import cwa_uplink
-from communications import availability, every, first, state, uri
+from communications import Sip, availability, every, first, state, uri
 from cwa_client import element, find, text
 from cwa_uplink import Pair, Talk, accept, invite
 
@@ -45,11 +47,11 @@ def move(server, ms):
 
 class Together(unittest.TestCase):
     """One pair of servers for all of the class; each test signs off whom it has signed on."""
-    options, ocs = (), ()
+    proxy = None
 
     @classmethod
     def setUpClass(cls):
-        cls.pair = Pair(*cls.options, ocs=cls.ocs)
+        cls.pair = Pair(proxy=cls.proxy)
 
     @classmethod
     def tearDownClass(cls):
@@ -97,6 +99,9 @@ class SigningOn(Together):
         self.assertEqual((alice.last[0], alice.uri), ("requestAccepted", uri("alice")))
         user = self.pair.ocs.user("alice")
         self.assertEqual((len(user["endpoints"]), user["registers"] > 0), (1, True))
+        trail = [(e["event"], e["text"]) for e in self.pair.cwa.ask("trail")["entries"]][-2:]
+        self.assertEqual([e for e, _ in trail], ["uplink.register", "uplink.accepted"])
+        self.assertRegex(trail[0][1], r"^user=alice peer=127\.0\.0\.1:\d+ tls=TLSv1\.[23]$")
         groups = alice.wait("contactGroup")
         self.assertEqual(groups[1]["fullList"], "true")
         self.assertEqual([(g[1]["id"], g[1]["name"]) for g in groups[3] if g[0] == "group"], [("1", "~"), ("2", "Friends")])
@@ -458,6 +463,8 @@ class Refusals(Together):
     def test_a_registration_that_is_refused_is_18201_with_the_answer(self):
         self.pair.ocs.ask("fault", word="refuse=503,user=carol,on=REGISTER,count=1")
         self.refused("18201", "503")
+        last = self.pair.cwa.ask("trail")["entries"][-1]
+        self.assertEqual((last["event"], last["text"]), ("uplink.refused", 'user=carol answer="503 Service Unavailable"'))
         self.pair.ocs.ask("fault", word="refuse=404,user=carol,on=REGISTER,count=1")
         self.refused("18201", "404")
         self.assertEqual(self.pair.client("carol").last[0], "requestAccepted")
@@ -624,6 +631,93 @@ def answers(path):
         return bramble.control(path, "census")
     except OSError:
         return None
+
+
+class Odd(unittest.TestCase):
+    """Another server than ours at the other end: the test answers itself."""
+
+    def setUp(self):
+        self.pair = Pair(ready=False, hop=bramble.free_offset((5061,)) + 5061)
+        self.addCleanup(self.pair.stop)
+        port = int(self.pair.link()["next_hop"].rpartition(":")[2])
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.pair.ocs.certificate, self.pair.ocs.certificate.replace(".crt", ".key"))
+        listener = socket.create_server(("127.0.0.1", port))
+        self.addCleanup(listener.close)
+        self.listener = context.wrap_socket(listener, server_side=True)
+        self.listener.settimeout(bramble.DEADLINE_S)
+        self.addCleanup(self.listener.close)
+        self.sip = self.accept()
+        bramble.wait_until(lambda: self.pair.link()["link"] == "up", "the link is up")
+
+    def accept(self):
+        sip = Sip.__new__(Sip)
+        sip.socket, sip.transport, sip.buffer, sip.unread, sip.count = self.listener.accept()[0], "TLS", b"", [], 0
+        self.addCleanup(sip.close)
+        return sip
+
+    def begin(self):
+        """A client whose registration is accepted: it, and its SUBSCRIBE for contacts."""
+        client = self.pair.client("alice", begin=False)
+        waiting = threading.Thread(target=client.begin)
+        waiting.start()
+        self.sip.answer(self.sip.request("REGISTER"), 200, ("Expires", "7200"), tag="r")
+        waiting.join(bramble.DEADLINE_S)
+        self.assertEqual(client.last[0], "requestAccepted")
+        return client, self.sip.request("SUBSCRIBE")
+
+    def test_news_that_cannot_be_read_or_are_not_there_are_18202(self):
+        for body in (b"<contactList deltaNum='x'/>", b"<a><b></a>", b""):
+            client, asked = self.begin()
+            self.sip.answer(asked, 200, ("Expires", "3600"), ("Contact", "<sip:127.0.0.1:9;transport=tls>"), body=body, tag="s")
+            self.assertEqual(error_of(client.wait("requestFailed")), ("18202", None))
+
+    def test_requests_that_it_did_not_ask_for_are_answered_and_do_no_harm(self):
+        client, asked = self.begin()
+        self.sip.answer(asked, 200, ("Expires", "3600"), ("Contact", "<sip:127.0.0.1:9;transport=tls>"), tag="s",
+                        body=b'<contactList deltaNum="1"><group id="1" name="~" externalURI=""/></contactList>')
+        asked = self.sip.request("SUBSCRIBE")
+        contact = asked.get("From").partition("epid=")[2]
+        self.sip.answer(asked, 500, reason="No", tag="s")
+        client.wait("contactGroup")
+        self.assertEqual(error_of(client.wait("requestFailed")), ("18201", "500"))
+
+        def ask(method, target, to, *headers, body=b""):
+            call = self.sip.next()
+            self.sip.send(f"{method} {target} SIP/2.0", [
+                ("Via", f"SIP/2.0/TLS 127.0.0.1:9;branch=z9hG4bK{call}"), ("From", f"<{uri('bob')}>;tag=x"), ("To", to), ("Call-ID", call),
+                ("CSeq", f"1 {method}"), ("Max-Forwards", "70"), *headers], body)
+            return self.sip.wait(lambda m: m.status and m.status >= 200 and m.get("Call-ID") == call).status
+        ours = f"sip:cwa.corp.test;transport=tls;ms-opaque={contact}"
+        mine = f"<{uri('alice')}>"
+        for method, target, to, headers, body, status in (
+                ("OPTIONS", ours, mine, (), b"", 200),
+                ("NOTIFY", ours, f"{mine};tag={contact}.gone", (), b"", 481),
+                ("MESSAGE", ours, f"{mine};tag={contact}.gone", (), b"x", 481),
+                ("BYE", ours, f"{mine};tag=short", (), b"", 481),
+                ("INVITE", "sip:cwa.corp.test;ms-opaque=000000000000", mine, (), b"", 404),
+                ("INVITE", ours, mine, (), b"v=0\r\nm=audio 9 RTP/AVP 0\r\n", 488),
+                ("CANCEL", ours, mine, (), b"", 481),
+                ("PUBLISH", ours, mine, (), b"", 405)):
+            with self.subTest(method=method, status=status):
+                self.assertEqual(ask(method, target, to, *headers, body=body), status)
+        # An invitation whose headers are odd: quotes in the name, a format and a text that are none.
+        self.sip.send(f"INVITE {ours} SIP/2.0", [
+            ("Via", "SIP/2.0/TLS 127.0.0.1:9;branch=z9hG4bKodd"), ("From", f'"B \\"o\\" b" <{uri("bob")}>;tag=o'), ("To", mine), ("Call-ID", "odd"),
+            ("CSeq", "1 INVITE"), ("Contact", "<sip:127.0.0.1:9;transport=tls>"), *cwa_uplink.IM,
+            ("Ms-Text-Format", "text/plain;msgr=????;ms-body=//4BAg==")], cwa_uplink.SDP)
+        received = find(client.wait("conference", "imSessionReceived"), "imSessionReceived")
+        self.assertEqual(text(received, "message", "format"), "text/plain")
+        self.assertEqual(text(received, "message", "content"), "\ufffd\ufffd  ")
+        self.assertEqual(find(received, "inviter")[1]["name"], 'B "o" b')
+
+    def test_what_is_no_sip_costs_the_link_and_it_is_made_anew(self):
+        client, _ = self.begin()
+        self.sip.socket.sendall(b"hello, who is there?\r\nno colon here\r\n\r\n")
+        self.sip = self.accept()
+        lost = client.wait("requestFailed")
+        self.assertEqual((lost[1].get("rid"), error_of(lost)), ("1", ("18301", None)))
+        self.assertEqual(self.sip.request("REGISTER").get("CSeq"), "2 REGISTER")
 
 
 class Options(unittest.TestCase):

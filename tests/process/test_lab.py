@@ -162,6 +162,28 @@ class TestLab(unittest.TestCase):
             finally:
                 shutil.rmtree(folder)
 
+    def test_a_lab_of_communicator_web_access_has_its_servers_and_stays_one(self):
+        with bramble.Lab("--backend", "cwa") as lab:
+            state = lab.json("lab", "status")
+            self.assertEqual([p["name"] for p in state["processes"]], ["ocs", "cwa", "router", "dispatcher", "collab"])
+            self.assertTrue(all(p["answers"] for p in state["processes"]), state)
+            device = lab.device("alice")
+            device.wait({"event": "link-up"})
+            device.say("login alice alice-secret")
+            told = device.wait({"event": "login-ok"})
+            self.assertEqual(len(lab.ask("ocs", "census")["users"]["alice"]["endpoints"]), 1)
+            steps = lab.json("trace", "show", told["login_id"])["steps"]
+            ways = {s["what"]: s["detail"] for s in steps if s["step"] == 5}
+            self.assertEqual(ways["Integrated Windows Authentication (NTLM)"], "accepted, HTTP 200, 2 requests")
+            self.assertEqual(ways["the login request, in XML"], "initiateSession, profile ocs2007")
+            self.assertRegex(ways["CWA registers the user by mutual TLS"], r"127\.0\.0\.1:\d+, TLSv1\.3")
+            self.assertEqual(ways["the Communications Server accepts"], "200 OK")
+            device.stop()
+            lab.down()
+            status, _, err = bramble.run("bramble", "lab", "up", "--dir", lab.dir, "--backend", "groupwise")
+            self.assertEqual(status, 3)
+            self.assertIn("was made for cwa", err)
+
     def test_a_path_too_long_for_a_socket_is_said(self):
         folder = tempfile.mkdtemp(prefix="bramble-lab-")
         deep = pathlib.Path(folder, "x" * 100)

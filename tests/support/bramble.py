@@ -22,7 +22,7 @@ import time
 
 BIN = pathlib.Path(os.environ.get("BRAMBLE_BIN", "build/bin")).absolute()
 DEADLINE_S = float(os.environ.get("BRAMBLE_TEST_DEADLINE", "20"))
-BASE_PORTS = (3101, 3200, 8300)
+BASE_PORTS = (3101, 3200, 5061, 8300, 10443)
 USERS = {"alice": "2100000A", "bob": "2100000B", "carol": "2100000C", "dave": "2100000D"}
 
 
@@ -50,7 +50,7 @@ def free_offset(ports=BASE_PORTS):
     """An offset at which every port of a lab is free now."""
     for _ in range(200):
         # Below the range from which the kernel takes the near ends of outgoing connections: those come and go.
-        offset = random.randrange(1000, 24000)
+        offset = random.randrange(1000, 22000)
         taken = []
         try:
             for port in ports:
@@ -72,6 +72,13 @@ def run(*args, stdin=None, timeout=60, env=None, cwd=None):
     done = subprocess.run([program(args[0]), *map(str, args[1:])], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           timeout=timeout, check=False, env=env, cwd=cwd, text=not isinstance(stdin, bytes))
     return done.returncode, done.stdout, done.stderr
+
+
+def gss_env(env=None):
+    """For a simulated CWA server that is signed in to by NTLM: strict_string_checks takes strndup of a text without a NUL, which gss-ntlmssp
+    rightly does, for a read past its end; and it loses memory."""
+    return dict(env or os.environ, ASAN_OPTIONS="detect_leaks=1:abort_on_error=0",
+                LSAN_OPTIONS=f"print_suppressions=0:suppressions={pathlib.Path(__file__).resolve().parent / 'gss_leaks.txt'}")
 
 
 def is_alive(pid):
@@ -278,7 +285,8 @@ class Lab:
         self.said = ""
 
     def up(self):
-        status, out, err = run("bramble", "lab", "up", "--dir", self.dir, "--port-offset", self.offset, "--detach", *self.options)
+        env = gss_env() if "cwa" in self.options else None
+        status, out, err = run("bramble", "lab", "up", "--dir", self.dir, "--port-offset", self.offset, "--detach", *self.options, env=env)
         if status != 0:
             raise AssertionError(f"lab up ended {status}:\n{out}{err}\n{self.logs()}")
         self.said = out

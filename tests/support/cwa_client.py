@@ -143,9 +143,7 @@ class Server(bramble.Process):
         self.certificate = os.path.join(self.folder, "cwa.crt")
         pathlib.Path(self.folder, "world.xml").write_text(world, encoding="utf-8")
         if iwa:
-            # strict_string_checks takes strndup of a text without a NUL, which gss-ntlmssp rightly does, for a read past its end.
-            env = dict(env or os.environ, ASAN_OPTIONS="detect_leaks=1:abort_on_error=0", LSAN_OPTIONS="print_suppressions=0:suppressions=" +
-                       str(pathlib.Path(__file__).resolve().parent / "gss_leaks.txt"))
+            env = bramble.gss_env(env)
         elif "--sign-in" not in options:
             options += ("--sign-in", "forms")
         more = ("--certificate", self.certificate, "--key", os.path.join(self.folder, "cwa.key")) if tls else ("--http",)

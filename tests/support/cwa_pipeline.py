@@ -17,8 +17,8 @@ QUICK = ("--poll", "20ms", "--busy-poll", "20ms", "--hold", "2s")      # what tw
 
 class Pipeline:
     def __init__(self, *options, settings=(), tls=True, iwa=False, sign_in="forms", capacity=None, world=None, env=None,
-                 host="127.0.0.1", uplink=False):
-        self.lab = bramble.Lab()
+                 host="127.0.0.1", users=0, uplink=False):
+        self.lab = bramble.Lab(*(("--users", users) if users else ()))
         self.dir = self.lab.dir
         self.settings, self.env = list(settings), env
         self.processes = {}
@@ -51,7 +51,8 @@ class Pipeline:
         process.wait_line(lambda line: line.startswith("READY"), f"{name}: READY")
 
     def stop(self, name):
-        status = self.processes.pop(name).stop()
+        # Thousands of sessions sign out when the service ends.
+        status = self.processes.pop(name).stop(deadline_s=30)
         assert status == 0, f"{name} ended {status}: {(self.dir / 'log' / f'{name}-by-hand.log').read_text(encoding='utf-8')[-3000:]}"
 
     def log(self):

@@ -4,9 +4,7 @@ of the other.
     with cwa_uplink.Pair() as pair:
         alice = pair.client("alice")
         with pair.sip("bob") as bob: ..."""
-import os
 import shutil
-import tempfile
 
 import bramble
 import communications
@@ -20,20 +18,25 @@ NAME = "cwa.corp.test"
 
 class Pair:
     """options: of the web server; ocs: of the Communications Server; name: what the web server's certificate says; hop: another port
-    to be dialled; authority: another CA than that of the Communications Server to sign the web server's certificate."""
+    to be dialled; proxy: a module whose Proxy stands between the two; authority: another CA than that of the Communications Server to sign the web server's certificate."""
 
-    def __init__(self, *options, ocs=(), name=NAME, hop=None, host="localhost", authority=None, trust=None, clock=None, ready=True):
-        clocked = ("--clock", f"manual:{clock}") if clock else ()
-        self.ocs = communications.Server(*ocs, *clocked, world=cwa_client.WORLD)
-        self.folder = tempfile.mkdtemp(prefix="bramble-uplink-")
-        signer = authority or self.ocs.authority
-        certificate, key = signer.sign(name)
-        self.cwa = cwa_client.Server(
-            "--next-hop", f"{host}:{hop or self.ocs.port}", "--next-hop-ca", trust or self.ocs.authority.file, "--next-hop-certificate",
-            certificate, "--next-hop-key", key, "--name", NAME, *clocked, *options, world=cwa_client.WORLD)
-        self.open, self.killed = [], False
-        if ready:
-            bramble.wait_until(lambda: self.link()["link"] == "up", "the link is up")
+    def __init__(self, *options, ocs=(), name=NAME, hop=None, host="localhost", authority=None, trust=None, clock=None, ready=True,
+                 proxy=None):
+        self.open, self.killed, self.ocs, self.proxy, self.cwa = [], False, None, None, None
+        try:
+            clocked = ("--clock", f"manual:{clock}") if clock else ()
+            self.ocs = communications.Server(*ocs, *clocked, world=cwa_client.WORLD, trusted=(proxy.NAME if proxy else NAME,))
+            self.proxy = proxy.Proxy(self.ocs.authority, self.ocs.port) if proxy else None
+            signer = authority or self.ocs.authority
+            certificate, key = signer.sign(name, usage=proxy.USAGE if proxy else "serverAuth")
+            self.cwa = cwa_client.Server(
+                "--next-hop", f"{host}:{hop or (self.proxy or self.ocs).port}", "--next-hop-ca", trust or self.ocs.authority.file, "--next-hop-certificate",
+                certificate, "--next-hop-key", key, "--name", NAME, *clocked, *options, world=cwa_client.WORLD)
+            if ready:
+                bramble.wait_until(lambda: self.link()["link"] == "up", "the link is up")
+        except BaseException:
+            self.stop()
+            raise
 
     def link(self):
         return self.cwa.ask("census")["uplink"]
@@ -63,13 +66,17 @@ class Pair:
     def stop(self):
         for one in self.open:
             one.close()
-        self.cwa.stop()
+        if self.cwa:
+            self.cwa.stop()
+        if self.proxy:
+            self.proxy.stop()
+        if self.ocs is None:
+            return
         if self.killed:
             bramble.Process.stop(self.ocs)
             shutil.rmtree(self.ocs.folder)
         else:
             self.ocs.stop()
-        shutil.rmtree(self.folder)
 
     def __enter__(self):
         return self

@@ -48,13 +48,14 @@ class Ready(unittest.TestCase):
     """They run two at a time, which also shows that several at once do not meet."""
 
     paths = []
+    words = ()
 
     @classmethod
     def setUpClass(cls):
         cls.dir = pathlib.Path(tempfile.mkdtemp(prefix="br-"))
-        env = dict(os.environ, TMPDIR=str(cls.dir))
+        env = dict(bramble.gss_env() if "cwa" in cls.words else os.environ, TMPDIR=str(cls.dir))
         pool = concurrent.futures.ThreadPoolExecutor(max_workers=2)
-        cls.results = {path: pool.submit(bramble.run, "bramble-sim", "run", shortened(path, cls.dir), timeout=280, env=env)
+        cls.results = {path: pool.submit(bramble.run, "bramble-sim", "run", *cls.words, shortened(path, cls.dir), timeout=280, env=env)
                        for path in cls.paths}
         pool.shutdown(wait=False)
 
@@ -65,7 +66,7 @@ class Ready(unittest.TestCase):
         shutil.rmtree(cls.dir, True)
 
 
-def tests_of(paths):
-    """A TestCase with a method per file."""
+def tests_of(paths, *words):
+    """A TestCase with a method per file; words: how to run them."""
     methods = {"test_" + pathlib.Path(path).stem.replace("-", "_"): a_test_of(path) for path in paths}
-    return type("TestScenarios", (Ready,), {"paths": paths, **methods})
+    return type("TestScenarios", (Ready,), {"paths": paths, "words": words, **methods})

@@ -41,7 +41,7 @@ struct heard {
 	unsigned status, requests;
 	char body[4096], ticket[64], why[256], tls_version[16], peer[64];
 	const struct http_ask *next;     /* asked inside the answer */
-	bool frees;
+	bool frees, empty_is_empty;
 };
 
 static void serve(void *ctx, struct http_request *request)
@@ -55,6 +55,8 @@ static void serve(void *ctx, struct http_request *request)
 		b->held[b->held_count++] = request;
 		return;
 	}
+	if (strcmp(path, "/last") == 0)
+		http_reply_last(request);
 	if (strcmp(path, "/redirect") == 0) {
 		http_reply_header(request, "Location", "/");
 		http_reply(&request, 302, NULL, (struct bytes){ 0 });
@@ -66,6 +68,7 @@ static void serve(void *ctx, struct http_request *request)
 		buf_printf(&out, "%s %s %.*s", http_request_method(request), http_request_header(request, "X-Asked") ?
 			http_request_header(request, "X-Asked") : "-", (int)http_request_body(request).len,
 			(const char *)http_request_body(request).data);
+	http_reply_header(request, "X-Empty", "");
 	http_reply_header(request, "CWA-Ticket", "one");
 	http_reply_header(request, "CWA-Ticket", "two");
 	http_reply(&request, strcmp(path, "/refused") == 0 ? 403 : 200, "text/plain", buf_bytes(&out));
@@ -75,9 +78,10 @@ static void serve(void *ctx, struct http_request *request)
 static void answered(void *ctx, const struct http_answer *answer)
 {
 	struct heard *h = ctx;
-	const char *ticket = http_answer_header(answer, "cwa-ticket");
+	const char *ticket = http_answer_header(answer, "cwa-ticket"), *empty = http_answer_header(answer, "X-Empty");
 
 	h->count++;
+	h->empty_is_empty = empty && !*empty;
 	h->outcome = answer->outcome;
 	h->status = answer->status;
 	h->requests = answer->requests;
@@ -245,6 +249,7 @@ static void a_request_has_its_answer_with_status_headers_and_body(void **state)
 	assert_int_equal(h.status, 200);
 	assert_string_equal(h.body, "POST kindly said");
 	assert_string_equal(h.ticket, "two");
+	assert_true(h.empty_is_empty);
 	assert_string_equal(h.why, "");
 	assert_string_equal(h.tls_version, "");
 	assert_string_equal(h.peer, http_server_address(b->server));
@@ -341,6 +346,41 @@ static void what_is_given_up_is_not_answered_and_its_connection_ends(void **stat
 	assert_int_equal(h.count, 0);
 	assert_false(http_line_is_busy(h.line));
 	http_line_free(&h.line);
+}
+
+/* What must not be done twice has one request, and a goodbye that came meanwhile must not cost it. */
+static void end_between_requests(struct bench *b)
+{
+	struct heard h = { 0 };
+	struct http_ask last = to(b, "/last"), post = to(b, "/");
+
+	hear(b, &h, &last);
+	assert_int_equal(h.status, 200);
+	for (unsigned quiet = 0; quiet < 3;)
+		quiet = loop_round(b->loop, 5) ? 0 : quiet + 1;
+	post.method = "POST";
+	post.max_requests = 1;
+	h.count = 0;
+	hear(b, &h, &post);
+	assert_string_equal(h.why, "");
+	assert_int_equal(h.status, 200);
+	http_line_free(&h.line);
+}
+
+static void a_connection_that_the_server_has_ended_meanwhile_is_not_used(void **state)
+{
+	struct bench *b = *state;
+
+	start_clear(b);
+	end_between_requests(b);
+}
+
+static void a_connection_that_the_server_has_ended_meanwhile_by_tls_is_not_used(void **state)
+{
+	struct bench *b = *state;
+
+	start_tls(b, "localhost 127.0.0.1", &(struct tls_settings){ .trust_any = true });
+	end_between_requests(b);
 }
 
 /* --- bounds ---------------------------------------------------------------------------------------------------------------------------- */
@@ -724,6 +764,8 @@ int main(void)
 		T(a_line_may_be_freed_inside_its_answer),
 		T(a_request_that_is_held_holds_up_nobody_else),
 		T(what_is_given_up_is_not_answered_and_its_connection_ends),
+		T(a_connection_that_the_server_has_ended_meanwhile_is_not_used),
+		T(a_connection_that_the_server_has_ended_meanwhile_by_tls_is_not_used),
 		T(the_whole_time_of_a_request_runs_on_the_loops_clock),
 		T(an_answer_over_the_bound_is_given_up),
 		T(an_answer_that_drips_is_given_up_in_real_time),

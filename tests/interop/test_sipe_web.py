@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""A stock client of Communications Servers, libpurple with the SIPE plugin, and a web client whose server has its users there."""
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import bramble
+import communications
+from communications import uri
+from cwa_client import element, find, text
+from cwa_uplink import Pair
+
+STATE = ('<state xmlns="http://schemas.microsoft.com/2006/09/sip/state" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+         'xsi:type="userState" manual="true"><availability>{}</availability></state>')
+NOTE = '<note xmlns="http://schemas.microsoft.com/2006/09/sip/note"><body type="personal">{}</body></note>'
+
+
+class StockClient(unittest.TestCase):
+    def setUp(self):
+        self.pair = Pair()
+        self.addCleanup(self.pair.stop)
+        self.bob = communications.Sipe()
+        self.addCleanup(self.bob.stop)
+        self.bob.sign_on("bob", self.pair.ocs)
+        self.alice = self.pair.client("alice")
+
+    def status(self, wanted):
+        bramble.wait_until(lambda: self.bob.buddies().get("alice", {}).get("status") == wanted, f"alice is {wanted}")
+
+    def received(self):
+        got = find(self.alice.wait("conference", "messageReceived"), "messageReceived")
+        return got[1]["sender"], text(got, "message", "content")
+
+    def test_each_sees_the_others_presence_and_note(self):
+        self.status("available")
+        self.alice.command("publishSelfPresence", {}, [
+            element("cwaCategory", {"name": "state", "instanceMask": 536870912}, STATE.format(6500)),
+            element("cwaCategory", {"name": "note"}, NOTE.format("at the \u00e9 dentist"))])
+        self.status("busy")
+        bramble.wait_until(lambda: "at the \u00e9 dentist" in self.bob.buddies()["alice"]["text"], "the note is seen")
+        self.bob.say("status away back at 5")
+
+        def seen(event):
+            user = event[3][0]
+            shown = {c[1]["name"]: c[2] for c in user[3]}
+            return user[1]["uri"] == uri("bob") and "15500" in shown["state"] and "back at 5" in shown["note"]
+        self.alice.wait("userPresence", want=seen)
+        self.alice.command("terminateSession")
+        self.status("offline")
+
+    def test_they_chat_both_ways_and_see_each_other_write(self):
+        self.status("available")
+        conf = self.alice.invite("bob", words="hello \u00e9 <b> &")[1]["confId"]
+        self.assertEqual(self.bob.wait({"event": "im", "from": uri("alice")})["text"], "hello \u00e9 <b> &")
+        self.alice.wait("conference", "imSessionState", want="connected")
+        self.bob.send(uri("alice"), "back \U0001f600 <i>")
+        self.assertEqual(self.received(), (uri("bob"), "back \U0001f600 <i>"))
+        self.alice.conference(conf, "notifyComposing", words="composing")
+        self.bob.wait({"event": "typing", "from": uri("alice"), "state": "1"})
+        self.alice.say(conf, "more")
+        self.bob.wait({"event": "im", "text": "more"})
+        self.bob.say(f"close {uri('alice')}")
+        self.alice.wait("conference", "imSessionState", want="terminated")
+
+    def test_a_conversation_that_the_stock_client_begins(self):
+        self.status("available")
+        self.bob.send(uri("alice"), "knock knock")
+        received = find(self.alice.wait("conference", "imSessionReceived"), "imSessionReceived")
+        self.assertEqual(find(received, "inviter")[1]["uri"], uri("bob"))
+        self.assertEqual(self.alice.conference("1", "acceptImSession")[0], "requestAccepted")
+        first = text(received, "message", "content") or self.received()[1]
+        self.assertEqual(first, "knock knock")
+        self.alice.say("1", "who is there?")
+        self.bob.wait({"event": "im", "text": "who is there?"})
+
+
+if __name__ == "__main__":
+    unittest.main()
