@@ -255,7 +255,7 @@ class Accepted(Case):
         self.happened("present", "alice", bob)
         self.heard("hello both", "alice", bob)
         self.answer(carol, "no")
-        self.happened("left", "carol", alice)
+        self.happened("left", "carol", alice, bob)
         self.assertNotIn("room-message", [e["event"] for e in carol.events])
         self.assertEqual(self.people(bob)[bob.room], ("open", ["alice"]))
 
