@@ -174,7 +174,7 @@ FUZZERS := $(FUZZ_NAMES:%=$(OUT)/tests/fuzzers/%)
 
 check: check-deps  ## builds by gcc and clang with warnings as errors, clang-tidy, cppcheck
 	@$(MAKE) --no-print-directory -s -j$$(nproc) compiled
-	@$(MAKE) --no-print-directory -s -j$$(nproc) CC=clang compiled
+	@$(MAKE) --no-print-directory -s -j$$(nproc) CC=clang CFLAGS=-O0 HARDEN=-fPIE compiled
 	@$(MAKE) --no-print-directory -j$$(nproc) tidy cppcheck
 
 C_FILES = $(wildcard $(foreach f,$(FOLDERS),$(f)/*.c $(f)/*/*.c))
