@@ -34,6 +34,7 @@ static void stop(struct cwa_channel *c)
 	loop_timer_cancel(c->command_again);
 	loop_timer_cancel(c->outcomes);
 	loop_timer_cancel(c->next_events);
+	loop_timer_cancel(c->breather);
 	loop_timer_cancel(c->leaving);
 }
 
@@ -196,6 +197,7 @@ static void leave_session(struct cwa_channel *c)
 {
 	http_line_cancel(c->events);
 	loop_timer_cancel(c->next_events);
+	loop_timer_cancel(c->breather);
 	loop_timer_cancel(c->ready);
 	c->phase = CWA_BEGINNING;
 	cwa_commands_gone(c);
@@ -321,6 +323,7 @@ void cwa_channel_finish(struct cwa_channel *c)
 	}
 	http_line_cancel(c->events);
 	loop_timer_cancel(c->next_events);
+	loop_timer_cancel(c->breather);
 	loop_timer_cancel(c->ready);
 	command = was == CWA_OPEN ? cwa_command_new("terminateSession") : NULL;
 	if (command && cwa_channel_send(c, &command, false, terminated, c)) {
@@ -361,6 +364,7 @@ struct cwa_channel *cwa_channel_new(const struct cwa_server *server, struct byte
 	c->command_again = loop_timer_new(loop, go_on, c);
 	c->outcomes = loop_timer_new(loop, cwa_outcomes_due, c);
 	c->next_events = loop_timer_new(loop, cwa_events_ask, c);
+	c->breather = loop_timer_new_real(loop, cwa_events_ask, c);
 	c->leaving = loop_timer_new_real(loop, has_left, c);
 	c->end = (struct loop_task){ .fn = tell_end, .arg = c };
 	sign_in(c);
@@ -391,6 +395,7 @@ void cwa_channel_free(struct cwa_channel **channel)
 	loop_timer_free(&c->command_again);
 	loop_timer_free(&c->outcomes);
 	loop_timer_free(&c->next_events);
+	loop_timer_free(&c->breather);
 	loop_timer_free(&c->leaving);
 	free(c->sign_in_data);
 	free(c->uri);

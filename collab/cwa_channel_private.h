@@ -70,8 +70,9 @@ struct cwa_channel {
 	uint64_t answered_ms;            /* the last good one */
 	unsigned event_trouble;
 	struct loop_timer *next_events;
-	uint64_t burst_ms;               /* when the second began in which requests are counted */
+	uint64_t burst_us, burst_ms;     /* when the second began in which requests are counted: in real time, on the loop's clock */
 	unsigned burst;
+	struct loop_timer *breather;     /* real time */
 
 	struct loop_timer *leaving;      /* real time */
 	struct cwa_refusal why;          /* of the end */

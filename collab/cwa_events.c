@@ -59,16 +59,19 @@ static void take_events(struct cwa_channel *c, const struct cwa_node *root)
 
 static void ask_later(struct cwa_channel *c, uint32_t wait_ms)
 {
-	uint64_t now_ms = cwa_channel_now(c);
+	uint64_t now_us = loop_real_us();
 
-	if (now_ms - c->burst_ms >= 1000) {
-		c->burst_ms = now_ms;
+	/* A clock that is moved by hand may pass seconds in no time: those are no haste. */
+	if (now_us - c->burst_us >= 1000000 || cwa_channel_now(c) - c->burst_ms >= 1000) {
+		c->burst_us = now_us;
+		c->burst_ms = cwa_channel_now(c);
 		c->burst = 0;
 	}
 	/* A server that has us ask without a pause must not keep the loop from all the others. */
-	if (++c->burst > CWA_BURST && c->burst_ms + 1000 - now_ms > wait_ms)
-		wait_ms = (uint32_t)(c->burst_ms + 1000 - now_ms);
-	loop_timer_set(c->next_events, wait_ms);
+	if (++c->burst > CWA_BURST)
+		loop_timer_set(c->breather, 1000 - (now_us - c->burst_us) / 1000);
+	else
+		loop_timer_set(c->next_events, wait_ms);
 }
 
 /* The next attempt asks for the same events. The first follows at once when only the answer was lost. */
