@@ -169,7 +169,8 @@ void cwa_events_ask(void *channel)
 	url = memory_printf("%s%s?Sid=%s&AckID=%ju&UA=%s", c->server.base, CWA_PATH_EVENTS, c->sid, (uintmax_t)c->ack,
 		c->active ? "true" : "false");
 	c->active = false;
+	/* After trouble on a connection that was not kept: the others may have ended with it. */
 	http_line_ask(c->events, &(struct http_ask){ .method = "GET", .url = url, .headers = { { CWA_TICKET_HEADER, c->ticket } },
-		.max_body = CWA_ANSWER_MAX, .total_ms = CWA_EVENTS_MS }, events_answered, c);
+		.own_connection = c->event_trouble > 0, .max_body = CWA_ANSWER_MAX, .total_ms = CWA_EVENTS_MS }, events_answered, c);
 	free(url);
 }

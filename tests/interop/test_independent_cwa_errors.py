@@ -46,6 +46,15 @@ class Errors(Case):
                 self.advance(2)
         self.fail(f"{event} did not come")
 
+    def alive(self, device, user="alice", other="bob"):
+        """The session still carries a message each way, after trouble maybe a few seconds later."""
+        puppet = self.server.puppets.get(other) or self.server.puppet(other)
+        puppet.say(user, "are you there?")
+        self.moving(device, {"event": "message", "from": other, "text": "are you there?"})
+        heard = len(puppet.words(user))
+        self.assertEqual(self.say(device, other, "yes"), 0)
+        bramble.wait_until(lambda: puppet.words(user)[heard:] == ["yes"], f"{other} hears it once")
+
     def test_a_session_that_was_forgotten_is_begun_again_without_another_sign_in(self):
         bob, alice = self.begin()
         # The request for events is the first to hear of it.
@@ -122,7 +131,7 @@ class Errors(Case):
                 bob.say("alice", f"before {part}")
                 bob.say("alice", f"and after {part}")
                 for words in ("before", "and after"):
-                    alice.wait({"event": "message", "text": f"{words} {part}"})
+                    self.moving(alice, {"event": "message", "text": f"{words} {part}"})
                 self.on_and_on(lambda: not any(p["count"] for p in self.server.plans), "the request for events")
         self.alive(alice)
         words = [e["text"] for e in alice.events if e["event"] == "message"]
@@ -163,7 +172,7 @@ class Errors(Case):
         hold.wait()
         # Events go on meanwhile.
         bob.say("alice", "still there?")
-        alice.wait({"event": "message", "text": "still there?"})
+        self.moving(alice, {"event": "message", "text": "still there?"})
         self.advance(31)
         self.assertEqual(alice.wait({"event": "ack", "to": "bob"})["code"], 503)
         hold.release(self.server)
@@ -173,7 +182,7 @@ class Errors(Case):
         bob, alice = self.begin()
         self.server.drop("alice")
         bob.say("alice", "after that")
-        alice.wait({"event": "message", "text": "after that"})
+        self.moving(alice, {"event": "message", "text": "after that"})
         self.alive(alice)
         self.assertEqual((len(self.server.begun), len(self.server.signed)), (1, 1))
 
