@@ -242,6 +242,19 @@ class Accepted(Case):
     """The server accepts for the user before he has answered."""
     options = ("--accept", "100ms")
 
+    def await_event(self, device, **wanted):
+        """One that has come already is as good: what the server accepts by itself comes when it comes."""
+        came = [e for e in device.events if all(e.get(key) == value for key, value in wanted.items())]
+        return came[0] if came else device.wait(wanted)
+
+    def happened(self, what, user, *devices):
+        for device in devices:
+            self.await_event(device, event="room", room=device.room, what=what, user=user)
+
+    def heard(self, text, sender, *devices):
+        for device in devices:
+            self.assertEqual(self.await_event(device, event="room-message", room=device.room, text=text)["from"], sender)
+
     def test_what_the_server_accepts_is_still_the_users_to_answer(self):
         alice, bob, carol = self.alice, self.bob, self.carol
         self.open(alice, "bob", "carol")

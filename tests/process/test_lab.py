@@ -151,7 +151,7 @@ class TestLab(unittest.TestCase):
     def test_bad_words_are_usage_errors(self):
         for words, said in [(["--port-offset", "many"], "--port-offset"), (["--port-offset", "60000"], "60000"),
                             (["--clock", "fast"], "--clock"), (["-o", "nonsense"], "section.key=value"),
-                            (["-o", "ruoter.listen=x"], "sections"), (["-o", "common.loglevel=debug"], "log_level"),
+                            (["-o", "ruoter.listen=x"], "sections"),
                             (["-o", "groupwise.hold=1s"], "[groupwise] has listen, world, state, sessions"), (["--backend", "sametime"], "cwa"),
                             (["--profile", "ocs2007"], "--profile is for the back end cwa"), (["--backend", "cwa", "--profile", "r2"], "lcs2005"), (["-o", "common.run_dir=/tmp"], "bramble.ini")]:
             folder = tempfile.mkdtemp(prefix="bramble-lab-")
