@@ -201,6 +201,9 @@ static int write_foreign(const xmlNode *node, struct buf *out, struct error *err
 			continue;
 		doc = xmlNewDoc((const xmlChar *)"1.0");
 		text = xmlBufferCreate();
+		/* Else a long text is copied again with every few bytes of it. */
+		if (text)
+			xmlBufferSetAllocationScheme(text, XML_BUFFER_ALLOC_DOUBLEIT);
 		copy = doc ? xmlDocCopyNode(child, doc, 1) : NULL;
 		save = text ? xmlSaveToBuffer(text, "UTF-8", XML_SAVE_NO_DECL | XML_SAVE_AS_XML) : NULL;
 		if (!copy || !save)
