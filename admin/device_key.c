@@ -90,6 +90,11 @@ void device_key_identity(const struct db_device *device, const char *srp_id, str
 	}
 }
 
+bool file_is_there(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
 int file_write(const char *path, struct bytes content, unsigned mode, struct error *err)
 {
 	char *beside = memory_printf("%s.new", path);

@@ -20,6 +20,7 @@ json_t *suites_json(unsigned suites);
 int suites_parse(const char *text, unsigned *suites, struct error *err);
 
 /* Any small file in one step: written beside, then renamed. */
+bool file_is_there(const char *path);
 int file_write(const char *path, struct bytes content, unsigned mode, struct error *err);
 
 /* A new random secret of size bytes. */

@@ -156,6 +156,11 @@ static int prepare(struct lab *lab, int *status, struct error *err)
 		return -1;
 	if (lab->options.profile && strcmp(lab->options.profile, "ocs2007") != 0 && strcmp(lab->options.profile, "lcs2005") != 0)
 		return error_set(err, "the profile is ocs2007 or lcs2005, not %s", log_str(lab->options.profile));
+	/* What goes with one back end alone asks for that one. */
+	if (lab->options.profile && !lab->options.backend)
+		fresh.backend = LAB_BACKEND_CWA;
+	if (lab->options.profile && fresh.backend != LAB_BACKEND_CWA)
+		return error_set(err, "--profile is for the back end cwa, not for %s", lab->options.backend);
 	if (lab->options.has_offset)
 		fresh.port_offset = lab->options.port_offset;
 	*status = EXIT_CONFIG;
@@ -172,7 +177,7 @@ static int prepare(struct lab *lab, int *status, struct error *err)
 	*status = EXIT_BIND;
 	if (lab_plan_check_ports(&lab->plan, lab->backend, err) != 0)
 		return -1;
-	return lab_folder_point(&lab->place, lab->plan.ports[lab->backend == LAB_BACKEND_CWA ? LAB_CWA : LAB_GROUPWISE], status, err);
+	return lab_folder_point(&lab->place, lab->plan.ports[lab_backend_server(lab->backend)], status, err);
 }
 
 static void catch_signals(struct lab *lab)

@@ -110,7 +110,7 @@ static int start_simulator(struct lab *lab, size_t which, const char *clock, str
 	add_file(lab, "--certificate", certificate, argv, &count, owned, &owned_count);
 	add_file(lab, "--key", key, argv, &count, owned, &owned_count);
 	/* As long as the lab lives; a folder that the settings name comes later and wins. */
-	if (role == LAB_GROUPWISE)
+	if (role == LAB_GROUPWISE || role == LAB_OCS)
 		add_file(lab, "--state", "state", argv, &count, owned, &owned_count);
 	if (role == LAB_OCS) {
 		add_file(lab, "--ca", "cwa-server.crt", argv, &count, owned, &owned_count);

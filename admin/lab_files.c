@@ -1,21 +1,13 @@
 #include "admin/lab_files.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "admin/device_key.h"
 #include "base/io/tls.h"
 #include "base/memory.h"
 
-static bool is_there(const char *path)
-{
-	return access(path, F_OK) == 0;
-}
-
 static void collab_text(const struct lab_fresh *fresh, struct buf *out)
 {
-	bool cwa = fresh->backend == LAB_BACKEND_CWA;
-
 	buf_printf(out,
 		"[collab]\n"
 		"dispatcher = 127.0.0.1:%u\n"
@@ -23,8 +15,8 @@ static void collab_text(const struct lab_fresh *fresh, struct buf *out)
 		"instance = collab-1\n"
 		"trust = ca\n"
 		"trust_ca = %s.crt\n",
-		lab_roles[LAB_DISPATCHER].port + fresh->port_offset, lab_backend_name(fresh->backend), cwa ? "cwa" : "groupwise");
-	if (cwa)
+		lab_roles[LAB_DISPATCHER].port + fresh->port_offset, lab_backend_name(fresh->backend), lab_roles[lab_backend_server(fresh->backend)].name);
+	if (fresh->backend == LAB_BACKEND_CWA)
 		buf_printf(out, "cwa_profile = %s\ncwa_domain = CORP\n", fresh->profile);
 	buf_text(out, "\n");
 }
@@ -106,7 +98,7 @@ static void world_text(unsigned users, struct buf *out)
 static int write_if_missing(const char *dir, const char *name, const struct buf *content, unsigned mode, struct error *err)
 {
 	char *path = memory_printf("%s/%s", dir, name);
-	int rc = is_there(path) ? 0 : file_write(path, buf_bytes(content), mode, err);
+	int rc = file_is_there(path) ? 0 : file_write(path, buf_bytes(content), mode, err);
 
 	free(path);
 	return rc;
@@ -119,7 +111,7 @@ static int make_certificate(const char *dir, const char *name, const char *hosts
 	char *key = memory_printf("%s/%s.key", dir, name);
 	int rc = 0;
 
-	if (!is_there(certificate) || !is_there(key))
+	if (!file_is_there(certificate) || !file_is_there(key))
 		rc = tls_make_self_signed(certificate, key, hosts, false, err);
 	free(certificate);
 	free(key);

@@ -37,11 +37,6 @@ struct folder {
 	bool is_elsewhere;
 };
 
-static bool is_there(const char *path)
-{
-	return access(path, F_OK) == 0;
-}
-
 static int make_folder(const char *dir, const char *name, struct error *err)
 {
 	char *path = memory_printf("%s%s%s", dir, name ? "/" : "", name ? name : "");
@@ -104,10 +99,9 @@ static int make_server(struct folder *f, struct error *err)
 
 static int make_environment(struct folder *f, struct error *err)
 {
-	bool cwa = f->fresh->backend == LAB_BACKEND_CWA;
-	const struct db_environment environment = { .name = lab_backend_name(f->fresh->backend), .type = cwa ? DB_CWA : DB_GROUPWISE,
-		.host = "127.0.0.1", .port = (uint16_t)(lab_roles[cwa ? LAB_CWA : LAB_GROUPWISE].port + f->fresh->port_offset),
-		.transport = cwa ? "https" : "tls" };
+	const struct db_environment environment = { .name = lab_backend_name(f->fresh->backend), .type = f->fresh->backend == LAB_BACKEND_CWA ? DB_CWA : DB_GROUPWISE,
+		.host = "127.0.0.1", .port = (uint16_t)(lab_roles[lab_backend_server(f->fresh->backend)].port + f->fresh->port_offset),
+		.transport = f->fresh->backend == LAB_BACKEND_CWA ? "https" : "tls" };
 
 	db_environment_add(f->db, &environment, on_done, f);
 	return wait_done(f, "environment", err);
@@ -123,7 +117,7 @@ static int make_device(struct folder *f, const struct lab_user *who, struct erro
 	db_device_add(f->db, who->name, who->pin, bytes_of(secret, sizeof secret), PACKET_SUITES_DOCUMENTED, on_done, f);
 	rc = wait_done(f, who->name, err);
 	explicit_bzero(secret, sizeof secret);
-	if (rc == 0 && !is_there(path)) {
+	if (rc == 0 && !file_is_there(path)) {
 		db_device_keys(f->db, who->pin, on_device, f);
 		rc = wait_done(f, who->name, err);
 		if (rc == 0 && f->has_identity)
@@ -194,7 +188,7 @@ static int check_users(const char *dir, unsigned users, struct error *err)
 	char *last = memory_printf("%s/devices/%s.json", dir, pin_text(LAB_USERS_PIN + users - 1));
 	int rc = 0;
 
-	if (users && !is_there(last))
+	if (users && !file_is_there(last))
 		rc = error_set(err, "--users %u is for a new lab, and the one in %s has fewer: choose another --dir, or delete that one", users, dir);
 	free(last);
 	return rc;
@@ -213,7 +207,7 @@ int lab_folder_make(const char *dir, const struct lab_fresh *fresh, int *status,
 	    make_folder(dir, "log", err) != 0)
 		goto out;
 	/* The settings are written last: where they are, all of it is. */
-	if (is_there(settings)) {
+	if (file_is_there(settings)) {
 		rc = check_users(dir, fresh->users, err);
 		goto out;
 	}
@@ -238,7 +232,7 @@ out:
 
 int lab_folder_forget(const char *dir, struct error *err)
 {
-	char *pattern = memory_printf("%s/state/groupwise/*", dir);
+	char *pattern = memory_printf("%s/state/*/*", dir);
 	int rc = make_folder(dir, "state", err);
 	glob_t found = { 0 };
 

@@ -10,14 +10,16 @@
 #include <unistd.h>
 
 #include "admin/command.h"
+#include "admin/lab_roles.h"
 #include "admin/place.h"
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/nearest.h"
 
-static const char *const log_names[] = { "groupwise", "ocs", "cwa", "router", "dispatcher", "collab", "lab", NULL };
-enum { LOGS = 7, TIME_LEN = 24 };
+/* Of its processes, and of the lab itself. */
+enum { LOGS = LAB_ROLES + 1, TIME_LEN = 24 };
+static const char *log_names[LOGS + 1];
 
 struct line {
 	char *text;
@@ -135,6 +137,9 @@ int lab_logs(int argc, char **argv)
 	int watch = -1, status;
 
 	command_parse(&usage, argc, argv, &common, args);
+	for (enum lab_role role = 0; role < LAB_ROLES; role++)
+		log_names[role] = lab_roles[role].name;
+	log_names[LAB_ROLES] = "lab";
 	status = choose(args[0], wanted);
 	if (status != 0)
 		return status;

@@ -35,6 +35,11 @@ const struct lab_role_about lab_roles[LAB_ROLES] = {
 	[LAB_COLLAB] = { "collab", 0, false, "dials the dispatcher, and the IM server for each session" },
 };
 
+enum lab_role lab_backend_server(enum lab_backend backend)
+{
+	return backend == LAB_BACKEND_CWA ? LAB_CWA : LAB_GROUPWISE;
+}
+
 bool lab_backend_has(enum lab_backend backend, enum lab_role role)
 {
 	if (role == LAB_GROUPWISE)
@@ -49,6 +54,7 @@ const struct lab_sim_setting lab_sim_settings[] = {
 	{ LAB_GROUPWISE, "state", "--state", offsetof(struct place, groupwise_state) },
 	{ LAB_GROUPWISE, "sessions", "--sessions", offsetof(struct place, groupwise_sessions) },
 	{ LAB_OCS, "world", "--world", offsetof(struct place, ocs_world) },
+	{ LAB_OCS, "state", "--state", offsetof(struct place, ocs_state) },
 	{ LAB_OCS, "profile", "--profile", offsetof(struct place, ocs_profile) },
 	{ LAB_CWA, "world", "--world", offsetof(struct place, cwa_world) },
 	{ LAB_CWA, "sign_in", "--sign-in", offsetof(struct place, cwa_sign_in) },

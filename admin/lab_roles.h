@@ -23,6 +23,8 @@ struct lab_role_about {
 };
 extern const struct lab_role_about lab_roles[LAB_ROLES];
 
+/* The server that sessions are opened on. */
+enum lab_role lab_backend_server(enum lab_backend backend);
 /* The simulators of the other back ends do not run. */
 bool lab_backend_has(enum lab_backend backend, enum lab_role role);
 

@@ -43,6 +43,7 @@ static const struct setting groupwise_rows[] = {
 static const struct setting ocs_rows[] = {
 	ROW("listen", SETTING_ADDRESS, ocs_listen, "127.0.0.1:5061"),
 	ROW("world", SETTING_PATH, ocs_world, "world.xml"),
+	ROW("state", SETTING_PATH, ocs_state, NULL),
 	ROW("profile", SETTING_TEXT, ocs_profile, NULL),
 	{ .key = NULL },
 };

@@ -14,7 +14,7 @@ struct place {
 	char *collab_environment;                                        /* [collab] */
 	char *lab_backend;                                               /* [lab] */
 	char *groupwise_listen, *groupwise_world, *groupwise_state, *groupwise_sessions;   /* [groupwise] */
-	char *ocs_listen, *ocs_world, *ocs_profile;                      /* [ocs] */
+	char *ocs_listen, *ocs_world, *ocs_state, *ocs_profile;          /* [ocs] */
 	char *cwa_listen, *cwa_world, *cwa_sign_in, *cwa_capacity, *cwa_hold, *cwa_poll, *cwa_idle;   /* [cwa] */
 };
 

@@ -7,9 +7,9 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "collab/limits.h"
 #include "collab/parts.h"
-#include "protocol/groupwise/names.h"
 #include "protocol/srp.h"
 
 struct login {
@@ -421,7 +421,7 @@ void admission_logged_in(struct login *login, struct bytes display_name, bool fo
 		.numbers = { { "session", s->id }, { "took_us", loop_real_us() - login->started_us } } };
 
 	login->forget_password = forget_password;
-	login->display_name = bytes_dup(gw_utf8_cut(display_name, IM_NAME_MAX));
+	login->display_name = bytes_dup(utf8_cut(display_name, IM_NAME_MAX));
 	trail_text(&entry, "user=%s login=%s name=%s", log_str(login->user), login->login_id, log_str(login->display_name));
 	collab_note(c, &entry, s->id, false);
 	login->in_database = true;

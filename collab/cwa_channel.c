@@ -64,8 +64,6 @@ void cwa_channel_over(struct cwa_channel *c, struct cwa_refusal why)
 
 /* --- a session -------------------------------------------------------------------------------------------------------------------------- */
 
-static void resume(void *arg);
-
 /* What goes wrong on the way to the first session is the login's answer; a session that was there is tried to be had back for as long as it
  * lives without an answer. */
 static void begin_trouble(struct cwa_channel *c, struct cwa_refusal why, bool may_pass)

@@ -1,9 +1,9 @@
+#include "base/utf8.h"
 #include "collab/cwa_communicator.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "protocol/groupwise/names.h"
 
 void communicator_done(struct communicator *m, uint32_t ref, const struct cwa_refusal *refusal)
 {
@@ -33,11 +33,8 @@ char *communicator_text(struct bytes text, size_t max)
 	struct buf clean = { 0 };
 	char *copy;
 
-	gw_utf8_repair(text, &clean);
-	for (size_t i = 0; i < clean.len; i++)
-		if (clean.data[i] < ' ' && clean.data[i] != '\t' && clean.data[i] != '\n' && clean.data[i] != '\r')
-			clean.data[i] = ' ';
-	copy = bytes_dup(gw_utf8_cut(buf_bytes(&clean), max));
+	utf8_repair_for_xml(text, &clean);
+	copy = bytes_dup(utf8_cut(buf_bytes(&clean), max));
 	buf_free(&clean);
 	return copy;
 }

@@ -35,6 +35,8 @@ static void take_event(struct cwa_channel *c, const struct cwa_node *event)
 	cwa_commands_outcome(c, event);
 	if (!c->is_ready && cwa_is(event, "requestSucceeded") && number_of(event, "rid", 0) == c->begin_rid)
 		cwa_channel_is_ready(c);
+	else if (!c->is_ready && cwa_is(event, "requestFailed") && number_of(event, "rid", 0) == c->begin_rid)
+		cwa_channel_over(c, cwa_refusal(cwa_child(event, "error"), CWA_ASKED_SESSION));
 	else if (!c->is_ready && cwa_is(event, "contactGroup") && !loop_timer_is_set(c->ready))
 		loop_timer_set(c->ready, CWA_READY_MS);
 }

@@ -5,8 +5,8 @@
 #include <strings.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "protocol/cwa/codes.h"
-#include "protocol/groupwise/names.h"
 
 enum { GROUPS_TEXT_MAX = 1024 };      /* of one contact; ours */
 
@@ -20,7 +20,7 @@ void cwa_people_set(char **into, const char *text)
 
 static char *cut(const char *text, size_t max)
 {
-	return bytes_dup(gw_utf8_cut(bytes_str(text), max));
+	return bytes_dup(utf8_cut(bytes_str(text), max));
 }
 
 void cwa_people_init(struct cwa_people *people)

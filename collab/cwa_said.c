@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "protocol/groupwise/names.h"
+#include "base/utf8.h"
 
 struct cwa_said {
 	struct communicator *m;
@@ -17,7 +17,7 @@ size_t cwa_said_split(struct bytes text, struct bytes parts[CWA_PARTS_MAX])
 	size_t count = 0;
 
 	do {
-		parts[count] = gw_utf8_cut(text, CWA_MESSAGE_MAX);
+		parts[count] = utf8_cut(text, CWA_MESSAGE_MAX);
 		text = bytes_slice(text, parts[count++].len, text.len);
 	} while (text.len && count < CWA_PARTS_MAX);
 	return count;

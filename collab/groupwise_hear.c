@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "collab/groupwise_rooms.h"
 #include "protocol/groupwise/rtf.h"
 #include "protocol/groupwise/tags.h"
@@ -56,7 +57,7 @@ void talk_read_message(const struct gw_event *event, struct buf *text)
 	if (event->type == GW_EVENT_MESSAGE)
 		gw_rtf_text(event->text, (struct bytes){ 0 }, text);
 	else
-		gw_utf8_repair(event->text, text);
+		utf8_repair(event->text, text);
 }
 
 /* What was said may be longer than the device's messages are. */
@@ -71,7 +72,7 @@ static void pass_on(struct talk *t, const struct person *person, const struct gw
 	talk_read_message(event, &text);
 	rest = buf_bytes(&text);
 	do {
-		message.text = gw_utf8_cut(rest, IM_TEXT_MAX);
+		message.text = utf8_cut(rest, IM_TEXT_MAX);
 		rest = bytes_slice(rest, message.text.len, rest.len);
 		t->m->events.message(t->m->ctx, &message);
 	} while (rest.len);

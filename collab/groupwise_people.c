@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "protocol/groupwise/names.h"
 #include "protocol/groupwise/tags.h"
 
@@ -13,8 +14,8 @@ char *people_text(struct bytes text, size_t max)
 	struct buf clean = { 0 };
 	char *copy;
 
-	gw_utf8_repair(text, &clean);
-	copy = bytes_dup(gw_utf8_cut(buf_bytes(&clean), max));
+	utf8_repair(text, &clean);
+	copy = bytes_dup(utf8_cut(buf_bytes(&clean), max));
 	buf_free(&clean);
 	return copy;
 }

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "protocol/groupwise/codes.h"
 #include "protocol/groupwise/names.h"
 #include "protocol/groupwise/tags.h"
@@ -122,7 +123,7 @@ size_t privacy_blocks(const struct privacy *p, size_t from, struct im_block *out
 		const struct person *person = people_by_dn(&p->m->people, bytes_str(e->dn));
 
 		if (at++ >= from && count < max)
-			out[count++] = (struct im_block){ .user = person ? bytes_str(person->user) : gw_utf8_cut(gw_dn_leaf(bytes_str(e->dn)),
+			out[count++] = (struct im_block){ .user = person ? bytes_str(person->user) : utf8_cut(gw_dn_leaf(bytes_str(e->dn)),
 				IM_USER_MAX), .blocked = e->denied };
 	}
 	return count;
@@ -299,7 +300,7 @@ static void begin(struct blocking *b)
 static void tell(struct privacy *p, const char *dn, bool blocked)
 {
 	const struct person *person = people_by_dn(&p->m->people, bytes_str(dn));
-	struct bytes user = person ? bytes_str(person->user) : gw_utf8_cut(gw_dn_leaf(bytes_str(dn)), IM_USER_MAX);
+	struct bytes user = person ? bytes_str(person->user) : utf8_cut(gw_dn_leaf(bytes_str(dn)), IM_USER_MAX);
 
 	p->m->events.block(p->m->ctx, &(struct im_block){ .user = user, .blocked = blocked });
 }

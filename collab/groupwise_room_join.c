@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "protocol/groupwise/tags.h"
 
 static uint32_t take_handle(struct rooms *r)
@@ -38,7 +39,7 @@ void rooms_invited(struct rooms *r, struct bytes conference, const struct person
 		room = rooms_add(r, take_handle(r), ROOM_INVITED);
 		bytes_copy_str(conference, room->id, sizeof room->id);
 	}
-	gw_utf8_repair(text, &words);
+	utf8_repair(text, &words);
 	rooms_tell(r, room, IM_ROOM_INVITED, by, buf_bytes(&words));
 	buf_free(&words);
 }

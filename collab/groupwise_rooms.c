@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "collab/groupwise_talk.h"
 #include "protocol/groupwise/codes.h"
 #include "protocol/groupwise/names.h"
@@ -109,7 +110,7 @@ static void remove_member(struct room *room, const struct person *person)
 
 void rooms_tell(struct rooms *r, const struct room *room, enum im_room_happening event, const struct person *person, struct bytes text)
 {
-	struct im_room_event message = { .room = room->handle, .event = event, .text = gw_utf8_cut(text, IM_STATUS_TEXT_MAX) };
+	struct im_room_event message = { .room = room->handle, .event = event, .text = utf8_cut(text, IM_STATUS_TEXT_MAX) };
 
 	message.user = bytes_str(person ? person->user : "");
 	message.name = bytes_str(person ? person->name : "");
@@ -419,7 +420,7 @@ static void heard(struct rooms *r, const struct room *room, const struct gw_even
 	talk_read_message(event, &text);
 	rest = buf_bytes(&text);
 	do {
-		in_room.text = alone.text = gw_utf8_cut(rest, IM_TEXT_MAX);
+		in_room.text = alone.text = utf8_cut(rest, IM_TEXT_MAX);
 		rest = bytes_slice(rest, in_room.text.len, rest.len);
 		if (room->state == ROOM_ADOPTED)
 			r->m->events.message(r->m->ctx, &alone);

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-TIMEOUT_S = 900
+TIMEOUT_S = 300
 
 
 def jobs(out, words):

@@ -18,15 +18,6 @@ struct bytes gw_dn_leaf(struct bytes dn);
 bool gw_conference_same(struct bytes a, struct bytes b);
 bool gw_conference_is_blank(struct bytes id);
 
-/* Appends valid UTF-8: broken sequences become U+FFFD, NULs are dropped. */
-void gw_utf8_repair(struct bytes in, struct buf *out);
-bool gw_utf8_is_valid(struct bytes in);
-/* Cuts at most max bytes from the front without splitting a character. */
-struct bytes gw_utf8_cut(struct bytes in, size_t max);
-void gw_utf8_put(struct buf *out, uint32_t code_point);      /* U+FFFD for what is none */
-/* Takes one character off the front; U+FFFD and one byte for a broken sequence. 0 bytes left: do not ask. */
-uint32_t gw_utf8_next(struct bytes *in);
-
 /* Query escaping: letters and digits stay, space becomes +, any other byte %xx in lower case. */
 void gw_escape(struct bytes text, struct buf *out);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "protocol/groupwise/names.h"
 #include "protocol/groupwise/tags.h"
 
@@ -119,7 +120,7 @@ static size_t without_cut_character(const uint8_t *text, size_t len)
 
 	while (back <= 4 && back <= len && (text[len - back] & 0xC0) == 0x80)
 		back++;
-	if (back <= 4 && back <= len && text[len - back] >= 0xC0 && !gw_utf8_is_valid(bytes_of(text + len - back, back)))
+	if (back <= 4 && back <= len && text[len - back] >= 0xC0 && !utf8_is_valid(bytes_of(text + len - back, back)))
 		return len - back;
 	return len;
 }
@@ -152,11 +153,11 @@ static struct bytes unescape(struct gw_tree *tree, struct bytes in)
 			text[len++] = c;
 	}
 	len = without_cut_character(text, len);
-	if (!gw_utf8_is_valid(bytes_of(text, len))) {
+	if (!utf8_is_valid(bytes_of(text, len))) {
 		struct buf good = { 0 };
 		struct bytes copy;
 
-		gw_utf8_repair(bytes_of(text, len), &good);
+		utf8_repair(bytes_of(text, len), &good);
 		text = gw_tree_alloc(tree, good.len);
 		memcpy(text, good.data, good.len);
 		copy = bytes_of(text, good.len);

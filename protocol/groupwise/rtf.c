@@ -2,8 +2,8 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "protocol/groupwise/charset.h"
-#include "protocol/groupwise/names.h"
 
 #define GROUP_DEPTH_MAX 64
 #define FONTS_MAX 64
@@ -17,7 +17,7 @@
 /* Takes one character off the text and writes it. */
 static void write_character(struct bytes *utf8, struct buf *out)
 {
-	uint32_t c = gw_utf8_next(utf8);
+	uint32_t c = utf8_next(utf8);
 
 	if (c == '\r') {
 		if (!utf8->len || utf8->data[0] != '\n')
@@ -192,9 +192,9 @@ static int charset_of(const struct rtf *r, int32_t font)
 static void flush(struct rtf *r)
 {
 	if (r->pending)
-		gw_utf8_put(r->out, 0xFFFD);
+		utf8_put(r->out, 0xFFFD);
 	if (r->high)
-		gw_utf8_put(r->out, 0xFFFD);
+		utf8_put(r->out, 0xFFFD);
 	r->pending = 0;
 	r->high = 0;
 }
@@ -203,7 +203,7 @@ static void put(struct rtf *r, uint32_t c)
 {
 	flush(r);
 	if (c)
-		gw_utf8_put(r->out, c);
+		utf8_put(r->out, c);
 }
 
 static void put_byte(struct rtf *r, uint8_t byte)
@@ -214,7 +214,7 @@ static void put_byte(struct rtf *r, uint8_t byte)
 		uint8_t lead = r->pending;
 
 		r->pending = 0;
-		gw_utf8_put(r->out, gw_charset_decode(r->pending_charset, lead, byte));
+		utf8_put(r->out, gw_charset_decode(r->pending_charset, lead, byte));
 	} else if (gw_charset_is_lead(charset, byte)) {
 		flush(r);
 		r->pending = byte;
@@ -473,9 +473,9 @@ void gw_rtf_text(struct bytes body, struct bytes plain, struct buf *out)
 	struct error unused;
 
 	if (!begins_rtf(body)) {
-		gw_utf8_repair(body.len ? body : plain, out);
+		utf8_repair(body.len ? body : plain, out);
 	} else if (read_body(body, out, &unused) != 0 && plain.len) {
 		out->len = before;
-		gw_utf8_repair(plain, out);
+		utf8_repair(plain, out);
 	}
 }

@@ -6,7 +6,7 @@
 #include "base/io/address.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "protocol/groupwise/names.h"
+#include "base/utf8.h"
 #include "simulator/cwa/cwa_uplink_state.h"
 
 enum leg_state { LEG_CALLING, LEG_LEAVING, LEG_ASKED, LEG_IN };
@@ -132,16 +132,12 @@ static struct leg *leg_of(const struct endpoint *e, const struct sip_message *m)
 
 /* --- bodies ------------------------------------------------------------------------------------------------------------------------------ */
 
-/* What XML can say. */
 static char *clean(struct bytes text)
 {
 	struct buf out = { 0 };
 	char *copy;
 
-	gw_utf8_repair(text, &out);
-	for (size_t i = 0; i < out.len; i++)
-		if (out.data[i] < ' ' && out.data[i] != '\t' && out.data[i] != '\n' && out.data[i] != '\r')
-			out.data[i] = ' ';
+	utf8_repair_for_xml(text, &out);
 	copy = bytes_dup(buf_bytes(&out));
 	buf_free(&out);
 	return copy;

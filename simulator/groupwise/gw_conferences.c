@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "protocol/groupwise/rtf.h"
 #include "simulator/groupwise/gw_state.h"
 
@@ -274,7 +275,7 @@ static uint32_t sendinvite(struct call *call)
 {
 	struct session *s = call->session;
 	struct member *own = own_member(call);
-	struct bytes text = gw_utf8_cut(gw_text(call->in, GW_TAG_MESSAGE_BODY), STATUS_TEXT_MAX);
+	struct bytes text = utf8_cut(gw_text(call->in, GW_TAG_MESSAGE_BODY), STATUS_TEXT_MAX);
 	struct conference *c;
 
 	if (!own || own->invited)

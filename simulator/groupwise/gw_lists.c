@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "simulator/groupwise/gw_state.h"
 
 static bool parent_exists(const struct person *person, uint32_t id)
@@ -57,7 +58,7 @@ static struct gw_field *begin_results(struct gw_tree *out, struct gw_field **res
 static uint32_t createfolder(struct call *call)
 {
 	struct person *person = call->session->person;
-	struct bytes name = gw_utf8_cut(gw_text(call->in, GW_TAG_DISPLAY_NAME), NAME_MAX_BYTES);
+	struct bytes name = utf8_cut(gw_text(call->in, GW_TAG_DISPLAY_NAME), NAME_MAX_BYTES);
 	struct gw_field *results, *list;
 	struct list_folder *folder;
 	uint32_t parent = 0;
@@ -104,7 +105,7 @@ static uint32_t createcontact(struct call *call)
 	if (person->contact_count >= person->policies.values[POLICY_MAX_CONTACTS])
 		return GW_TOO_MANY_CONTACTS;
 	contact = roster_add_contact(person, person->next_id++, parent, other,
-		name ? gw_utf8_cut(name->text, NAME_MAX_BYTES) : bytes_str(other->seed->name));
+		name ? utf8_cut(name->text, NAME_MAX_BYTES) : bytes_str(other->seed->name));
 	call_changed(call);
 	list = begin_results(call->out, &results);
 	tell_contact(call->out, list, GW_ADD, contact);
@@ -201,7 +202,7 @@ static uint32_t updateitem(struct call *call)
 			changed = true;
 			target = is_folder ? &roster_folder(person, id)->name : &roster_contact(person, id)->name;
 			free(*target);
-			*target = bytes_dup(gw_utf8_cut(name, NAME_MAX_BYTES));
+			*target = bytes_dup(utf8_cut(name, NAME_MAX_BYTES));
 		}
 	}
 	if (changed)

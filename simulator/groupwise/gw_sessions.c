@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "simulator/groupwise/gw_state.h"
 
 /* --- login ---------------------------------------------------------------------------------------------------------------------- */
@@ -160,7 +161,7 @@ static uint32_t ping(struct call *call)
 static void replace_text(char **text, struct bytes with)
 {
 	free(*text);
-	*text = with.len ? bytes_dup(gw_utf8_cut(with, STATUS_TEXT_MAX)) : NULL;
+	*text = with.len ? bytes_dup(utf8_cut(with, STATUS_TEXT_MAX)) : NULL;
 }
 
 static uint32_t setstatus(struct call *call)

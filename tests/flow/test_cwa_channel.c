@@ -331,6 +331,18 @@ static void it_signs_in_by_forms_when_windows_authentication_is_not_there_and_be
 	assert_string_equal(told(s), "connected-forms begun-sip:alice@corp.test configuration-1 requestSucceeded-2 ready ");
 }
 
+static void a_session_that_fails_before_it_is_whole_is_the_logins_answer(void **state)
+{
+	struct scene *s = *state;
+
+	sign_in(s);
+	RUN_UNTIL(s->loop, s->poll);
+	http_request_on_gone(s->poll, NULL, NULL);
+	reply(&s->poll, 200, EVENTS_OF("41", "1", "<requestFailed eid=\"1\" rid=\"1\"><error code=\"18203\"/></requestFailed>"));
+	RUN_UNTIL(s->loop, !s->channel);
+	assert_int_equal(s->over_code, IM_UNREACHABLE);
+}
+
 static void without_the_word_that_all_has_come_it_is_ready_5_s_after_the_contact_list(void **state)
 {
 	struct scene *s = *state;
@@ -752,6 +764,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(it_signs_in_by_forms_when_windows_authentication_is_not_there_and_begins_a_session),
+		T(a_session_that_fails_before_it_is_whole_is_the_logins_answer),
 		T(without_the_word_that_all_has_come_it_is_ready_5_s_after_the_contact_list),
 		T(a_server_that_does_not_answer_about_the_user_ends_the_login_at_once),
 		T(a_step_that_is_not_successful_is_followed_by_forms),

@@ -1,5 +1,5 @@
 #include "base/log.h"
-#include "protocol/groupwise/names.h"
+#include "base/utf8.h"
 #include "protocol/groupwise/rtf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	gw_rtf_pass(in, in, &out);
 	if (!gw_rtf_is_safe(buf_bytes(&out)) || gw_rtf_read(buf_bytes(&out), &text, &err) < 0)
 		bug("passed on what is not safe");
-	if (!gw_utf8_is_valid(buf_bytes(&text)))
+	if (!utf8_is_valid(buf_bytes(&text)))
 		bug("read as broken UTF-8");
 	buf_clear(&out);
 	buf_clear(&text);
@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		part = gw_rtf_fit(rest, 100);
 		buf_clear(&out);
 		gw_rtf_write(part, &out);
-		if (!part.len || out.len > 100 || !gw_utf8_is_valid(part) || (part.len < rest.len && out.len < 88))
+		if (!part.len || out.len > 100 || !utf8_is_valid(part) || (part.len < rest.len && out.len < 88))
 			bug("a part of %zu bytes has a body of %zu", part.len, out.len);
 	}
 	buf_free(&out);

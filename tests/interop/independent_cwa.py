@@ -108,11 +108,14 @@ class Case(unittest.TestCase):
         device.say(f"send {to} {words}")
         return device.wait({"event": "ack", "to": to})["code"]
 
+    def awaits(self, device, event):
+        return device.wait(event)
+
     def alive(self, device, user="alice", other="bob"):
         """The session still carries a message each way."""
         puppet = self.server.puppets.get(other) or self.server.puppet(other)
         puppet.say(user, "are you there?")
-        device.wait({"event": "message", "from": other, "text": "are you there?"})
+        self.awaits(device, {"event": "message", "from": other, "text": "are you there?"})
         heard = len(puppet.words(user))
         self.assertEqual(self.say(device, other, "yes"), 0)
         bramble.wait_until(lambda: puppet.words(user)[heard:] == ["yes"], f"{other} hears it once")

@@ -37,23 +37,14 @@ class Errors(Case):
             self.advance(step_s)
         self.fail(what)
 
-    def moving(self, device, event):
-        """Waits for an event, moving the clocks."""
+    def awaits(self, device, event):
+        """Moves the clocks meanwhile: after trouble the next request may be seconds away."""
         for _ in range(60):
             try:
                 return device.wait(event, deadline_s=0.2)
             except AssertionError:
                 self.advance(2)
         self.fail(f"{event} did not come")
-
-    def alive(self, device, user="alice", other="bob"):
-        """The session still carries a message each way, after trouble maybe a few seconds later."""
-        puppet = self.server.puppets.get(other) or self.server.puppet(other)
-        puppet.say(user, "are you there?")
-        self.moving(device, {"event": "message", "from": other, "text": "are you there?"})
-        heard = len(puppet.words(user))
-        self.assertEqual(self.say(device, other, "yes"), 0)
-        bramble.wait_until(lambda: puppet.words(user)[heard:] == ["yes"], f"{other} hears it once")
 
     def test_a_session_that_was_forgotten_is_begun_again_without_another_sign_in(self):
         bob, alice = self.begin()
@@ -117,7 +108,7 @@ class Errors(Case):
             self.server.call(self.server.session("alice").wake)
             bramble.wait_until(lambda: self.server.plans[-1]["count"] < 2, "it was met")
             bob.say("alice", "you too")
-            self.moving(alice, {"event": "message", "text": "you too"})
+            self.awaits(alice, {"event": "message", "text": "you too"})
             self.assertFalse(any(p["count"] for p in self.server.plans))
         self.alive(alice)
         self.assertEqual(len(self.server.begun), 1)
@@ -131,7 +122,7 @@ class Errors(Case):
                 bob.say("alice", f"before {part}")
                 bob.say("alice", f"and after {part}")
                 for words in ("before", "and after"):
-                    self.moving(alice, {"event": "message", "text": f"{words} {part}"})
+                    self.awaits(alice, {"event": "message", "text": f"{words} {part}"})
                 self.on_and_on(lambda: not any(p["count"] for p in self.server.plans), "the request for events")
         self.alive(alice)
         words = [e["text"] for e in alice.events if e["event"] == "message"]
@@ -172,7 +163,7 @@ class Errors(Case):
         hold.wait()
         # Events go on meanwhile.
         bob.say("alice", "still there?")
-        self.moving(alice, {"event": "message", "text": "still there?"})
+        self.awaits(alice, {"event": "message", "text": "still there?"})
         self.advance(31)
         self.assertEqual(alice.wait({"event": "ack", "to": "bob"})["code"], 503)
         hold.release(self.server)
@@ -182,7 +173,7 @@ class Errors(Case):
         bob, alice = self.begin()
         self.server.drop("alice")
         bob.say("alice", "after that")
-        self.moving(alice, {"event": "message", "text": "after that"})
+        self.awaits(alice, {"event": "message", "text": "after that"})
         self.alive(alice)
         self.assertEqual((len(self.server.begun), len(self.server.signed)), (1, 1))
 

@@ -6,6 +6,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import blackberry
 import bramble
 import messenger
 from messenger import dotted
@@ -14,27 +15,7 @@ TYPED = "braces { } and \\ backslash, \u00e9\u00fc\u20ac\u6f22 \U0001f600 & <b> 
 NAME_IN_USE = "6"                       # PurpleConnectionError
 
 
-class BlackBerry(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.lab = bramble.Lab()
-        cls.addClassCleanup(cls.lab.__exit__)
-        cls.lab.__enter__()
-        bramble.wait_until(lambda: cls.lab.ask("dispatcher", "status").get("services"), "the service is registered")
-
-    def blackberry(self, user):
-        device = self.lab.device(user)
-        self.addCleanup(lambda: self.assertEqual(device.stop(), 0))
-        device.wait({"event": "link-up"})
-        device.say(f"login {user} {bramble.password(user)}")
-        device.wait({"event": "login-ok"})
-        self.addCleanup(self.log_out, device)
-        return device
-
-    def log_out(self, device):
-        device.say("logout")
-        device.wait(lambda e: e["event"] == "logged-out" or (e["event"] == "error" and "log out" in e["text"]), "the end of it")
-
+class BlackBerry(blackberry.Case):
     def stock_client(self, user):
         client = messenger.Purple()
         self.addCleanup(client.stop)

@@ -35,7 +35,22 @@ class StockClient(unittest.TestCase):
         return alice, bob
 
 
-class EnhancedPresence(StockClient):
+class States:
+    """Of either presence dialect."""
+
+    def test_it_publishes_and_others_see_it(self):
+        alice, bob = self.pair()
+        for status in ("busy", "away", "do-not-disturb", "available"):
+            bob.say(f"status {status}")
+            alice.wait({"event": "presence", "who": uri("bob"), "status": status})
+
+    def test_a_note_reaches_the_others(self):
+        alice, bob = self.pair()
+        bob.say("status busy in a \u00e9 meeting")
+        bramble.wait_until(lambda: "in a \u00e9 meeting" in alice.buddies()["bob"]["text"], "the note is seen")
+
+
+class EnhancedPresence(States, StockClient):
     def test_signs_on_and_sees_its_contacts(self):
         alice, bob = self.pair()
         bramble.wait_until(lambda: alice.buddies()["carol"]["name"] == "Carol Clark", "all names are told")
@@ -49,17 +64,6 @@ class EnhancedPresence(StockClient):
         self.settled(alice, "bob")
         alice.send(uri("bob"), "over TLS")
         self.assertEqual(bob.wait({"event": "im", "from": uri("alice")})["text"], "over TLS")
-
-    def test_it_publishes_and_others_see_it(self):
-        alice, bob = self.pair()
-        for status in ("busy", "away", "do-not-disturb", "available"):
-            bob.say(f"status {status}")
-            alice.wait({"event": "presence", "who": uri("bob"), "status": status})
-
-    def test_a_note_reaches_the_others(self):
-        alice, bob = self.pair()
-        bob.say("status busy in a \u00e9 meeting")
-        bramble.wait_until(lambda: "in a \u00e9 meeting" in alice.buddies()["bob"]["text"], "the note is seen")
 
     def test_two_clients_chat_both_ways(self):
         alice, bob = self.pair()
@@ -156,7 +160,7 @@ class EnhancedPresence(StockClient):
                 alice.stop(), bob.stop()
 
 
-class OlderServer(StockClient):
+class OlderServer(States, StockClient):
     options = ("--profile", "lcs2005")
 
     def test_it_takes_the_server_for_an_older_one_and_still_has_contacts_and_messages(self):
@@ -175,17 +179,6 @@ class OlderServer(StockClient):
             "bob": ("Bob Br\u00fcckner", "Friends", "available"), "carol": ("Carol Clark", "Friends", "offline")})
         bob.say("disconnect")
         alice.wait({"event": "presence", "who": uri("bob"), "status": "offline"})
-
-    def test_it_publishes_and_others_see_it(self):
-        alice, bob = self.pair()
-        for status in ("busy", "away", "do-not-disturb", "available"):
-            bob.say(f"status {status}")
-            alice.wait({"event": "presence", "who": uri("bob"), "status": status})
-
-    def test_a_note_reaches_the_others(self):
-        alice, bob = self.pair()
-        bob.say("status busy in a \u00e9 meeting")
-        bramble.wait_until(lambda: "in a \u00e9 meeting" in alice.buddies()["bob"]["text"], "the note is seen")
 
     def test_an_added_contact_is_seen_and_who_blocks_is_not(self):
         alice, dave = self.client("alice"), self.client("dave")

@@ -7,6 +7,7 @@ import types
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import blackberry
 import bramble
 import communications
 from communications import uri
@@ -14,26 +15,8 @@ from communications import uri
 TYPED = "quotes \" & <b> \u00e9\u20ac\u6f22 \U0001f600 100% a+b=c; 'end' \\"
 
 
-class BlackBerry(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.lab = bramble.Lab("--backend", "cwa")
-        cls.addClassCleanup(cls.lab.__exit__)
-        cls.lab.__enter__()
-        bramble.wait_until(lambda: cls.lab.ask("dispatcher", "status").get("services"), "the service is registered")
-
-    def blackberry(self, user):
-        device = self.lab.device(user)
-        self.addCleanup(lambda: self.assertEqual(device.stop(), 0))
-        device.wait({"event": "link-up"})
-        device.say(f"login {user} {bramble.password(user)}")
-        device.wait({"event": "login-ok"})
-        self.addCleanup(self.log_out, device)
-        return device
-
-    def log_out(self, device):
-        device.say("logout")
-        device.wait(lambda e: e["event"] == "logged-out" or (e["event"] == "error" and "log out" in e["text"]), "the end of it")
+class BlackBerry(blackberry.Case):
+    lab_options = ("--backend", "cwa")
 
     def stock_client(self, user):
         client = communications.Sipe()

@@ -153,7 +153,7 @@ class TestLab(unittest.TestCase):
                             (["--clock", "fast"], "--clock"), (["-o", "nonsense"], "section.key=value"),
                             (["-o", "ruoter.listen=x"], "sections"),
                             (["-o", "groupwise.hold=1s"], "[groupwise] has listen, world, state, sessions"), (["--backend", "sametime"], "cwa"),
-                            (["--profile", "ocs2007"], "--profile is for the back end cwa"), (["--backend", "cwa", "--profile", "r2"], "lcs2005"), (["-o", "common.run_dir=/tmp"], "bramble.ini")]:
+                            (["--backend", "groupwise", "--profile", "ocs2007"], "--profile is for the back end cwa"), (["--backend", "cwa", "--profile", "r2"], "lcs2005"), (["-o", "common.run_dir=/tmp"], "bramble.ini")]:
             folder = tempfile.mkdtemp(prefix="bramble-lab-")
             try:
                 status, _, err = bramble.run("bramble", "lab", "up", "--dir", folder, "--detach", *words)
@@ -178,6 +178,16 @@ class TestLab(unittest.TestCase):
             self.assertEqual(ways["the login request, in XML"], "initiateSession, profile ocs2007")
             self.assertRegex(ways["CWA registers the user by mutual TLS"], r"127\.0\.0\.1:\d+, TLSv1\.3")
             self.assertEqual(ways["the Communications Server accepts"], "200 OK")
+            # What is changed of a list outlives a restart of the server that keeps it.
+            device.say("rename bob Bobby")
+            device.wait({"event": "contact", "what": "rename", "user": "bob", "name": "Bobby"})
+            device.say("logout")
+            device.wait({"event": "logged-out"})
+            lab.tool("lab", "restart", "ocs")
+            bramble.wait_until(lambda: lab.ask("cwa", "census")["uplink"]["link"] == "up", "the servers are linked again")
+            device.say("login alice alice-secret")
+            device.wait({"event": "login-ok"})
+            self.assertEqual({c["user"]: c["name"] for c in device.wait({"event": "contacts"})["contacts"]}["bob"], "Bobby")
             device.stop()
             lab.down()
             status, _, err = bramble.run("bramble", "lab", "up", "--dir", lab.dir, "--backend", "groupwise")

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "protocol/groupwise/answer.h"
 #include "protocol/groupwise/codes.h"
 #include "protocol/groupwise/dump.h"
@@ -538,12 +539,12 @@ static void names_compare_without_case(void **state)
 static void texts_are_cut_between_characters(void **state)
 {
 	(void)state;
-	assert_true(bytes_is(gw_utf8_cut(bytes_str("a\xe2\x82\xac" "b"), 3), "a"));
-	assert_true(bytes_is(gw_utf8_cut(bytes_str("a\xe2\x82\xac" "b"), 4), "a\xe2\x82\xac"));
-	assert_true(bytes_is(gw_utf8_cut(bytes_str("abc"), 3), "abc"));
-	assert_true(gw_utf8_is_valid(bytes_str("a\xf0\x9f\x98\x80")));
-	assert_false(gw_utf8_is_valid(bytes_str("\xc0\xaf")));
-	assert_false(gw_utf8_is_valid(bytes_str("\xed\xa0\x80")));
+	assert_true(bytes_is(utf8_cut(bytes_str("a\xe2\x82\xac" "b"), 3), "a"));
+	assert_true(bytes_is(utf8_cut(bytes_str("a\xe2\x82\xac" "b"), 4), "a\xe2\x82\xac"));
+	assert_true(bytes_is(utf8_cut(bytes_str("abc"), 3), "abc"));
+	assert_true(utf8_is_valid(bytes_str("a\xf0\x9f\x98\x80")));
+	assert_false(utf8_is_valid(bytes_str("\xc0\xaf")));
+	assert_false(utf8_is_valid(bytes_str("\xed\xa0\x80")));
 	assert_string_equal(gw_code_text(53577), "authentication failed");
 	assert_string_equal(gw_code_text(1), "unknown result");
 	assert_string_equal(gw_status_name(99), "invalid");
