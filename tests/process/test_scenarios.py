@@ -3,7 +3,7 @@ import unittest
 
 import scenarios
 
-TestScenarios = scenarios.tests_of([path for path in scenarios.SCENARIOS if path not in scenarios.LONG + scenarios.ROUGH])
+TestScenarios = scenarios.tests_of(scenarios.SETTLED)
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,11 +1,9 @@
-"""Killed, stopped and restarted processes, faults, and long times, on Communicator Web Access; a few in the 2005 profile."""
+"""Killed, stopped and restarted processes, and faults, on Communicator Web Access."""
 import unittest
 
 import scenarios
 
-TestScenarios = scenarios.tests_of(scenarios.ROUGH + scenarios.LONG, "--backend", "cwa")
-TestProfile2005 = scenarios.tests_of([path for path in scenarios.SCENARIOS if any(word in path for word in (
-    "accepted-login", "no-maximum-capacity", "wrong-password", "im-server-lost", "queued-events."))], "--backend", "cwa", "--profile", "lcs2005")
+TestScenarios = scenarios.tests_of(scenarios.ROUGH, "--backend", "cwa")
 
 if __name__ == "__main__":
     unittest.main()
