@@ -100,10 +100,18 @@ class Owners(Services):
         self.say(1, f"login {crowd.user(1)} {bramble.password(crowd.user(1))}")
         mine = self.login(3)["session"]
         stopped.child.send_signal(signal.SIGCONT)
-        end = self.hear(0, "forced-logout")
-        self.assertEqual((end["session"], end["reason"]), (session, "shutdown"))
-        answer = self.hear(1, ("login-ok", "login-failed"))
-        self.assertEqual((answer["event"], answer["code"]), ("login-failed", 504))
+        # The two are told in no order.
+        told = {}
+
+        def both(event):
+            if event.get("pin") == crowd.pin(0) and event["event"] == "forced-logout":
+                told["end"] = event
+            elif event.get("pin") == crowd.pin(1) and event["event"] in ("login-ok", "login-failed"):
+                told["answer"] = event
+            return len(told) == 2
+        self.device(0).wait(both, "the end of the session and the answer to the login")
+        self.assertEqual((told["end"]["session"], told["end"]["reason"]), (session, "shutdown"))
+        self.assertEqual((told["answer"]["event"], told["answer"]["code"]), ("login-failed", 504))
         self.assertEqual(stopped.child.wait(20), 1)
         self.assertEqual(self.rows("SELECT Id, IMUser FROM emu_IMSession"), [(mine, crowd.user(3))])
         self.assertEqual(self.ended(), {crowd.user(0): "owner-lost"})
