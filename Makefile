@@ -23,6 +23,7 @@ TEST_PACKAGES := libcmocka-dev libpurple-dev libpurple0 pidgin-sipe libglib2.0-d
 CHECK_PACKAGES := clang clang-tidy cppcheck
 
 LIBRARIES := libevent_core libssl libcrypto zlib libxml-2.0 sqlite3 jansson libosip2 krb5-gssapi krb5 libcurl
+LIBRARY_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 # Debian's package of it has no .pc file.
 HTTP_PARSER := -lhttp_parser
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wvla \
@@ -31,7 +32,7 @@ HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARNINGS) $(HARDEN) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
 	$(if $(FUZZING),-fsanitize=fuzzer-no-link) \
-	-I. -I$(OUT) $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null) -DBRAMBLE_VERSION='"$(VERSION)"' -MMD -MP
+	-I. -I$(OUT) $(LIBRARY_CFLAGS) -DBRAMBLE_VERSION='"$(VERSION)"' -MMD -MP
 ALL_LDFLAGS = $(LDFLAGS) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN))
 VERSION := 0.1
 
@@ -178,12 +179,14 @@ check: check-deps  ## builds by gcc and clang with warnings as errors, clang-tid
 	@$(MAKE) --no-print-directory -j$$(nproc) tidy cppcheck
 
 C_FILES = $(wildcard $(foreach f,$(FOLDERS),$(f)/*.c $(f)/*/*.c))
+# How many states of a function clang's analyzer looks at. Its own default, 225000, takes four times as long and finds nothing more here.
+TIDY_NODES ?= 50000
 TIDY = $(C_FILES:%.c=build/tidy/%.ok)
 tidy: $(TIDY)      ## clang-tidy without findings (list in .clang-tidy)
 build/tidy/%.ok: %.c .clang-tidy
 	@mkdir -p $(@D)
-	@clang-tidy --quiet --warnings-as-errors='*' $< -- -std=gnu11 -D_GNU_SOURCE -I. $$(pkg-config --cflags $(LIBRARIES)) \
-		-DBRAMBLE_VERSION='"x"' 2>$@.err || { cat $@.err; exit 1; }
+	@clang-tidy --quiet --warnings-as-errors='*' $< -- -std=gnu11 -D_GNU_SOURCE -I. $(LIBRARY_CFLAGS) \
+		-DBRAMBLE_VERSION='"x"' -Xclang -analyzer-config -Xclang max-nodes=$(TIDY_NODES) 2>$@.err || { cat $@.err; exit 1; }
 	@touch $@
 
 cppcheck:          ## cppcheck without findings (suppressions with reasons in tests/cppcheck.txt)

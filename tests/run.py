@@ -17,7 +17,11 @@ import time
 TIMEOUT_S = 300
 
 
-def jobs(out, words):
+def jobs(out):
+    """Those that drive processes first: they take longest, and the many short ones then fill the gaps at the end."""
+    for kind in ("process", "interop", "vectors"):
+        for source in sorted(glob.glob(f"tests/{kind}/test_*.py")):
+            yield f"{kind}/{os.path.basename(source)[:-3]}", [sys.executable, "-B", source]
     for kind in ("unit", "vectors", "flow"):
         for source in sorted(glob.glob(f"tests/{kind}/test_*.c")):
             name = os.path.basename(source)[:-2]
@@ -25,9 +29,6 @@ def jobs(out, words):
     for source in sorted(glob.glob("tests/fuzz/fuzz_*.c")):
         name = os.path.basename(source)[:-2]
         yield f"corpus/{name}", [f"{out}/tests/replay/{name}", f"tests/fuzz/corpus/{name[5:]}"]
-    for kind in ("process", "interop", "vectors"):
-        for source in sorted(glob.glob(f"tests/{kind}/test_*.py")):
-            yield f"{kind}/{os.path.basename(source)[:-3]}", [sys.executable, "-B", source]
 
 
 def counts(text, status):
@@ -70,7 +71,7 @@ def main():
     env = dict(os.environ, BRAMBLE_BIN=os.path.abspath(options.bin), BRAMBLE_OUT=os.path.abspath(options.out),
                ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:strict_string_checks=1",
                UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1", PYTHONPATH="tests/support")
-    todo = [j for j in jobs(options.out, options.words) if not options.words or any(w in j[0] for w in options.words)]
+    todo = [j for j in jobs(options.out) if not options.words or any(w in j[0] for w in options.words)]
     passed = failed = 0
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
         for done in concurrent.futures.as_completed([pool.submit(run, n, c, env) for n, c in todo]):
