@@ -7,9 +7,11 @@
 
 #include <utlist.h>
 
+#include "base/io/address.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/reader.h"
+#include "protocol/proxy.h"
 
 #define LINGER_MS 1000       /* for the last words to leave */
 #define TEXT_MAX 256         /* of RETURN and DISCONNECT */
@@ -22,6 +24,8 @@ struct peer {
 	peer_first_fn *first;
 	unsigned may_be;
 	bool is_proven, is_ending, is_held, is_full, said_info;
+	enum { COMES_ITSELF, PROXY_OPENS, PROXY_ALONE, BEHIND_PROXY } way;
+	char *behind;                      /* the address that the proxy gave */
 	char *malformed;                   /* why the bytes that came are no frame */
 	unsigned pings;                    /* unanswered */
 	uint32_t nonce;
@@ -45,7 +49,7 @@ unsigned peer_may_be(const struct peer *peer)
 
 const char *peer_address(const struct peer *peer)
 {
-	return connection_peer(peer->connection);
+	return peer->behind ? peer->behind : connection_peer(peer->connection);
 }
 
 void peer_name(struct peer *peer, const char *format, ...)
@@ -75,6 +79,7 @@ static void peer_free(struct peer *peer)
 	loop_timer_free(&peer->keep_alive);
 	connection_free(&peer->connection);
 	free(peer->malformed);
+	free(peer->behind);
 	free(peer);
 }
 
@@ -240,6 +245,15 @@ static int check_length(const struct peer *peer, struct bytes in, struct error *
 	return 0;
 }
 
+/* The first message of all, and then the first frame. */
+static ssize_t split_any(const struct peer *peer, struct bytes in, struct error *why)
+{
+	if (peer->way == PROXY_OPENS)
+		return proxy_split(in, why);
+	ssize_t len = frame_split(NULL, in, why);
+	return len >= 0 && check_length(peer, in, why) != 0 ? -1 : len;
+}
+
 /* What is no frame is taken off as if it were a message: so its sender is told why before the connection closes. */
 static ssize_t split(void *ctx, struct bytes in, struct error *err)
 {
@@ -248,12 +262,27 @@ static ssize_t split(void *ctx, struct bytes in, struct error *err)
 
 	(void)err;
 	if (!peer->is_ending && !peer->malformed) {
-		ssize_t len = frame_split(NULL, in, &why);
-		if (len >= 0 && check_length(peer, in, &why) == 0)
+		ssize_t len = split_any(peer, in, &why);
+		if (len >= 0)
 			return len;
 		peer->malformed = memory_str(why.text);
 	}
 	return in.len < PEER_UNPROVEN_FRAME ? (ssize_t)in.len : PEER_UNPROVEN_FRAME;
+}
+
+/* From here on the peer is who stands behind the proxy. */
+static void proxied(struct peer *peer, struct bytes header)
+{
+	struct proxy_header said;
+	struct error err;
+
+	if (proxy_decode(header, &said, &err) != 0) {
+		peer_refuse(peer, SRP_PROTOCOL_ERROR, "%s", err.text);
+		return;
+	}
+	peer->way = said.is_local ? PROXY_ALONE : BEHIND_PROXY;
+	if (!said.is_local)
+		peer->behind = memory_str(said.peer);
 }
 
 static void message(void *ctx, struct bytes frame)
@@ -266,10 +295,20 @@ static void message(void *ctx, struct bytes frame)
 	peer->pings = 0;
 	if (peer->malformed)
 		peer_refuse(peer, SRP_PROTOCOL_ERROR, "%s", peer->malformed);
+	else if (peer->way == PROXY_OPENS)
+		proxied(peer, frame);
 	else if (peer->role)
 		peer->role->frame(peer->as, frame);
 	else
 		peer->first(peer, frame);
+}
+
+/* A proxy that looks whether we are alive comes every few seconds and says nothing. */
+static enum log_level end_level(const struct peer *peer, enum connection_end end)
+{
+	if (end != CONNECTION_PEER_CLOSED && end != CONNECTION_FAILED)
+		return LOG_WARNING;
+	return peer->way == PROXY_OPENS || peer->way == PROXY_ALONE ? LOG_DEBUG : LOG_INFO;
 }
 
 static void closed(void *ctx, enum connection_end end, const char *why)
@@ -277,7 +316,7 @@ static void closed(void *ctx, enum connection_end end, const char *why)
 	struct peer *peer = ctx;
 
 	if (!peer->is_ending) {
-		enum log_level level = end == CONNECTION_PEER_CLOSED || end == CONNECTION_FAILED ? LOG_INFO : LOG_WARNING;
+		enum log_level level = end_level(peer, end);
 		if (level == LOG_WARNING)
 			peer->router->counts.invalid++;
 		log_line(level, "closed %s peer=%s reason=%s why=%s", peer->name, peer_address(peer), connection_end_name(end),
@@ -305,11 +344,21 @@ static void drained(void *ctx)
 
 static const struct connection_callbacks callbacks = { .split = split, .message = message, .closed = closed, .drained = drained };
 
+static bool comes_from_proxy(const struct router *router, struct connection *connection)
+{
+	const char *proxies = router->set->proxies;
+	struct error err;
+
+	return proxies && *proxies && address_in_networks(connection_peer(connection), proxies, &err) > 0;
+}
+
 void peer_accept(struct router *router, struct connection *connection, unsigned may_be, peer_first_fn *first)
 {
 	struct peer *peer = memory_new(sizeof *peer);
 
 	*peer = (struct peer){ .router = router, .connection = connection, .may_be = may_be, .first = first, .name = "as=nobody" };
+	if ((may_be & PEER_MAY_BE_DEVICE) && comes_from_proxy(router, connection))
+		peer->way = PROXY_OPENS;
 	peer->heard_ms = loop_now_ms(router->loop);
 	peer->deadline = loop_timer_new_real(router->loop, give_up, peer);
 	loop_timer_set(peer->deadline, router->set->handshake_timeout_ms);

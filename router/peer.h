@@ -34,7 +34,7 @@ void peer_proven(struct peer *peer);
 
 struct router *peer_router(const struct peer *peer);
 unsigned peer_may_be(const struct peer *peer);
-const char *peer_address(const struct peer *peer);
+const char *peer_address(const struct peer *peer);               /* behind a proxy: as the proxy gave it */
 /* Names it in logs from now on: "srp=T00000001". */
 void peer_name(struct peer *peer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -21,6 +21,8 @@ const struct setting router_setting_table[] = {
 	ROW("device_listen", SETTING_ADDRESS, device_listen, NULL, 0, 0, "where devices connect instead; empty: to listen as well"),
 	ROW("device_networks", SETTING_TEXT, device_networks, NULL, 0, 0,
 		"CIDR networks that devices may come from, space separated; needed when they may come from beyond loopback"),
+	ROW("proxies", SETTING_TEXT, proxies, NULL, 0, 0,
+		"CIDR networks of TCP proxies, space separated: where devices connect, they must begin with a PROXY header, version 2"),
 	ROW("identities", SETTING_PATH, identities, "srp.keys", 0, 0, "file of SRP identifiers and keys, mode 0600"),
 	ROW("state", SETTING_PATH, state, "router.state", 0, 0, "file of deactivated SRP identifiers"),
 	ROW("deactivate_connects", SETTING_NUMBER, deactivate_connects, "5", 1, 1000,
@@ -45,18 +47,34 @@ const struct setting router_setting_table[] = {
 	{ .key = NULL },
 };
 
-/* A device has nothing to prove itself with, so on any address but loopback the networks it may come from must be named. A service
- * has: its HMAC is the authentication that a listener beyond loopback needs. */
-static void check_listeners(const struct router_settings *set)
+static bool is_set(const char *text)
 {
-	bool is_shared = !set->device_listen || !*set->device_listen;
-	const char *devices = is_shared ? set->listen : set->device_listen;
-	bool has_networks = set->device_networks && *set->device_networks;
+	return text && *text;
+}
+
+static void check_networks(const char *key, const char *networks)
+{
 	struct error err;
 
-	if (has_networks && address_in_networks("127.0.0.1:1", set->device_networks, &err) < 0)
-		fatal(EXIT_CONFIG, "[router] device_networks: %s", err.text);
-	if (has_networks || address_is_loopback(devices))
+	if (is_set(networks) && address_in_networks("127.0.0.1:1", networks, &err) < 0)
+		fatal(EXIT_CONFIG, "[router] %s: %s", key, err.text);
+}
+
+/* A device has nothing to prove itself with, so on any address but loopback, and behind a proxy, the networks it may come from must be
+ * named. A service has: its HMAC is the authentication that a listener beyond loopback needs. */
+static void check_listeners(const struct router_settings *set)
+{
+	bool is_shared = !is_set(set->device_listen);
+	const char *devices = is_shared ? set->listen : set->device_listen;
+
+	check_networks("device_networks", set->device_networks);
+	check_networks("proxies", set->proxies);
+	if (is_set(set->device_networks))
+		return;
+	if (is_set(set->proxies))
+		fatal(EXIT_CONFIG, "[router] proxies = %s lets devices come from wherever the proxy listens, and they only say who they are: "
+			"set device_networks = CIDR... to where they may come from", set->proxies);
+	if (address_is_loopback(devices))
 		return;
 	if (is_shared)
 		fatal(EXIT_CONFIG, "[router] listen = %s takes devices too, which only say who they are: set device_networks = CIDR... "
@@ -176,7 +194,7 @@ struct router *router_new(struct loop *loop, const struct router_settings *set, 
 	struct router *router = memory_new(sizeof *router);
 	struct pins_limits limits = { .max_pins = (uint32_t)set->max_pins, .takeovers = (unsigned)set->register_limit,
 		.takeover_window_ms = set->register_window_ms, .delivery_ms = set->delivery_timeout_ms };
-	bool is_shared = !set->device_listen || !*set->device_listen;
+	bool is_shared = !is_set(set->device_listen);
 
 	check_listeners(set);
 	router->loop = loop;

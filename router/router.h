@@ -8,7 +8,8 @@
  *
  * Listeners. A service proves itself by HMAC, so its listener may be anywhere; a device only says its PIN, so a listener that
  * takes devices on another address than loopback needs device_networks. One address for both (the default) takes devices as well,
- * and so needs it too. */
+ * and so needs it too. Where devices connect, a TCP proxy may stand between (proxies): what comes from there begins with a PROXY
+ * header, and the address in it is the peer's from then on. */
 struct router;
 
 struct router_settings {
@@ -16,6 +17,7 @@ struct router_settings {
 	char *listen;
 	char *device_listen;          /* NULL or "": devices come to listen as well */
 	char *device_networks;
+	char *proxies;
 	char *identities;
 	char *state;
 	uint64_t deactivate_connects, deactivate_window_ms;

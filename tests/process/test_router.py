@@ -356,6 +356,8 @@ class Settings(unittest.TestCase):
             "[router]\nlisten = 0.0.0.0:0\n": ("0.0.0.0:0", "device_networks"),
             "[router]\nlisten = 0.0.0.0:0\ndevice_networks = anywhere\n": ("device_networks", "anywhere"),
             "[router]\nlisten = 127.0.0.1:0\ndevice_listen = [::]:0\n": ("device_listen", "device_networks"),
+            "[router]\nlisten = 127.0.0.1:0\nproxies = here\n": ("proxies", "here"),
+            "[router]\nlisten = 127.0.0.1:0\nproxies = 127.0.0.1/32\n": ("proxies", "device_networks"),
             "[router]\nlog_level = loud\n": ("log_level", "loud"),
         }
         for text, wanted in rows.items():

@@ -81,8 +81,8 @@ def envelope_parts(raw):
 class Peer:
     """A raw connection: says bytes, hears frames."""
 
-    def __init__(self, port, host="127.0.0.1"):
-        self.socket = socket.create_connection((host, port), DEADLINE_S)
+    def __init__(self, port, host="127.0.0.1", source=None):
+        self.socket = socket.create_connection((host, port), DEADLINE_S, (source, 0) if source else None)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.heard = b""
 
@@ -179,8 +179,8 @@ class Service(Peer):
 class Device(Peer):
     """Registers a PIN."""
 
-    def __init__(self, port, pin, srp_id, host="127.0.0.1"):
-        super().__init__(port, host)
+    def __init__(self, port, pin, srp_id, host="127.0.0.1", source=None):
+        super().__init__(port, host, source)
         self.pin, self.srp_id = pin, srp_id
         try:
             self.send(REGISTER, pin, srp_id)
