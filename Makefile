@@ -19,7 +19,7 @@ BIN := $(if $(filter gcc,$(VARIANT)),build/bin,$(OUT)/bin)
 PACKAGES := gcc make pkg-config libevent-dev libssl-dev zlib1g-dev libxml2-dev libsqlite3-dev libjansson-dev uthash-dev \
 	libhttp-parser-dev libosip2-dev libkrb5-dev gss-ntlmssp libcurl4-openssl-dev
 TEST_PACKAGES := libcmocka-dev libpurple-dev libpurple0 pidgin-sipe libglib2.0-dev python3 iproute2 openssl tcpdump curl \
-	krb5-kdc krb5-admin-server krb5-user kamailio kamailio-tls-modules haproxy systemd
+	krb5-kdc krb5-admin-server krb5-user kamailio kamailio-tls-modules haproxy systemd python3-yaml
 CHECK_PACKAGES := clang clang-tidy cppcheck
 
 LIBRARIES := libevent_core libssl libcrypto zlib libxml-2.0 sqlite3 jansson libosip2 krb5-gssapi krb5 libcurl

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""What is under samples/deploy can be installed as it is: systemd finds its units good and little exposed, and the daemons know the
-settings that the units give them."""
+"""What is under samples/deploy can be installed as it is: systemd finds its units good and little exposed, the daemons know the settings
+that the units give them, images hold the libraries that the programs need, and containers start what the script of three hosts starts."""
 import configparser
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -11,12 +12,17 @@ import sys
 import tempfile
 import unittest
 
+import yaml
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import bramble
 
-UNITS = pathlib.Path(HERE, "..", "..", "samples", "deploy", "systemd")
+DEPLOY = pathlib.Path(HERE, "..", "..", "samples", "deploy")
+UNITS = DEPLOY / "systemd"
+PROGRAMS = ("bramble", "bramble-router", "bramble-dispatcher", "bramble-collab", "bramble-sim")
 DAEMONS = ("router", "dispatcher", "collab")
+OF_THE_SYSTEM = {"libc.so.6", "libm.so.6", "libasan.so.8", "libubsan.so.1"}
 EXPOSURE = 20           # of 100: systemd prints a tenth of it
 
 
@@ -71,6 +77,37 @@ class Units(unittest.TestCase):
     def test_a_user_for_each_daemon_is_made(self):
         made = [line.split()[1] for line in (UNITS / "bramble-sysusers.conf").read_text().splitlines() if line.startswith("u ")]
         self.assertEqual(made, [f"bramble-{name}" for name in DAEMONS])
+
+
+class Containers(unittest.TestCase):
+    def test_the_image_has_the_libraries_that_the_programs_name(self):
+        image = (DEPLOY / "Containerfile").read_text().rpartition("FROM ")[2]
+        packages = set(re.findall(r"[a-z0-9][a-z0-9.+-]+", image))
+        needed = {}
+        for name in PROGRAMS:
+            named = set(re.findall(r"NEEDED.*\[(.*)\]", said("readelf", "-d", bramble.program(name))[1]))
+            self.assertIn("libc.so.6", named)
+            found = dict(re.findall(r"^\s*(\S+) => (/\S+)", said("ldd", bramble.program(name))[1], re.M))
+            needed.update((library, found[library]) for library in named - OF_THE_SYSTEM)
+        owned = said("dpkg", "-S", *{path for found in needed.values() for path in (found, f"/usr{found}", os.path.realpath(found))})[1]
+        owners = dict(reversed(line.split(": ", 1)) for line in owned.splitlines() if line.startswith("lib") or line.startswith("zlib"))
+        for library, found in needed.items():
+            owner = next(owners[path] for path in (found, f"/usr{found}", os.path.realpath(found)) if path in owners)
+            self.assertIn(owner.split(":")[0], packages, library)
+
+    def test_containers_start_what_the_script_of_three_hosts_starts(self):
+        services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+        script = (DEPLOY / "three-hosts").read_text()
+        self.assertEqual(sorted(services), sorted(re.search(r'^NAMES="(.*)"$', script, re.M).group(1).split()))
+        addresses = dict(re.findall(r"\[(\w+)\]=(10\.77\.0\.\d+)", script))
+        hosts = {"postgres": "c", "router-a": "a", "router-b": "b", "groupwise": "outside"}
+        for name, service in services.items():
+            with self.subTest(name):
+                first = service.get("network_mode", f"service:{name}").removeprefix("service:")
+                self.assertEqual(services[first]["networks"]["bramble"]["ipv4_address"], addresses[hosts[first]])
+                self.assertTrue(service["read_only"] and service["cap_drop"] == ["ALL"])
+                if first[-2:] in ("-a", "-b"):
+                    self.assertEqual(service["command"][1:], ["-c", f"${{FOLDER}}/{name[-1]}/bramble.ini"])
 
 
 if __name__ == "__main__":
