@@ -13,7 +13,7 @@ import cwa_pipeline
 
 class People(unittest.TestCase):
     more = {}
-    tag, note_of_blocked = "true", ""
+    tag = "true"
 
     def setUp(self):
         self.pipeline = cwa_pipeline.Pipeline(*cwa_pipeline.QUICK, **self.more)
@@ -148,7 +148,7 @@ class People(unittest.TestCase):
         alice.wait({"event": "presence", "user": "bob", "presence": "busy", "text": "hush"})
         self.block(bob, "block alice", "alice", True)
         # Who is blocked sees nobody, and no note; says nothing; and hears nothing.
-        alice.wait({"event": "presence", "user": "bob", "presence": "offline", "text": self.note_of_blocked})
+        alice.wait({"event": "presence", "user": "bob", "presence": "offline", "text": ""})
         self.refused(alice, "bob", "blocked")
         bob.say("contacts")
         self.assertEqual({c["user"]: c["blocked"] for c in bob.wait({"event": "contact-list"})["contacts"]}, {"alice": True, "carol": False, "dave": False})
@@ -215,9 +215,9 @@ class OverJson(People):
 
 
 class OnACommunicationsServer(People):
-    """The web server's users live behind it. It keeps no tags, and does not take back the note that was told before."""
+    """The web server's users live behind it. It keeps no tags."""
     more = {"uplink": True}
-    tag, note_of_blocked = "false", "hush"
+    tag = "false"
 
 
 if __name__ == "__main__":
