@@ -114,12 +114,12 @@ class People(unittest.TestCase):
         alice.wait(lambda e: e["event"] == "contact" and e["user"] == "carol" and e["name"] == "Carol Carter", "the name")
         self.assertEqual(self.listed(alice)["carol"], ("Carol Carter", "Freunde", "available"))
         # Another client blocks and unblocks.
-        for method, blocked in (("addMember", True), ("removeMember", False)):
-            member = cwa_client.element(method, {"type": "user", "value": carol["uri"]})
+        for method, blocked in (("addMember", True), ("deleteMember", False)):
+            member = cwa_client.element(method, {"type": "uri", "value": carol["uri"]})
             other.command("updateContainer", {}, [cwa_client.element("container", {"id": 32000}, "", [member])])
             alice.wait({"event": "block", "user": "carol", "blocked": blocked})
         # Who had another level loses it when he is blocked.
-        member = cwa_client.element("addMember", {"type": "user", "value": carol["uri"]})
+        member = cwa_client.element("addMember", {"type": "uri", "value": carol["uri"]})
         other.command("updateContainer", {}, [cwa_client.element("container", {"id": 300}, "", [member])])
         other.wait("containers", want=lambda e: cwa_client.find(e[3][4], "member"))
         self.block(alice, "block carol", "carol", True)
