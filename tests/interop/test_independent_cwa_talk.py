@@ -224,6 +224,12 @@ class Lists(Case):
         alice.say("block bob")
         self.changed(alice, "bob", event="block", user="bob", blocked=True)
         bramble.wait_until(lambda: user.blocks(self.server.users["bob"]), "bob is blocked")
+        # What is told of one level says nothing of the others.
+        level = self.server.puppet("dave")
+        user.containers["300"].append(("uri", level.user.uri))
+        self.server.call(lambda: self.server.session("alice").deliver(self.server.containers(user, "300")))
+        alice.say("blocks")
+        self.assertEqual([b["user"] for b in alice.wait({"event": "block-list"})["blocks"]], ["bob"])
         alice.say("unblock bob")
         alice.wait({"event": "ack", "to": "bob", "code": 0})
         bramble.wait_until(lambda: not user.blocks(self.server.users["bob"]), "bob is no longer blocked")
