@@ -228,6 +228,8 @@ class Lists(Case):
         level = self.server.puppet("dave")
         user.containers["300"].append(("uri", level.user.uri))
         self.server.call(lambda: self.server.session("alice").deliver(self.server.containers(user, "300")))
+        level.say("alice", "later")
+        alice.wait({"event": "message", "text": "later"})
         alice.say("blocks")
         self.assertEqual([b["user"] for b in alice.wait({"event": "block-list"})["blocks"]], ["bob"])
         alice.say("unblock bob")

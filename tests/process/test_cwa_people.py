@@ -13,7 +13,6 @@ import cwa_pipeline
 
 class People(unittest.TestCase):
     more = {}
-    tag = "true"
 
     def setUp(self):
         self.pipeline = cwa_pipeline.Pipeline(*cwa_pipeline.QUICK, **self.more)
@@ -90,7 +89,7 @@ class People(unittest.TestCase):
         groups = {g[1]["name"]: g[1]["id"] for g in other.wait("contactGroup")[3] if g[0] == "group"}
         for subscriber in other.wait("subscribers")[3]:
             self.assertEqual(subscriber[1]["acknowledged"], "true", "the Collaboration Service has acknowledged who has alice on the list")
-        carol = {"uri": cwa_client.uri("carol"), "name": "Caroline", "subscribed": "false", "tag": self.tag,
+        carol = {"uri": cwa_client.uri("carol"), "name": "Caroline", "subscribed": "false", "tag": "true",
                  "groups": f"{groups['~']} {groups['Friends']}"}
 
         def contact(method, **changed):
@@ -215,9 +214,8 @@ class OverJson(People):
 
 
 class OnACommunicationsServer(People):
-    """The web server's users live behind it. It keeps no tags."""
+    """The web server's users live behind it."""
     more = {"uplink": True}
-    tag = "false"
 
 
 if __name__ == "__main__":
