@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "admin/command.h"
+#include "admin/decode_communicator.h"
 #include "admin/decode_layers.h"
 #include "base/control.h"
 #include "base/log.h"
@@ -63,6 +64,16 @@ static int decode_gw_event(const struct decode *d, struct bytes raw, struct erro
 	return 0;
 }
 
+static int decode_cwa_format(const struct decode *d, struct bytes raw, struct error *err)
+{
+	return decode_cwa(raw, d->out, err);
+}
+
+static int decode_sip_format(const struct decode *d, struct bytes raw, struct error *err)
+{
+	return decode_sip(raw, d->out, err);
+}
+
 static const struct format {
 	const char *name, *help;
 	int (*run)(const struct decode *d, struct bytes raw, struct error *err);
@@ -77,6 +88,8 @@ static const struct format {
 	{ "groupwise-request", "what a GroupWise client sends", decode_gw_request },
 	{ "groupwise-answer", "what the server answers", decode_gw_answer },
 	{ "groupwise-event", "what the server sends by itself", decode_gw_event },
+	{ "cwa", "a request, an answer or events of Communicator Web Access, in XML or JSON, with or without the head of HTTP", decode_cwa_format },
+	{ "sip", "a stream of SIP messages", decode_sip_format },
 	{ NULL, NULL, NULL },
 };
 
@@ -158,7 +171,7 @@ static void print_formats(struct buf *out)
 	buf_text(out, "Prints bytes of one of our formats field by field. FORMAT is one of\n\n");
 	for (const struct format *f = formats; f->name; f++)
 		buf_printf(out, "  %-18s %s\n", f->name, f->help);
-	buf_text(out, "\nThe bytes are hex digits, or a file (raw, or hex as text), or come on standard input (-). Passwords are not shown.");
+	buf_text(out, "\nThe bytes are hex digits, or a file (raw, or hex as text), or come on standard input (-). Passwords, tickets and\ncredentials are not shown.");
 }
 
 int decode_command(int argc, char **argv)

@@ -39,19 +39,25 @@ static const struct member *find(const struct members *members, uint64_t contain
 	return NULL;
 }
 
+static void append(struct members *members, struct member member)
+{
+	if ((members->count & (members->count - 1)) == 0)
+		members->list = memory_resize(members->list, (members->count ? members->count * 2 : 1) * sizeof *members->list);
+	members->list[members->count++] = member;
+}
+
 static void add_member(struct cwa_access *a, struct members *members, uint64_t container, const struct cwa_node *node)
 {
 	const char *type = cwa_attribute(node, "type"), *value = cwa_attribute(node, "value");
 	struct buf uri = { 0 };
 
-	if (strcmp(type, "user") == 0 && value && cwa_uri(value, &uri) == 0 && !find(members, container, buf_cstr(&uri))) {
+	/* "user" is what SIP calls it. */
+	if ((strcmp(type, "uri") == 0 || strcmp(type, "user") == 0) && value && cwa_uri(value, &uri) == 0 && !find(members, container, buf_cstr(&uri))) {
 		if (members->count == CWA_MEMBERS_MAX) {
 			log_warning("access member left out user=%s container=%ju", log_str(a->m->people.own_uri), (uintmax_t)container);
 		} else {
-			if ((members->count & (members->count - 1)) == 0)
-				members->list = memory_resize(members->list, (members->count ? members->count * 2 : 1) * sizeof *members->list);
-			members->list[members->count++] = (struct member){ .container = container, .uri = bytes_dup(buf_bytes(&uri)),
-				.user = cwa_people_user_of(&a->m->people, buf_cstr(&uri)) };
+			append(members, (struct member){ .container = container, .uri = bytes_dup(buf_bytes(&uri)),
+				.user = cwa_people_user_of(&a->m->people, buf_cstr(&uri)) });
 		}
 	}
 	buf_free(&uri);
@@ -78,13 +84,35 @@ static void tell_difference(const struct cwa_access *a, const struct members *of
 	}
 }
 
-/* The event has all containers. */
+static bool names(const struct cwa_node *event, uint64_t id)
+{
+	uint64_t its;
+
+	for (const struct cwa_node *container = cwa_child(event, "container"); container; container = cwa_next(container))
+		if (cwa_number(cwa_attribute(container, "id"), UINT32_MAX, &its) && its == id)
+			return true;
+	return false;
+}
+
+/* Those of the containers that the event does not speak of stay. */
+static void keep_others(struct members *into, const struct members *old, const struct cwa_node *event)
+{
+	for (size_t i = 0; i < old->count; i++) {
+		const struct member *m = &old->list[i];
+
+		if (!names(event, m->container))
+			append(into, (struct member){ .container = m->container, .uri = memory_str(m->uri), .user = memory_str(m->user) });
+	}
+}
+
+/* The first event has all containers, a later one those that changed, each with all its members. Source: document. */
 void cwa_access_read(struct cwa_access *a, const struct cwa_node *event)
 {
 	struct members old = a->members;
 	uint64_t id;
 
 	a->members = (struct members){ 0 };
+	keep_others(&a->members, &old, event);
 	for (const struct cwa_node *container = cwa_child(event, "container"); container; container = cwa_next(container)) {
 		if (!cwa_number(cwa_attribute(container, "id"), UINT32_MAX, &id))
 			continue;
@@ -157,8 +185,8 @@ static struct cwa_command *command_of(const struct cwa_change *change, unsigned 
 	while (!(step & (1u << level)) && step != BLOCK)
 		level++;
 	cwa_set_number(tree, container, "id", levels[level]);
-	member = cwa_add(tree, container, step == BLOCK ? "addMember" : "removeMember");
-	cwa_set(tree, member, "type", "user");
+	member = cwa_add(tree, container, step == BLOCK ? "addMember" : "deleteMember");
+	cwa_set(tree, member, "type", "uri");
 	cwa_set(tree, member, "value", b->uri);
 	return command;
 }

@@ -208,7 +208,9 @@ static bool read_happening(struct cwa_conversation *c, const struct cwa_node *no
 	} else if (cwa_is(node, "inviteFailed")) {
 		out->kind = CWA_INVITE_FAILED;
 		out->uri = or_empty(cwa_attribute(node, "uri"));
-		out->refusal = cwa_refusal(cwa_child(node, "error"), CWA_ASKED_DELIVERY);
+		/* The documents have no reason here; it comes with requestFailed, which does not say of whom it speaks. */
+		out->refusal = cwa_child(node, "error") ? cwa_refusal(cwa_child(node, "error"), CWA_ASKED_DELIVERY) :
+			cwa_refusal_of(IM_NOT_DELIVERED, "the invitation was not accepted");
 	} else if (cwa_is(node, "escalationMode")) {
 		out->kind = CWA_MODE_CHANGED;
 		c->mode = mode_of(node->text, c->mode);
@@ -216,7 +218,10 @@ static bool read_happening(struct cwa_conversation *c, const struct cwa_node *no
 		out->kind = CWA_PARTICIPANT;
 		out->uri = cwa_attribute(node, "uri");
 		out->name = or_empty(cwa_attribute(node, "name"));
-		out->on = strcmp(or_empty(cwa_attribute(node, "action")), "deleted") != 0;
+		out->on = true;
+	} else if (cwa_is(node, "participantRemoved")) {
+		out->kind = CWA_PARTICIPANT;
+		out->uri = node->text;
 	} else if (cwa_is(node, "messageReceived")) {
 		message = cwa_child(node, "message");
 		out->kind = CWA_MESSAGE;

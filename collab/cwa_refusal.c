@@ -37,9 +37,10 @@ static void describe(const struct cwa_node *error, uint32_t number, char *out, s
 	const struct cwa_node *sip = cwa_child(error, "sipResponse");
 	const char *name = cwa_code_name(number), *words = words_of(error);
 	const char *code = sip ? cwa_attribute(sip, "code") : NULL, *text = sip ? cwa_attribute(sip, "description") : NULL;
+	const char *reason = sip ? cwa_attribute(sip, "reason") : NULL;
 
 	if (code && *code)
-		snprintf(out, size, "%u %s: %s %s", number, name ? name : "", log_str(code), text ? log_str(text) : "");
+		snprintf(out, size, "%u %s: %s %s", number, name ? name : "", log_str(code), reason ? log_str(reason) : text ? log_str(text) : "");
 	else
 		snprintf(out, size, "%u %s%s%s", number, name ? name : "", *words ? ": " : "", log_str(words));
 }

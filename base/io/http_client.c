@@ -13,6 +13,8 @@
 enum {
 	SPARE_CONNECTIONS = 32,          /* that are kept beside one for each line */
 	RECEIVE_SIZE = 16384,
+	WIRE_PER_BYTE = 2,               /* of the largest body there may be: that chunks, their extensions and trailers may take, */
+	WIRE_SPARE = 65536,              /* and these */
 };
 
 struct http_client {
@@ -33,6 +35,7 @@ struct http_line {
 	void *ctx;
 	struct buf send, body;
 	size_t max_body;
+	size_t wire;                     /* bytes of the last answer behind its head, as they came: libcurl bounds them nowhere */
 	unsigned requests, max_requests;
 	bool too_large, too_late, authenticates;
 	bool has_head;                   /* all of the last answer's */
@@ -154,12 +157,43 @@ static size_t took_body(char *data, size_t size, size_t count, void *arg)
 	return size * count;
 }
 
+static bool wire_is_full(const struct http_line *line)
+{
+	return line->wire > WIRE_SPARE && (line->wire - WIRE_SPARE) / WIRE_PER_BYTE > line->max_body;
+}
+
+/* All that libcurl says of its work; the body comes here as it was on the wire. Source: libcurl 7.88. */
+static int traced(CURL *easy, curl_infotype type, char *data, size_t size, void *arg)
+{
+	struct http_line *line = arg;
+
+	(void)easy;
+	(void)data;
+	if (type == CURLINFO_DATA_IN)
+		line->wire += size;
+	return 0;
+}
+
+/* After each piece that was read: here a request can be given up. */
+static int progressed(void *arg, curl_off_t to_come, curl_off_t came, curl_off_t to_go, curl_off_t gone)
+{
+	struct http_line *line = arg;
+
+	(void)to_come;
+	(void)came;
+	(void)to_go;
+	(void)gone;
+	line->too_large = line->too_large || wire_is_full(line);
+	return line->too_large;
+}
+
 static void answer_begins(struct http_line *line)
 {
 	const struct curl_tlssessioninfo *info = NULL;
 
 	/* A handshake's earlier answers are over with this one. */
 	buf_clear(&line->body);
+	line->wire = 0;
 	line->has_head = false;
 	if (!loop_timer_is_set(line->answer))
 		loop_timer_set(line->answer, line->answer_ms);
@@ -429,6 +463,12 @@ static void set_callbacks(CURL *easy, struct http_line *line)
 	SET(easy, CURLOPT_HEADERDATA, line);
 	SET(easy, CURLOPT_PREREQFUNCTION, before_request);
 	SET(easy, CURLOPT_PREREQDATA, line);
+	SET(easy, CURLOPT_DEBUGFUNCTION, traced);
+	SET(easy, CURLOPT_DEBUGDATA, line);
+	SET(easy, CURLOPT_VERBOSE, 1L);
+	SET(easy, CURLOPT_XFERINFOFUNCTION, progressed);
+	SET(easy, CURLOPT_XFERINFODATA, line);
+	SET(easy, CURLOPT_NOPROGRESS, 0L);
 }
 
 static void set_ask(struct http_line *line, const struct http_ask *ask)
@@ -472,6 +512,7 @@ void http_line_ask(struct http_line *line, const struct http_ask *ask, http_answ
 	line->max_requests = ask->max_requests ? ask->max_requests : 3;
 	line->answer_ms = ask->answer_ms ? ask->answer_ms : 10000;
 	line->too_large = line->too_late = line->has_head = line->lost = false;
+	line->wire = 0;
 	line->authenticates = ask->auth != HTTP_AUTH_NONE;
 	line->why[0] = line->tls_version[0] = '\0';
 	line->began_ms = loop_now_ms(client->loop);

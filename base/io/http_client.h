@@ -40,7 +40,7 @@ struct http_ask {
 	/* On the wire: of an authentication's handshake, or because a kept connection turned out to have ended before the answer, of which nobody
 	 * knows whether the request was heard. 1 for what must not be done twice [3]. */
 	unsigned max_requests;
-	size_t max_body;                 /* of the answer [65536] */
+	size_t max_body;                 /* of the answer [65536]; with chunks, their extensions and trailers twice that and 64 KiB */
 	uint32_t connect_ms;             /* name, connection and TLS, real time [10000] */
 	uint32_t answer_ms;              /* from the answer's first byte to its last, real time [10000] */
 	uint32_t total_ms;               /* all of it, on the loop's clock [30000] */

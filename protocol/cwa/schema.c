@@ -38,7 +38,8 @@ ELEMENT(group, .name = "group", .content = CWA_EMPTY, .attributes = ATTRIBUTES(M
 ELEMENT(category, .name = "cwaCategory", .content = CWA_FOREIGN, .attributes = ATTRIBUTES(MUST("name"), MAY("instance"), MAY("instanceMask"),
 	MAY("version"), MAY("publishTime"), MAY("effectiveAt"), MAY("expires")));
 
-ELEMENT(sip_response, .name = "sipResponse", .content = CWA_EMPTY, .attributes = ATTRIBUTES(MAY("code"), MAY("warning"), MAY("description")));
+ELEMENT(sip_response, .name = "sipResponse", .content = CWA_EMPTY, .attributes = ATTRIBUTES(MAY("code"), MAY("reason"), MAY("warning"),
+	MAY("description")));
 TEXT(stack_trace, "stackTrace");
 ELEMENT(error, .name = "error", .content = CWA_CHILDREN, .attributes = ATTRIBUTES(MUST("code"), MAY("subCode"), MAY("reason"), MAY("detail"),
 	MAY("warning"), MAY("description")), .children = CHILDREN(ONE(sip_response), ONE(stack_trace)));
@@ -73,9 +74,11 @@ METHOD(delete_group, "deleteGroup", SOME(group));
 METHOD(acknowledge, "acknowledgeSubscriber", ONE(uri), ONE(uris));
 
 ELEMENT(add_member, .name = "addMember", .content = CWA_EMPTY, .attributes = ATTRIBUTES(MUST("type"), MAY("value")));
+ELEMENT(delete_member, .name = "deleteMember", .content = CWA_EMPTY, .attributes = ATTRIBUTES(MUST("type"), MAY("value")));
+/* Another name for it: read, never sent. */
 ELEMENT(remove_member, .name = "removeMember", .content = CWA_EMPTY, .attributes = ATTRIBUTES(MUST("type"), MAY("value")));
 ELEMENT(changed_container, .name = "container", .content = CWA_CHILDREN, .attributes = ATTRIBUTES(MUST("id")),
-	.children = CHILDREN(MANY(add_member), MANY(remove_member)));
+	.children = CHILDREN(MANY(add_member), MANY(delete_member), MANY(remove_member)));
 METHOD(update_container, "updateContainer", SOME(changed_container));
 
 METHOD(publish, "publishSelfPresence", SOME(category));
@@ -99,12 +102,14 @@ EMPTY(terminate_im, "terminateImSession");
 ELEMENT(send_message, .name = "sendMessage", .content = CWA_CHILDREN, .children = CHILDREN(ONE(format), NEEDED(content)));
 TEXT(notify_composing, "notifyComposing");
 ELEMENT(invite_participants, .name = "inviteParticipants", .content = CWA_CHILDREN, .children = CHILDREN(NEEDED(uris)));
-ELEMENT(eject_participant, .name = "ejectParticipant", .content = CWA_CHILDREN, .children = CHILDREN(NEEDED(uri)));
-ELEMENT(promote_participant, .name = "promoteParticipant", .content = CWA_CHILDREN, .children = CHILDREN(NEEDED(uri)));
+TEXT(eject_participant, "ejectParticipant");
+TEXT(promote_participant, "promoteParticipant");
 TEXT(lock, "lock");
+TEXT(content_type, "contentType");
+ELEMENT(send_info, .name = "sendInfo", .content = CWA_CHILDREN, .children = CHILDREN(ONE(content_type), NEEDED(content)));
 ELEMENT(conference_request, .name = "conference", .content = CWA_CHILDREN, .attributes = ATTRIBUTES(MUST("rid"), MUST("confId")),
 	.children = CHILDREN(ONE(initiate_im), ONE(accept_im), ONE(terminate_im), ONE(send_message), ONE(notify_composing),
-		ONE(invite_participants), ONE(eject_participant), ONE(promote_participant), ONE(lock)));
+		ONE(invite_participants), ONE(eject_participant), ONE(promote_participant), ONE(lock), ONE(send_info)));
 
 const struct cwa_element cwa_requests = { .name = "cwaRequests", .content = CWA_ITEMS, .attributes = ATTRIBUTES(MAY("sid")),
 	.children = CHILDREN(MANY(logon), MANY(initiate_session), MANY(terminate_session), MANY(add_contact), MANY(update_contact),
@@ -145,7 +150,12 @@ ELEMENT(found_user, .name = "user", .content = CWA_EMPTY, .attributes = ATTRIBUT
 EVENT(search_result, "searchResult", CWA_CHILDREN, ATTRIBUTES(MUST("eid"), MAY("rid"), MAY("returned"), MAY("moreAvailable")), MANY(found_user));
 
 TEXT(enable_appear_offline, "enableAppearOffline");
-EVENT(configuration, "configuration", CWA_CHILDREN, ATTRIBUTES(MUST("eid")), ONE(enable_appear_offline));
+ELEMENT(search_defaults, .name = "search", .content = CWA_EMPTY, .attributes = ATTRIBUTES(MAY("defaultFunction"), MAY("defaultFields")));
+ELEMENT(composing_timers, .name = "imComposingTimers", .content = CWA_EMPTY, .attributes = ATTRIBUTES(MAY("refreshInterval"), MAY("timeout")));
+TEXT(logoff_url, "customAuthLogoffUrl");
+TEXT(user_notice, "userNotice");
+EVENT(configuration, "configuration", CWA_CHILDREN, ATTRIBUTES(MUST("eid")), ONE(search_defaults), ONE(enable_appear_offline),
+	ONE(composing_timers), ONE(logoff_url), ONE(user_notice));
 
 TEXT(conf_uri, "confUri");
 ELEMENT(inviter, .name = "inviter", .content = CWA_EMPTY, .attributes = ATTRIBUTES(MUST("uri"), MAY("name"), MAY("sourceNetwork")));
@@ -156,16 +166,18 @@ ELEMENT(im_received, .name = "imSessionReceived", .content = CWA_CHILDREN, .chil
 TEXT(im_state, "imSessionState");
 ELEMENT(message_received, .name = "messageReceived", .content = CWA_CHILDREN, .attributes = ATTRIBUTES(MAY("sender")),
 	.children = CHILDREN(ONE(message)));
-ELEMENT(message_id, .name = "messageIdReceived", .content = CWA_TEXT, .attributes = ATTRIBUTES(MAY("rid")));
-ELEMENT(message_failed, .name = "messageSendFailed", .content = CWA_CHILDREN, .attributes = ATTRIBUTES(MAY("rid")),
+ELEMENT(message_id, .name = "messageIdReceived", .content = CWA_EMPTY, .attributes = ATTRIBUTES(MAY("rid"), MAY("messageId")));
+ELEMENT(message_failed, .name = "messageSendFailed", .content = CWA_CHILDREN, .attributes = ATTRIBUTES(MAY("rid"), MAY("messageId")),
 	.children = CHILDREN(ONE(error)));
 ELEMENT(composing_state, .name = "composingState", .content = CWA_TEXT, .attributes = ATTRIBUTES(MAY("sender")));
 ELEMENT(invite_failed, .name = "inviteFailed", .content = CWA_CHILDREN, .attributes = ATTRIBUTES(MAY("uri")), .children = CHILDREN(ONE(error)));
 TEXT(locked, "locked");
-ELEMENT(participant, .name = "participant", .content = CWA_EMPTY, .attributes = ATTRIBUTES(MUST("uri"), MAY("name"), MAY("role"), MAY("action")));
+ELEMENT(participant, .name = "participant", .content = CWA_EMPTY, .attributes = ATTRIBUTES(MUST("uri"), MAY("name"), MAY("role"),
+	MAY("archiving")));
+TEXT(participant_removed, "participantRemoved");
 EVENT(conference, "conference", CWA_CHILDREN, ATTRIBUTES(MUST("eid"), MUST("confId")), ONE(conf_uri), ONE(im_received), ONE(im_state),
 	ONE(message_received), ONE(message_id), ONE(message_failed), ONE(composing_state), ONE(im_accepted), ONE(invite_failed), ONE(locked),
-	ONE(escalation_mode), ONE(role), MANY(participant), ONE(enable_appear_offline));
+	ONE(escalation_mode), ONE(role), MANY(participant), ONE(participant_removed), ONE(enable_appear_offline));
 
 const struct cwa_element cwa_events = { .name = "cwaEvents", .content = CWA_ITEMS,
 	.attributes = ATTRIBUTES(MAY("sid"), MUST("ackId"), MAY("pollWaitTime"), MAY("sessionTimeout")),

@@ -21,6 +21,7 @@ static const struct xml_field contact_fields[] = {
 	XML_ATTR_ROW(struct sip_contact, groups, "groups", XML_STRING, XML_ALWAYS),
 	XML_ATTR_ROW(struct sip_contact, subscribed, "subscribed", XML_FLAG, XML_ALWAYS),
 	XML_ATTR_ROW(struct sip_contact, external_uri, "externalURI", XML_STRING, XML_ALWAYS),
+	XML_ATTR_ROW(struct sip_contact, tag, "tag", XML_STRING, XML_OPTIONAL),
 	{ 0 },
 };
 static const struct xml_form contact_form = { "contact", NULL, sizeof(struct sip_contact), contact_fields };
@@ -67,6 +68,7 @@ static const struct xml_field set_contact_fields[] = {
 	XML_CHILD_ROW(struct sip_set_contact, subscribed, "subscribed", XML_FLAG, XML_ALWAYS),
 	XML_CHILD_ROW(struct sip_set_contact, uri, "URI", XML_STRING, XML_REQUIRED),
 	XML_CHILD_ROW(struct sip_set_contact, external_uri, "externalURI", XML_STRING, XML_ALWAYS),
+	XML_CHILD_ROW(struct sip_set_contact, tag, "tag", XML_STRING, XML_OPTIONAL),
 	XML_CHILD_ROW(struct sip_set_contact, delta, "deltaNum", XML_NUMBER, XML_REQUIRED),
 	{ 0 },
 };

@@ -24,6 +24,7 @@ struct sip_contact {
 	char *groups;                   /* ids with a space between them, and none behind (SIPE would make a group of it) */
 	bool subscribed;
 	char *external_uri;
+	char *tag;                      /* "true": a client is to alert its user when he comes; NULL: not said. Ours */
 };
 struct sip_contact_list {
 	uint32_t delta;
@@ -60,6 +61,7 @@ struct sip_set_contact {
 	bool subscribed;
 	char *uri, *external_uri;
 	uint32_t delta;
+	char *tag;                      /* NULL: stays as it is */
 };
 struct sip_delete_contact {
 	char *uri;

@@ -113,6 +113,7 @@ void answer_error(struct cwa_tree *tree, struct cwa_node *parent, const struct o
 		struct cwa_node *sip = cwa_add(tree, error, "sipResponse");
 
 		cwa_set_number(tree, sip, "code", outcome->sip_code);
+		cwa_set(tree, sip, "reason", outcome->sip_text);
 		cwa_set(tree, sip, "warning", "");
 		cwa_set(tree, sip, "description", outcome->sip_text);
 	}

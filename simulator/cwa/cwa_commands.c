@@ -234,13 +234,16 @@ static void update_container(struct call *call, const struct cwa_node *node, con
 	given = cwa_child(container, "addMember");
 	add = given != NULL;
 	if (!given)
-		given = cwa_child(container, "removeMember");
+		given = cwa_child(container, "deleteMember") ? cwa_child(container, "deleteMember") : cwa_child(container, "removeMember");
 	if (!cwa_number(cwa_attribute(container, "id"), UINT32_MAX, &id) || !given) {
-		invalid(call, rid, "a container needs an id that is a number, and a member to add or to remove");
+		invalid(call, rid, "a container needs an id that is a number, and a member to add or to delete");
 		return;
 	}
 	member.type = cwa_attribute(given, "type");
 	member.value = cwa_attribute(given, "value") ? cwa_attribute(given, "value") : "";
+	/* As SIP has it. */
+	if (strcmp(member.type, "uri") == 0)
+		member.type = "user";
 	if (strcmp(member.type, "user") == 0) {
 		(void)cwa_uri(member.value, &uri);
 		member.value = buf_cstr(&uri);

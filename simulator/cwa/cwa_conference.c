@@ -61,6 +61,7 @@ void conference_free(struct conference *c)
 	DL_DELETE(c->session->conferences, c);
 	c->session->conference_count--;
 	loop_timer_free(&c->accept);
+	free(c->rid);
 	free(c);
 }
 
@@ -119,6 +120,7 @@ static void initiate(struct call *call, const struct cwa_node *node, const char 
 	cwa_set(&call->out, status, "rid", rid);
 	cwa_set_number(&call->out, status, "confId", c->id);
 	if (uris_of(cwa_child(node, "uris"), &uris) == 0) {
+		c->rid = uris.count == 1 ? memory_str(rid) : NULL;
 		front_escalation(c, HOME_INVITING);
 		c->leg = home->invite(home->ctx, c, (const char *const *)uris.items, uris.count, subject, &message);
 		if (!c->leg)
@@ -208,7 +210,7 @@ static void on_participant(struct call *call, struct conference *c, const struct
 	struct home *home = call->server->home;
 	struct buf uri = { 0 };
 
-	if (!c->connected || cwa_uri(cwa_child_text(node, "uri"), &uri) < 0) {
+	if (!c->connected || cwa_uri(node->text, &uri) < 0) {
 		refused(call, rid, CWA_INVALID_OPERATION, "the conversation is not connected, or the uri is none");
 	} else {
 		accepted(call, rid);
@@ -239,6 +241,24 @@ static void lock(struct call *call, struct conference *c, const struct cwa_node 
 	home->lock(home->ctx, c->leg, rid, cwa_true(node->text));
 }
 
+/* A system message. No event is documented that tells the other side of it. */
+static void send_info(struct call *call, struct conference *c, const struct cwa_node *node, const char *rid)
+{
+	struct home *home = call->server->home;
+	struct home_message message;
+
+	if (!read_message(call, rid, cwa_child_text(node, "contentType"), cwa_child_text(node, "content"), &message))
+		return;
+	if (!c->connected || c->escalating) {
+		refused(call, rid, CWA_INVALID_OPERATION, c->escalating ? "somebody is being invited" : "the conversation is not connected");
+	} else if (!home->info) {
+		refused(call, rid, CWA_INVALID_OPERATION, "system messages are not passed on");
+	} else {
+		accepted(call, rid);
+		home->info(home->ctx, c->leg, rid, &message);
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*run)(struct call *call, struct conference *c, const struct cwa_node *node, const char *rid);
@@ -251,6 +271,7 @@ static const struct {
 	{ "ejectParticipant", eject_participant },
 	{ "promoteParticipant", promote_participant },
 	{ "lock", lock },
+	{ "sendInfo", send_info },
 };
 
 const char *conference_method(const struct cwa_node *node)

@@ -63,7 +63,13 @@ static void tell_configuration(struct session *s)
 	struct cwa_node *item;
 	struct event *e = event_new("configuration", &item);
 
+	cwa_set(&e->tree, cwa_add(&e->tree, item, "search"), "defaultFunction", "or");
+	/* First and last name, display name and address: all that is asked for. Source: inferred - a sample has "0100". */
+	cwa_set(&e->tree, item->last, "defaultFields", "1111");
 	cwa_add_text(&e->tree, item, "enableAppearOffline", "true");
+	/* Seconds. Source: a document's sample. */
+	cwa_set(&e->tree, cwa_add(&e->tree, item, "imComposingTimers"), "refreshInterval", "3");
+	cwa_set(&e->tree, item->last, "timeout", "60");
 	session_post(s, e);
 }
 
@@ -225,7 +231,7 @@ void front_containers(struct session *s, const struct home_container *containers
 		cwa_set_number(&e->tree, item, "id", containers[i].id);
 		for (size_t m = 0; m < containers[i].member_count; m++) {
 			member = cwa_add(&e->tree, item, "member");
-			cwa_set(&e->tree, member, "type", containers[i].members[m].type);
+			cwa_set(&e->tree, member, "type", strcmp(containers[i].members[m].type, "user") == 0 ? "uri" : containers[i].members[m].type);
 			if (*containers[i].members[m].value)
 				cwa_set(&e->tree, member, "value", containers[i].members[m].value);
 		}
@@ -291,15 +297,24 @@ struct conference *front_invited(struct session *s, struct leg *leg, const void 
 	return c;
 }
 
+/* Of an invitation of one person the reason is told by requestFailed, which comes next; that inviteFailed has it, too: ours, because of
+ * several nobody would know whose it is. Source: document. */
 void front_invite_failed(struct conference *c, const char *uri, const struct outcome *outcome)
 {
 	struct cwa_node *item, *failed;
-	struct event *e = conference_event(c, &item);
+	struct event *e;
 
+	if (c->rid)
+		tell_text(c, "escalationMode", "none");
+	e = conference_event(c, &item);
 	failed = cwa_add(&e->tree, item, "inviteFailed");
 	cwa_set(&e->tree, failed, "uri", uri);
 	answer_error(&e->tree, failed, outcome);
 	session_post(c->session, e);
+	if (c->rid)
+		home_done(c->session, c->rid, outcome);
+	free(c->rid);
+	c->rid = NULL;
 }
 
 void front_escalation(struct conference *c, enum home_escalation escalation)
@@ -314,6 +329,8 @@ void front_connected(struct conference *c)
 {
 	c->invitation = NULL;
 	c->connected = true;
+	free(c->rid);
+	c->rid = NULL;
 	loop_timer_cancel(c->accept);
 	tell_text(c, "imSessionState", "connected");
 }
@@ -339,8 +356,9 @@ void front_sent(struct conference *c, const char *rid, uint32_t id, const struct
 		node = cwa_add(&e->tree, item, "messageSendFailed");
 		answer_error(&e->tree, node, outcome);
 	} else {
-		node = cwa_add_number(&e->tree, item, "messageIdReceived", id);
+		node = cwa_add(&e->tree, item, "messageIdReceived");
 	}
+	cwa_set_number(&e->tree, node, "messageId", id);
 	cwa_set(&e->tree, node, "rid", rid);
 	session_post(c->session, e);
 }
@@ -371,11 +389,14 @@ void front_participant(struct conference *c, const char *uri, const char *name, 
 	struct cwa_node *item, *node;
 	struct event *e = conference_event(c, &item);
 
-	node = cwa_add(&e->tree, item, "participant");
-	cwa_set(&e->tree, node, "uri", uri);
-	cwa_set(&e->tree, node, "name", name);
-	cwa_set(&e->tree, node, "role", role);
-	cwa_set(&e->tree, node, "action", joined ? "added" : "deleted");
+	if (joined) {
+		node = cwa_add(&e->tree, item, "participant");
+		cwa_set(&e->tree, node, "uri", uri);
+		cwa_set(&e->tree, node, "name", name);
+		cwa_set(&e->tree, node, "role", role);
+	} else {
+		cwa_add_text(&e->tree, item, "participantRemoved", uri);
+	}
 	session_post(c->session, e);
 }
 

@@ -414,7 +414,7 @@ struct home *cwa_local_new(struct loop *loop, const struct world *world, uint64_
 		.sign_off = local_sign_off, .activity = local_activity, .change_contact = local_change_contact,
 		.change_group = local_change_group, .acknowledge = local_acknowledge, .change_member = local_change_member,
 		.publish = local_publish, .query = local_query, .search = local_search, .invite = local_invite, .accept = local_accept, .leave = local_leave,
-		.say = local_say, .composing = local_composing, .invite_more = local_invite_more, .eject = local_eject,
+		.say = local_say, .composing = local_composing, .info = local_info, .invite_more = local_invite_more, .eject = local_eject,
 		.promote = local_promote, .lock = local_lock };
 	local->persons = memory_new((world->user_count + 1) * sizeof *local->persons);
 	for (size_t i = 0; i < world->user_count; i++)

@@ -124,6 +124,7 @@ void local_accept(void *ctx, struct leg *leg);
 void local_leave(void *ctx, struct leg *leg, bool declines);
 void local_say(void *ctx, struct leg *leg, const char *rid, const struct home_message *message);
 void local_composing(void *ctx, struct leg *leg, bool composing);
+void local_info(void *ctx, struct leg *leg, const char *rid, const struct home_message *message);
 void local_invite_more(void *ctx, struct leg *leg, const char *rid, const char *const *uris, size_t count);
 void local_eject(void *ctx, struct leg *leg, const char *rid, const char *uri);
 void local_promote(void *ctx, struct leg *leg, const char *rid, const char *uri);

@@ -413,14 +413,10 @@ static void one_less(struct talk *t, const struct person *gone, bool was_present
 {
 	struct leg *leg;
 
-	if (!t->many) {
-		end_everybody(t);
-		return;
-	}
 	DL_FOREACH(t->legs, leg)
 		if (leg->state == LEG_IN)
 			front_participant(leg->conference, gone->uri, gone->seed->name, was_presenter ? "presenter" : "attendee", false);
-	if (!count_of(t, LEG_IN))
+	if (!t->many || !count_of(t, LEG_IN))
 		end_everybody(t);
 }
 
@@ -469,6 +465,14 @@ void local_composing(void *ctx, struct leg *leg, bool composing)
 	DL_FOREACH(leg->talk->legs, other)
 		if (other->state == LEG_IN && other != leg)
 			front_composing(other->conference, leg->person->uri, composing);
+}
+
+/* There is nobody to tell: web clients have no event for it. Source: document, by what it leaves out. */
+void local_info(void *ctx, struct leg *leg, const char *rid, const struct home_message *message)
+{
+	(void)ctx;
+	log_info("system message user=%s type=%s bytes=%zu", leg->person->seed->id, log_str(message->format), strlen(message->content));
+	succeed(leg, rid);
 }
 
 /* --- a presenter's rights ------------------------------------------------------------------------------------------------------------ */

@@ -51,6 +51,7 @@ struct conference {
 	struct conference *prev, *next;
 	uint64_t id;
 	struct leg *leg;                        /* NULL while it is being made */
+	char *rid;                              /* of the initiateImSession that invites one person, until there is an outcome */
 	const void *invitation;                 /* of one that waits for an answer here */
 	struct loop_timer *accept;
 	bool connected, escalating;

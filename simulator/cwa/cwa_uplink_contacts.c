@@ -32,7 +32,7 @@ static struct sip_group *group_find(const struct endpoint *e, uint32_t id)
 static struct home_contact contact_out(const struct sip_contact *c, enum home_change change)
 {
 	return (struct home_contact){ .uri = c->uri, .name = c->name ? c->name : "", .subscribed = c->subscribed,
-		.groups = c->groups ? c->groups : "", .change = change };
+		.tag = c->tag && strcmp(c->tag, "true") == 0, .groups = c->groups ? c->groups : "", .change = change };
 }
 
 static struct home_group group_out(const struct sip_group *g, enum home_change change)
@@ -120,6 +120,7 @@ static void put_contact(struct endpoint *e, const struct sip_contact *c)
 	replace(&into->name, c->name);
 	replace(&into->groups, c->groups);
 	replace(&into->external_uri, c->external_uri);
+	replace(&into->tag, c->tag);
 	into->subscribed = c->subscribed;
 	presence_of_contact(e, into->uri, into->subscribed, is_new);
 }
@@ -137,6 +138,7 @@ static void drop_contact(struct endpoint *e, const char *uri)
 	free(c->name);
 	free(c->groups);
 	free(c->external_uri);
+	free(c->tag);
 	memmove(c, c + 1, (--e->contacts.contact_count - at) * sizeof *c);
 }
 
@@ -266,7 +268,7 @@ struct change {
 	bool of_group;
 	uint32_t id;
 	char *uri, *name, *groups, *external_uri;
-	bool subscribed;
+	bool subscribed, tag;
 };
 
 static void change_free(void *what)
@@ -284,7 +286,8 @@ static void write_change(struct endpoint *e, const void *what, struct buf *out)
 {
 	const struct change *c = what;
 	uint32_t delta = e->contacts.delta;
-	struct sip_set_contact set = { c->name, c->groups, c->subscribed, c->uri, c->external_uri, delta };
+	static char yes[] = "true", no[] = "false";
+	struct sip_set_contact set = { c->name, c->groups, c->subscribed, c->uri, c->external_uri, delta, c->tag ? yes : no };
 	struct sip_delete_contact gone = { c->uri, delta };
 	struct sip_add_group add = { .name = c->name, .external_uri = c->external_uri, .delta = delta };
 	struct sip_modify_group modify = { c->id, c->name, c->external_uri, delta };
@@ -343,7 +346,7 @@ void uplink_change_contact(void *ctx, struct session *s, const char *rid, const 
 	c = memory_new(sizeof *c);
 	*c = (struct change){ .change = given->change, .uri = memory_str(given->uri), .name = memory_str(given->name),
 		.groups = memory_str(given->groups), .external_uri = memory_str(known && known->external_uri ? known->external_uri : ""),
-		.subscribed = given->subscribed };
+		.subscribed = given->subscribed, .tag = given->tag };
 	job_add(e, &change_kind, c, rid, false);
 }
 

@@ -183,6 +183,7 @@ static int restore_contact(struct user *user, const struct sip_contact *from, st
 	into->groups = clean_groups(user, from->groups ? from->groups : "", 0);
 	into->external_uri = memory_str(from->external_uri ? from->external_uri : "");
 	into->subscribed = from->subscribed;
+	into->tag = from->tag && strcmp(from->tag, "true") == 0 ? memory_str(from->tag) : NULL;
 	return 0;
 }
 
@@ -200,6 +201,15 @@ int contacts_restore(struct user *user, struct sip_contact_list *list, uint32_t 
 		if (restore_contact(user, &list->contacts[i], err) < 0)
 			return -1;
 	return 0;
+}
+
+/* Whoever does not speak of it leaves it. */
+static void set_tag(struct sip_contact *contact, const char *tag)
+{
+	if (!tag)
+		return;
+	free(contact->tag);
+	contact->tag = strcmp(tag, "true") == 0 ? memory_str(tag) : NULL;
 }
 
 /* --- commands: each gives the status of its answer and, when it was done, tells what changed ---------------------------------------- */
@@ -224,6 +234,7 @@ static int set_contact(struct user *user, const struct sip_set_contact *c)
 	contact->groups = clean_groups(user, c->groups ? c->groups : "", 0);
 	contact->external_uri = memory_str(c->external_uri ? c->external_uri : "");
 	contact->subscribed = c->subscribed;
+	set_tag(contact, c->tag);
 	changed = told(contact);
 	if (added) {
 		delta.added = changed;
@@ -251,6 +262,7 @@ static int delete_contact(struct user *user, const struct sip_delete_contact *c)
 	free(contact->name);
 	free(contact->groups);
 	free(contact->external_uri);
+	free(contact->tag);
 	at = (size_t)(contact - user->contacts.contacts);
 	memmove(contact, contact + 1, (--user->contacts.contact_count - at) * sizeof *contact);
 	tell(user, &delta);

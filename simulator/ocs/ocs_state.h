@@ -219,8 +219,9 @@ char *presence_time(void);
 
 /* --- what is told of it (ocs_watch.c) -------------------------------------------------------------------------------------------------- */
 
-/* What the watcher sees of the user: all that the subscription asks for, or one category (only). */
-void watch_write(const struct user *user, const struct subscription *watcher, const char *only, struct buf *out);
+/* What the watcher sees of the user: all that the subscription asks for, or one category (only). changes: he was told before, so what he
+ * does not see any more is told, too. */
+void watch_write(const struct user *user, const struct subscription *watcher, const char *only, bool changes, struct buf *out);
 /* What the user is told of himself: what the subscription wants. */
 void watch_write_self(const struct user *user, const struct subscription *subscription, struct buf *out);
 /* Tells his watchers of a category that has changed; by the older dialect's documents; of everything. */

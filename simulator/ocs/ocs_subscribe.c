@@ -156,7 +156,7 @@ static bool first_news(struct subscription *s, size_t *n, char type[CONTENT_TYPE
 	case EVENT_PROVISIONING_V1: its = SIP_TYPE_PROVISIONING_V1, provisioning_v1(user, out); break;
 	case EVENT_ACL: its = SIP_TYPE_ACL, acl_write(user, out); break;
 	case EVENT_PENDING: its = SIP_TYPE_PENDING, acl_write_pending(user, out); break;
-	case EVENT_PRESENCE: its = SIP_TYPE_CATEGORIES, watch_write(s->watched[*n], s, NULL, out); break;
+	case EVENT_PRESENCE: its = SIP_TYPE_CATEGORIES, watch_write(s->watched[*n], s, NULL, false, out); break;
 	case EVENT_KINDS: return false;
 	}
 	++*n;

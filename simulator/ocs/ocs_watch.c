@@ -6,6 +6,7 @@
 #include "simulator/ocs/ocs_state.h"
 
 #define AGGREGATE_INSTANCE 1
+#define CARD "contactCard"
 
 static struct sip_category category_copy(const struct sip_category *c)
 {
@@ -40,29 +41,56 @@ static bool asked_for(const struct subscription *s, const char *category)
 	return s->categories.count == 0;
 }
 
-static void add_card(const struct user *user, struct sip_categories *list)
+/* The directory's card of him. Source: inferred - a user's own data begin with it, and it is nobody's publication. */
+static struct sip_category card_item(const struct user *user)
 {
 	struct buf content = { 0 };
-	struct sip_category item = { .name = memory_str("contactCard"), .publish_time = presence_time() };
+	struct sip_category item = { .name = memory_str(CARD), .publish_time = presence_time() };
 
 	sip_card_write(user->seed->name, user->seed->mail, &content);
 	item.content = bytes_dup(buf_bytes(&content));
 	buf_free(&content);
-	append(list, item);
+	return item;
 }
 
-void watch_write(const struct user *user, const struct subscription *s, const char *only, struct buf *out)
+static bool has(const struct sip_categories *list, const char *category)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strcmp(list->items[i].name, category) == 0)
+			return true;
+	return false;
+}
+
+static void append_gone(struct sip_categories *list, const char *category)
+{
+	if (!has(list, category))
+		append(list, (struct sip_category){ .name = memory_str(category), .publish_time = presence_time() });
+}
+
+/* What this watcher may not see any more, because it was taken back or he has another access level, is told as a category without
+ * content. A name is nothing that is taken back. Source: seen, of what is taken back. */
+static void add_gone(const struct user *user, const struct subscription *s, const char *only, struct sip_categories *list)
+{
+	for (size_t i = 0; i < s->categories.count; i++)
+		if ((!only || strcmp(only, s->categories.items[i].name) == 0) && strcmp(s->categories.items[i].name, CARD) != 0)
+			append_gone(list, s->categories.items[i].name);
+	for (size_t i = 0; !only && s->categories.count == 0 && i < user->publication_count; i++)
+		append_gone(list, user->publications[i].item.name);
+	if (only && s->categories.count == 0)
+		append_gone(list, only);
+}
+
+void watch_write(const struct user *user, const struct subscription *s, const char *only, bool changes, struct buf *out)
 {
 	const struct user *watcher = s->endpoint->user;
 	uint32_t container = access_container(user, watcher);
 	bool blocked = watcher != user && access_hides(user, watcher);
 	struct sip_categories list = { .uri = memory_str(user->address) };
-	size_t others = 0;
 
 	if (asked_for(s, "state") && (!only || strcmp(only, "state") == 0))
 		append(&list, state_item(blocked ? SIP_OFFLINE : user->availability));
-	if (!blocked && asked_for(s, "contactCard") && !only)
-		add_card(user, &list);
+	if (!blocked && asked_for(s, CARD) && (!only || strcmp(only, CARD) == 0))
+		append(&list, card_item(user));
 	for (size_t i = 0; !blocked && i < user->publication_count; i++) {
 		const struct sip_category *c = &user->publications[i].item;
 		struct sip_category item;
@@ -74,11 +102,9 @@ void watch_write(const struct user *user, const struct subscription *s, const ch
 		item.expire_type = NULL;
 		item.container = item.version = 0;
 		append(&list, item);
-		others++;
 	}
-	/* A category that is gone is told as one without content. */
-	if (only && strcmp(only, "state") != 0 && !others && asked_for(s, only))
-		append(&list, (struct sip_category){ .name = memory_str(only), .publish_time = presence_time() });
+	if (changes)
+		add_gone(user, s, only, &list);
 	xml_form_write(&sip_categories_form, &list, out);
 	xml_form_clear(&sip_categories_form, &list);
 }
@@ -99,7 +125,7 @@ static void tell_categories(const struct user *user, struct subscription *s, con
 {
 	struct buf body = { 0 };
 
-	watch_write(user, s, only, &body);
+	watch_write(user, s, only, true, &body);
 	subscription_notify(s, SIP_TYPE_CATEGORIES, buf_bytes(&body));
 	buf_free(&body);
 }
@@ -131,10 +157,15 @@ void watch_tell_all(struct user *user)
 struct sip_categories watch_own_items(const struct user *user, const char *const *names, size_t name_count)
 {
 	struct sip_categories list = { .uri = memory_str(user->address) };
-	bool state = !names;
+	bool state = !names, card = !names;
 
-	for (size_t n = 0; n < name_count; n++)
+	for (size_t n = 0; n < name_count; n++) {
 		state = state || strcmp(names[n], "state") == 0;
+		card = card || strcmp(names[n], CARD) == 0;
+	}
+	/* Before those that he has published himself: of several the last counts. */
+	if (card)
+		append(&list, card_item(user));
 	for (size_t i = 0; i < user->publication_count; i++) {
 		const struct sip_category *c = &user->publications[i].item;
 		bool wanted = !names;
@@ -151,14 +182,9 @@ struct sip_categories watch_own_items(const struct user *user, const char *const
 		item.version = user->state_version;
 		append(&list, item);
 	}
-	for (size_t n = 0; n < name_count; n++) {
-		bool there = false;
-
-		for (size_t i = 0; i < list.count; i++)
-			there = there || strcmp(list.items[i].name, names[n]) == 0;
-		if (!there)
+	for (size_t n = 0; n < name_count; n++)
+		if (!has(&list, names[n]))
 			append(&list, (struct sip_category){ .name = memory_str(names[n]) });
-	}
 	return list;
 }
 

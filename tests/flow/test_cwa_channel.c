@@ -644,7 +644,7 @@ static void an_outcome_is_what_the_event_says_and_after_30_s_of_silence_that_it_
 	RUN_UNTIL(s->loop, s->asked[COMMAND] == 3);
 	settle(s);
 	assert_int_equal(s->done, 0);
-	answer_events(s, EVENTS_OF("41", "1", "<conference eid=\"1\" confId=\"3\"><messageIdReceived rid=\"2\">5</messageIdReceived></conference>"));
+	answer_events(s, EVENTS_OF("41", "1", "<conference eid=\"1\" confId=\"3\"><messageIdReceived rid=\"2\" messageId=\"5\"/></conference>"));
 	assert_int_equal(s->done, 1);
 	assert_int_equal(s->done_code, IM_OK);
 	pass(s, 1000);

@@ -173,7 +173,7 @@ def senseless(sid_uri="sip:bob@corp.test"):
                                                           '<conference eid="9" confId="-1"><imSessionState>connected</imSessionState></conference>'),
         "words about no conversation": events('<conference eid="9" confId="77"><messageReceived sender="x"><message><content>?</content></message>'
                                               '</messageReceived><composingState>composing</composingState><imSessionState>incoming</imSessionState>'
-                                              '<escalationMode>escalated</escalationMode><participant uri="" action="added"/></conference>'),
+                                              '<escalationMode>escalated</escalationMode><participant uri=""/></conference>'),
         "outcomes of what nobody asked": events("".join(f'<requestFailed eid="9" rid="{i}"><error code="18400"/></requestFailed>' for i in range(99))),
         "people without a name": events('<contactGroup eid="9" fullList="true"><contact uri="" name="" tag=""/><contact uri="sip:" name="x" tag="x"/>'
                                         '<contact uri="@" name="&#10;&#13;&#9;" tag="1" groups=" 1  2 "/><group id="" name=""/></contactGroup>'

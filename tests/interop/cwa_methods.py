@@ -103,9 +103,9 @@ class Methods:
         return node("subscribers", *(node("subscriber", uri=self.users[s].uri, displayName=self.users[s].display_name, sourceNetwork="sameEnterprise",
                                           acknowledged=str(seen).lower()) for s, seen in user.subscribers.items()))
 
-    def containers(self, user):
+    def containers(self, user, *changed):
         return node("containers", *(node("container", *(node("member", type=t, value=v) for t, v in members), id=c) for c, members in
-                                    user.containers.items()))
+                                    user.containers.items() if c in changed or not changed))
 
     def do_updateContainer(self, session, n):
         for container in n.all("container"):
@@ -114,9 +114,9 @@ class Methods:
                 member = (change.attrs["type"], change.attrs.get("value", ""))
                 if change.name == "addMember" and member not in members:
                     members.append(member)
-                elif change.name == "removeMember" and member in members:
+                elif change.name == "deleteMember" and member in members:
                     members.remove(member)
-        self.later(session, lambda: [s.deliver(self.containers(session.user)) for s in self.sessions_of(session.user.name)])
+        self.later(session, lambda: [s.deliver(self.containers(session.user, *(c.attrs["id"] for c in n.all("container")))) for s in self.sessions_of(session.user.name)])
         self.later(session, self.announce, session.user)
         return self.accepted(n)
 
@@ -247,7 +247,7 @@ class Methods:
         if place.state != "connected" or chat.mode == "escalating":
             raise Refused(18102, f"not {place.state} in {chat.mode}")
         self.later(session, self.pass_on, chat, session, inner.value("content"), inner.value("format"))
-        self.later(session, session.conference, chat, node("messageIdReceived", text=str(session.counter + 1), rid=n.attrs["rid"]))
+        self.later(session, session.conference, chat, node("messageIdReceived", rid=n.attrs["rid"], messageId=str(session.counter + 1)))
         return self.accepted(n)
 
     def chat_notifyComposing(self, session, n, inner, chat, place):

@@ -160,7 +160,10 @@ class Session:
             self.conference(chat, node("imSessionState", text=state))
 
     def member(self, chat, other, action):
-        self.conference(chat, node("participant", uri=self.server.spell(other.user.uri), name=other.user.display_name, role="attendee", action=action))
+        if action == "added":
+            self.conference(chat, node("participant", uri=self.server.spell(other.user.uri), name=other.user.display_name, role="attendee"))
+        else:
+            self.conference(chat, node("participantRemoved", text=self.server.spell(other.user.uri)))
 
 
 class Puppet:

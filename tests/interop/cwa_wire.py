@@ -15,7 +15,7 @@ DATA = "/cwa/AsyncDataChannel.ashx"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 SIP = "http://schemas.microsoft.com/2006/09/sip/"
 ENVELOPES = ("cwaRequests", "cwaResponses", "cwaEvents")
-MANY = ("contact", "group", "subscriber", "cwaCategory", "rawCategory", "container", "member", "addMember", "removeMember", "participant",
+MANY = ("contact", "group", "subscriber", "cwaCategory", "rawCategory", "container", "member", "addMember", "deleteMember", "participant",
         "localeId")
 PEOPLE = ("userPresence", "searchResult")
 FOREIGN = ("cwaCategory", "rawCategory")

@@ -215,20 +215,54 @@ class Everything:
             self.assertEqual(text(client.wait("conference", "messageReceived"), "messageReceived", "message", "content"), "to both")
         bob.conference(its, "lock", words="true")
         self.assertEqual(code(bob.wait("requestFailed")), "18102")
-        alice.conference(mine, "ejectParticipant", [element("uri", {}, uri("bob"))])
+        alice.conference(mine, "ejectParticipant", words=uri("bob"))
         bob.wait("conference", "imSessionState", want="terminated")
-        self.assertEqual(find(carol.wait("conference", "participant"), "participant")[1]["action"], "deleted")
+        carol.wait("conference", "participantRemoved", want=uri("bob"))
         carol.conference(hers, "terminateImSession")
-        alice.wait("conference", "participant", want=lambda e: find(e, "participant")[1]["uri"] == uri("carol") and
-                   find(e, "participant")[1]["action"] == "deleted")
+        alice.wait("conference", "participantRemoved", want=uri("carol"))
         self.assertEqual(carol.invite(focus)[0], "initiateImSessionAccepted")    # who was in it comes back
         carol.wait("conference", "imSessionState", want="connected")
         bob.invite(focus)
         self.assertEqual(find(bob.wait("conference", "inviteFailed"), "inviteFailed", "error", "sipResponse")[1]["code"], "403")
 
+    def test_a_system_message_is_accepted_in_a_conversation_alone(self):
+        alice, bob = self.client("alice"), self.client("bob")
+        mine, _ = self.talk(alice, bob)
+        kind, words = element("contentType", {}, "text/plain"), element("content", {}, "Hello World!")
+        self.assertEqual(alice.conference(mine, "sendInfo", [kind, words])[0], "requestAccepted")
+        alice.wait("requestSucceeded")
+        self.assertEqual(alice.conference(mine, "sendInfo", [kind])[0], "requestInvalid")
+        self.assertEqual(code(alice.conference(mine, "sendInfo", [kind, element("content", {}, "x" * 8001)])), "18102")
+        self.assertEqual(code(alice.conference("77", "sendInfo", [kind, words])), "18102")
+        # Nobody is told of it: there is no event for it.
+        alice.say(mine, "and now a message")
+        self.assertEqual(text(bob.wait("conference", "messageReceived"), "messageReceived", "message", "content"), "and now a message")
+
+    def test_an_invitation_that_fails_is_told_in_the_documented_order(self):
+        alice = self.client("alice")
+        rid = alice.invite("dave")[1]["rid"]
+        alice.wait("conference", "imSessionState", want="connecting")
+        while not any(find(e, "imSessionState") and text(e, "imSessionState") == "terminated" for e in alice.events):
+            alice.poll()
+        told = [(e[0], e[1]["rid"]) if e[0] == "requestFailed" else (e[3][0][0], e[3][0][2]) for e in alice.events]
+        self.assertEqual(told, [("escalationMode", "none"), ("inviteFailed", ""), ("requestFailed", rid), ("imSessionState", "terminated")])
+
+    def test_a_conversation_of_two_ends_with_who_has_left(self):
+        alice, bob = self.client("alice"), self.client("bob")
+        mine, _ = self.talk(alice, bob)
+        alice.conference(mine, "terminateImSession")
+        bob.wait("conference", "participantRemoved", want=uri("alice"))
+        bob.wait("conference", "imSessionState", want="terminated")
+
+    def test_a_new_session_is_told_the_configuration(self):
+        told = self.client("alice", begin=False).begin().wait("configuration")
+        self.assertEqual({c[0]: c[1] or c[2] for c in told[3]}, {
+            "search": {"defaultFunction": "or", "defaultFields": "1111"}, "enableAppearOffline": "true",
+            "imComposingTimers": {"refreshInterval": "3", "timeout": "60"}})
+
     def test_who_is_blocked_sees_nothing_and_reaches_nobody(self):
         alice, bob = self.client("alice"), self.client("bob")
-        member = [element("addMember", {"type": "user", "value": uri("bob")})]
+        member = [element("addMember", {"type": "uri", "value": uri("bob")})]
         alice.command("updateContainer", {}, [element("container", {"id": 32000}, "", member)])
         containers = alice.wait("containers", want=lambda e: any(c[3] for c in e[3]))
         self.assertEqual([c[1]["id"] for c in containers[3] if c[3]], ["32000"])

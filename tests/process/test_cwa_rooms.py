@@ -282,7 +282,7 @@ class Accepted(Case):
         self.happened("present", "dave", bob)
         for who in ("bob", "alice"):
             other.wait("conference", "participant", want=lambda e: cwa_client.find(e, "participant")[1]["uri"] == cwa_client.uri(who))
-        self.assertEqual(other.conference(1, "ejectParticipant", [cwa_client.element("uri", {}, cwa_client.uri("bob"))])[0], "requestAccepted")
+        self.assertEqual(other.conference(1, "ejectParticipant", words=cwa_client.uri("bob"))[0], "requestAccepted")
         self.happened("closed", "", bob)
         self.happened("left", "bob", alice)
         self.assertEqual(len(self.people(bob)), 1)

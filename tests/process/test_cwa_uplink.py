@@ -107,7 +107,9 @@ class SigningOn(Together):
         self.assertEqual([(g[1]["id"], g[1]["name"]) for g in groups[3] if g[0] == "group"], [("1", "~"), ("2", "Friends")])
         self.assertEqual([(c[1]["uri"], c[1]["name"], c[1]["groups"]) for c in groups[3] if c[0] == "contact"],
                          [(uri("bob"), "", "2"), (uri("carol"), "Carol C.", "1")])
-        self.assertEqual(shown(alice.wait("selfPresence")), 3500)
+        own = alice.wait("selfPresence")
+        self.assertEqual(shown(own), 3500)
+        self.assertIn("Alice Adams", category(own, "contactCard")[2])
         self.assertEqual([alice.wait("userPresence")[3][0][1]["uri"] for _ in range(2)], [uri("bob"), uri("carol")])
         self.assertEqual([c[1]["id"] for c in alice.wait("containers")[3]], ["0", "1", "100", "200", "300", "400", "32000"])
         alice.wait("subscribers")

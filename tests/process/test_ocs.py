@@ -310,6 +310,37 @@ class Presence(Case):
         gone = first(alice.request("BENOTIFY").xml(), "category")
         self.assertEqual((gone.get("name"), list(gone)), ("note", []))
 
+    def test_what_a_watcher_may_not_see_any_more_is_taken_back(self):
+        alice, bob = self.user("alice"), self.user("bob")
+        alice.watch("alice", "bob")
+        note = '<note xmlns="http://schemas.microsoft.com/2006/09/sip/note"><body type="personal">hush</body></note>'
+        bob.publish("bob", ("note", 0, 200, 0, "static", note))
+        self.assertEqual(first(alice.request("BENOTIFY").xml(), "body").text, "hush")
+
+        def told():
+            return [(c.get("name"), len(c)) for c in every(alice.request("BENOTIFY").xml(), "category")]
+        members = ('<setContainerMembers xmlns="http://schemas.microsoft.com/2006/09/sip/container-management"><container id="{c}" version="{v}">'
+                   '<member action="{a}" type="user" value="alice@corp.test"/></container></setContainerMembers>')
+        for container in (32000, 400):
+            for version, action, want in ((0, "add", 0), (1, "remove", 1)):
+                self.assertEqual(bob.service("bob", "application/msrtc-setcontainermembers+xml",
+                                             members.format(c=container, v=version, a=action)).status, 200)
+                self.assertIn(("note", want), told(), f"{action} {container}")
+
+    def test_a_user_is_told_his_own_card(self):
+        alice = self.user("alice")
+        mine = [c for c in every(alice.subscribe("alice", "vnd-microsoft-roaming-self").xml(), "category") if c.get("name") == "contactCard"]
+        self.assertEqual([first(c, "displayName").text for c in mine], ["Alice Adams"])
+        card = ('<contactCard xmlns="http://schemas.microsoft.com/2006/09/sip/contactcard"><identity><name><displayName>{}</displayName></name>'
+                '</identity></contactCard>')
+        bob = self.user("bob")
+        bob.watch("bob", "alice", categories=("contactCard",))
+        alice.publish("alice", ("contactCard", 0, 200, 0, "static", card.format("Al")))
+        self.assertEqual([first(c, "displayName").text for c in every(bob.request("BENOTIFY").xml(), "category")], ["Alice Adams", "Al"])
+        # The directory's is there again when his own is taken back.
+        alice.publish("alice", ("contactCard", 0, 200, 1, "static", ""))
+        self.assertEqual([first(c, "displayName").text for c in every(bob.request("BENOTIFY").xml(), "category")], ["Alice Adams"])
+
 
 class Messages(Case):
     def call(self, caller, callee, call=None, **more):

@@ -39,6 +39,10 @@ class Restart(unittest.TestCase):
         return (doc.get("deltaNum"), [(g.get("id"), g.get("name")) for g in every(doc, "group")],
                 [(c.get("uri"), c.get("name"), c.get("groups")) for c in every(doc, "contact")])
 
+    def tagged(self, client, user):
+        doc = client.subscribe(user, "vnd-microsoft-roaming-contacts").xml()
+        return [c.get("uri") for c in every(doc, "contact") if c.get("tag") == "true"]
+
     def test_lists_access_and_what_users_said_of_themselves_are_there_again(self):
         with self.server() as server:
             alice, bob, dave = (self.user(server, u) for u in ("alice", "bob", "dave"))
@@ -46,9 +50,10 @@ class Restart(unittest.TestCase):
             alice.soap("alice", "addGroup", name="Gone", externalURI="", deltaNum=2)
             alice.soap("alice", "deleteGroup", groupID=4, deltaNum=3)
             self.assertEqual(alice.soap("alice", "setContact", displayName="D &amp; co", groups="2 3", subscribed="true", URI=uri("dave"),
-                                        externalURI="", deltaNum=4).status, 200)
+                                        externalURI="", tag="true", deltaNum=4).status, 200)
             alice.soap("alice", "deleteContact", URI=uri("carol"), deltaNum=5)
             before = self.contacts(alice, "alice")
+            self.assertEqual(self.tagged(alice, "alice"), ["dave@corp.test"])
             bob.service("bob", "application/msrtc-setcontainermembers+xml", MEMBERS.format(32000, "carol"))
             bob.service("bob", "application/msrtc-setcontainermembers+xml", MEMBERS.format(400, "alice"))
             dave.watch("dave", "bob", context=True)
@@ -61,6 +66,7 @@ class Restart(unittest.TestCase):
         with self.server() as server:
             alice, bob, carol = (self.user(server, u) for u in ("alice", "bob", "carol"))
             self.assertEqual(self.contacts(alice, "alice"), before)
+            self.assertEqual(self.tagged(alice, "alice"), ["dave@corp.test"])
             self.assertEqual(before, ("6", [("1", "~"), ("2", "Friends"), ("3", "N\u00e4chste")], [("bob@corp.test", "", "2"), ("dave@corp.test", "D & co", "2 3")]))
             added = alice.soap("alice", "addGroup", name="New", externalURI="", deltaNum=6)
             self.assertEqual(first(added.xml(), "groupID").text, "5", "the id of what was deleted is not given again")

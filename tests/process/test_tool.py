@@ -305,6 +305,35 @@ class TestDecode(unittest.TestCase):
             self.assertIn("ping", self.decode(name, stdin=request))
         self.assertEqual(self.decode("control", stdin=b'{"verb":"trail","id":7,"params":{"max":10}}\n'), "call trail id=7 max=10\n")
 
+    def test_communicator_web_access_in_both_encodings(self):
+        logon = "<cwaRequests><logon><user>CORP\\alice</user><password>hunter2</password></logon></cwaRequests>"
+        as_json = '{"cwaRequests":{"items":[{"logon":{"user":"CORP\\\\alice","password":"hunter2"}}]}}'
+        head = f"POST /forms/logon.html HTTP/1.1\r\nCWA-Ticket: secret-ticket\r\nContent-Length: {len(logon)}\r\n\r\n"
+        outs = [self.decode("cwa", stdin=text.encode()) for text in (logon, as_json, head + logon)]
+        self.assertEqual(outs[0], outs[1])
+        self.assertIn("logon\n    user: ", outs[0])
+        self.assertEqual(outs[2].splitlines()[1:], outs[0].splitlines())
+        for out in outs:
+            self.assertNotIn("hunter", out)
+            self.assertNotIn("secret-ticket", out)
+        odd = self.decode("cwa", stdin=b'<cwaEvents><conference eid="1"><nonsense/></conference></cwaEvents>')
+        self.assertIn("left out, because the protocol has no such things: 1", odd)
+        self.assertIn("incomplete: ", odd)
+        self.assertIn("begins with < or {", self.decode("cwa", stdin=b"hello", want=1))
+        self.decode("cwa", stdin=b"<cwaEvents>", want=1)
+
+    def test_a_stream_of_sip(self):
+        message = ("MESSAGE sip:bob@corp.test SIP/2.0\r\nVia: SIP/2.0/TLS a;branch=z9hG4bK1\r\nFrom: <sip:alice@corp.test>;tag=1;epid=0a\r\n"
+                   "To: <sip:bob@corp.test>\r\nCall-ID: c1\r\nCSeq: 1 MESSAGE\r\nAuthorization: NTLM gssapi-data=\"xyzzy\"\r\n"
+                   "Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello")
+        answer = ("SIP/2.0 200 OK\r\nVia: SIP/2.0/TLS a;branch=z9hG4bK1\r\nFrom: <sip:alice@corp.test>;tag=1;epid=0a\r\n"
+                  "To: <sip:bob@corp.test>;tag=2\r\nCall-ID: c1\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n")
+        out = self.decode("sip", stdin=(message + "\r\n\r\n" + answer).encode())
+        self.assertRegex(out, r"(?s)^MESSAGE sip:bob@corp\.test\n.*epid=0a\n.*Authorization: \(hidden\)\n.*\n    hello\n\(empty lines\)\n200 OK\n")
+        self.assertNotIn("xyzzy", out)
+        self.assertIn("goes on", self.decode("sip", stdin=message[:-1].encode(), want=1))
+        self.assertIn("Content-Length", self.decode("sip", stdin=b"A b C\r\n\r\n", want=1))
+
     def test_a_key_file_opens_a_packet_down_to_the_message(self):
         with bramble.Lab() as lab:
             with bramble.Tap(lab.port(3101)) as tap, lab.device("alice", "--router", f"127.0.0.1:{tap.port}") as alice:

@@ -25,7 +25,7 @@ COMMAND = "/cwa/MainCommandHandler.ashx"
 DATA = "/cwa/AsyncDataChannel.ashx"
 ENVELOPES = ("cwaRequests", "cwaResponses", "cwaEvents")
 LISTS = ("uris",)
-MANY = ("contact", "group", "subscriber", "cwaCategory", "rawCategory", "localeId", "addMember", "removeMember", "container", "member",
+MANY = ("contact", "group", "subscriber", "cwaCategory", "rawCategory", "localeId", "addMember", "deleteMember", "removeMember", "container", "member",
         "participant")
 FOREIGN = ("cwaCategory", "rawCategory")
 

@@ -7,7 +7,7 @@ NAMESPACE = "http://schemas.microsoft.com/2006/09/rtc/cwa"
 SIP = "http://schemas.microsoft.com/2006/09/sip/"
 ENVELOPES = ("cwaRequests", "cwaResponses", "cwaEvents")
 FOREIGN = ("cwaCategory", "rawCategory")
-MANY = ("contact", "group", "subscriber", "cwaCategory", "rawCategory", "localeId", "addMember", "removeMember", "container", "member",
+MANY = ("contact", "group", "subscriber", "cwaCategory", "rawCategory", "localeId", "addMember", "deleteMember", "removeMember", "container", "member",
         "participant")
 
 
@@ -44,7 +44,8 @@ def is_text(node):
     return node[0] in ("uri", "format", "content", "subject", "signInData", "user", "password", "localeId", "securityMode",
                        "userStateAvailability", "firstName", "lastName", "displayName", "emailAlias", "function", "notifyComposing", "lock",
                        "sid", "pollWaitTime", "stackTrace", "enableAppearOffline", "confUri", "role", "escalationMode", "imSessionState",
-                       "messageIdReceived", "composingState", "locked")
+                       "composingState", "locked", "ejectParticipant", "promoteParticipant", "contentType", "userNotice",
+                       "participantRemoved")
 
 
 def value(node, parent):
@@ -127,14 +128,16 @@ def vectors():
     yield request(e("queryPresence", {"rid": "11"}, uris("ben")), e("subscribePresence", {"rid": "12"}, uris("ben", "carla")))
     yield request(e("search", {"rid": "13"}, e("firstName"), e("lastName", {}, "O'De"), e("displayName"), e("emailAlias"), e("function", {}, "or")))
     yield request(e("acknowledgeSubscriber", {"rid": "14"}, uris("ben")), e("updateContainer", {"rid": "15"}, e("container", {"id": "32000"},
-                    e("addMember", {"type": "user", "value": "sip:ben@corp.test"}), e("removeMember", {"type": "everyone"}))))
+                    e("addMember", {"type": "uri", "value": "sip:ben@corp.test"}), e("deleteMember", {"type": "everyone"}),
+                    e("removeMember", {"type": "user", "value": "sip:carla@corp.test"}))))
     yield request(conference("21", "0", e("initiateImSession", {}, uris("ben"), message("hello"), e("subject"))))
     yield request(conference("22", "2", e("acceptImSession")), conference("23", "2", e("sendMessage", {}, e("format", {}, FONT),
                   e("content", {}, " two\n lines\t\r\n]]> \U0001F600 "))), conference("24", "2", e("notifyComposing", {}, "composing")),
                   conference("25", "2", e("inviteParticipants", {}, uris("carla"))), conference("26", "2", e("lock", {}, "true")),
-                  conference("27", "2", e("ejectParticipant", {}, e("uri", {}, "sip:ben@corp.test"))),
-                  conference("28", "2", e("promoteParticipant", {}, e("uri", {}, "sip:ben@corp.test"))),
-                  conference("29", "2", e("terminateImSession")))
+                  conference("27", "2", e("ejectParticipant", {}, "sip:ben@corp.test")),
+                  conference("28", "2", e("promoteParticipant", {}, "sip:ben@corp.test")),
+                  conference("29", "2", e("sendInfo", {}, e("contentType", {}, "text/plain"), e("content", {}, " Hello & "))),
+                  conference("30", "2", e("terminateImSession")))
     yield response(e("requestSucceeded", {}, e("uri", {}, "sip:ana@corp.test"), e("signInData", {}, "dGVsOis0OTU1NTAxMDA=")))
     yield response(e("requestAccepted", {"rid": "1"}, e("sid", {}, "41"), e("uri", {}, "sip:ana@corp.test"), e("pollWaitTime", {}, "3000")))
     yield response(e("initiateImSessionAccepted", {"rid": "21", "confId": "1"}), e("requestInvalid", {"rid": "22"},
@@ -154,21 +157,22 @@ def vectors():
                         e("user", {"uri": "sip:who@else.test", "sourceNetwork": "federated"})),
                  e("selfPresence", {"eid": "8"}, e("cwaCategory", {"name": "services"})))
     yield events("31", e("requestFailed", {"rid": "31", "eid": "30"}, e("error", {"code": "18201", "subCode": "0", "reason": "OCSFailureResponse",
-                         "detail": ""}, e("sipResponse", {"code": "480", "warning": "", "description": "Temporarily Unavailable"}))),
+                         "detail": ""}, e("sipResponse", {"code": "480", "reason": "Temporarily Unavailable", "warning": "", "description": "Temporarily Unavailable"}))),
                  e("requestSucceeded", {"rid": "9", "eid": "31"}))
     yield events("34", e("subscribers", {"eid": "32"}, e("subscriber", {"uri": "sip:ben@corp.test", "displayName": "Ben", "sourceNetwork":
                          "sameEnterprise", "acknowledged": "false"})), e("containers", {"eid": "33"}, e("container", {"id": "0"}),
-                 e("container", {"id": "32000"}, e("member", {"type": "user", "value": "sip:ben@corp.test"}))),
-                 e("configuration", {"eid": "34"}, e("enableAppearOffline", {}, "true")))
+                 e("container", {"id": "32000"}, e("member", {"type": "uri", "value": "sip:ben@corp.test"}))),
+                 e("configuration", {"eid": "34"}, e("search", {"defaultFunction": "or", "defaultFields": "1111"}), e("enableAppearOffline", {}, "true"),
+                   e("imComposingTimers", {"refreshInterval": "3", "timeout": "60"}), e("userNotice", {}, "This is noted.")))
     yield events("35", e("searchResult", {"eid": "35", "rid": "13", "returned": "1", "moreAvailable": "false"},
                          e("user", {"uri": "sip:ben@corp.test", "displayName": "Ben Ode", "title": "Boss", "phone": "1", "email": "ben@corp.test"})))
     yield events("36", happened("36", e("imSessionReceived", {}, e("inviter", {"uri": "sip:ben@corp.test", "name": "Ben Ode", "sourceNetwork":
                  "sameEnterprise"}), e("role", {}, "attendee"), e("escalationMode", {}, "invitingPeer"), e("subject"), message("hi", FONT))))
     yield events("48", happened("37", e("imSessionState", {}, "connected")),
                  happened("38", e("messageReceived", {"sender": "sip:ben@corp.test"}, message("<b>hi</b>"))),
-                 happened("39", e("messageIdReceived", {"rid": "23"}, "1")), happened("40", e("messageSendFailed", {"rid": "24"},
+                 happened("39", e("messageIdReceived", {"rid": "23", "messageId": "2-mcu"})), happened("40", e("messageSendFailed", {"rid": "24", "messageId": "2"},
                  e("error", {"code": "18201"}))), happened("41", e("composingState", {"sender": "sip:ben@corp.test"}, "idle")),
                  happened("42", e("inviteFailed", {"uri": "sip:x@corp.test"}, e("error", {"code": "18201"}))), happened("43", e("locked", {}, "true")),
                  happened("44", e("escalationMode", {}, "escalated")), happened("45", e("role", {}, "presenter")),
-                 happened("46", e("participant", {"uri": "sip:carla@corp.test", "name": "Carla", "role": "attendee", "action": "added"})),
-                 happened("47", e("confUri", {}, "sip:focus-1@corp.test")), happened("48", e("initiateImSessionAccepted", {"rid": "21", "confId": "1"})))
+                 happened("46", e("participant", {"uri": "sip:carla@corp.test", "name": "Carla", "role": "attendee", "archiving": "false"})),
+                 happened("47", e("participantRemoved", {}, "sip:carla@corp.test")), happened("47", e("confUri", {}, "sip:focus-1@corp.test")), happened("48", e("initiateImSessionAccepted", {"rid": "21", "confId": "1"})))

@@ -51,9 +51,9 @@ def older():
 
 def bodies():
     yield ('<contactList deltaNum="7"><group id="1" name="~" externalURI=""/><group id="2" name="R&amp;D" externalURI=""/>'
-           '<contact uri="ben@corp.test" name="B&quot;" groups="1 2" subscribed="true" externalURI=""/></contactList>',
+           '<contact uri="ben@corp.test" name="B&quot;" groups="1 2" subscribed="true" externalURI="" tag="true"/></contactList>',
            'contactList deltaNum=7 [group id=1 name=~ externalURI=] [group id=2 name=R&D externalURI=] '
-           '[contact uri=ben@corp.test name=B" groups=1 2 subscribed externalURI=]')
+           '[contact uri=ben@corp.test name=B" groups=1 2 subscribed externalURI= tag=true]')
     yield ('<contactDelta deltaNum="8" prevDeltaNum="7"><addedGroup id="3" name="x" externalURI=""/><deletedGroup id="2"/>'
            '<modifiedContact uri="sip:ben@corp.test" name="" groups="1" subscribed="false" externalURI=""/><deletedContact uri="sip:c@corp.test"/></contactDelta>',
            "contactDelta deltaNum=8 prevDeltaNum=7 [addedGroup id=3 name=x externalURI=] [deletedGroup id=2] "
@@ -90,8 +90,8 @@ def bodies():
            "provisionGroupList [provisionGroup name=ServerConfiguration]")
     yield ('<KeyboardActivity><status status="type"/></KeyboardActivity>', "KeyboardActivity [status status=type]")
     yield (SOAP.format(f'<setContact xmlns="{M}"><displayName>B&amp;n</displayName><groups>1</groups><subscribed>true</subscribed>'
-                       '<URI>sip:ben@corp.test</URI><externalURI></externalURI><deltaNum>7</deltaNum></setContact>'),
-           "Envelope [Body [setContact displayName=B&n groups=1 subscribed URI=sip:ben@corp.test externalURI= deltaNum=7]]")
+                       '<URI>sip:ben@corp.test</URI><externalURI></externalURI><tag>true</tag><deltaNum>7</deltaNum></setContact>'),
+           "Envelope [Body [setContact displayName=B&n groups=1 subscribed URI=sip:ben@corp.test externalURI= tag=true deltaNum=7]]")
     yield (SOAP.format(f'<deleteContact xmlns="{M}"><URI>sip:ben@corp.test</URI><deltaNum>7</deltaNum></deleteContact>'),
            "Envelope [Body [deleteContact URI=sip:ben@corp.test deltaNum=7]]")
     yield (SOAP.format(f'<addGroup xmlns="{M}"><name>Work</name><externalURI></externalURI><deltaNum>7</deltaNum></addGroup>'),
