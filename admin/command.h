@@ -56,6 +56,7 @@ int environment_command(int argc, char **argv);
 int limits_command(int argc, char **argv);
 int session_command(int argc, char **argv);
 int clock_command(int argc, char **argv);
+int failover_command(int argc, char **argv);
 int trace_command(int argc, char **argv);
 int srp_command(int argc, char **argv);
 int config_command(int argc, char **argv);

@@ -133,8 +133,9 @@ static int choose_processes(struct lab *lab, struct error *err)
 		return error_set(err, "--profile is for the back end cwa, and the lab in %s is for %s", lab->dir, lab->place.lab_backend);
 	for (int role = 0; role < LAB_ROLES; role++) {
 		struct lab_process *process = &lab->processes[lab->count];
+		bool is_asked_for = (role == LAB_COLLAB_2 && lab->options.services == 2) || (role == LAB_DISPATCHER_2 && lab->options.dispatchers == 2);
 
-		if (!lab_backend_has(lab->backend, (enum lab_role)role))
+		if (!lab_backend_has(lab->backend, (enum lab_role)role) && !is_asked_for)
 			continue;
 		process->name = lab_roles[role].name;
 		process->pidfd = -1;
@@ -212,7 +213,7 @@ struct lab *lab_start(const struct lab_options *options, int *status, struct err
 			goto bad;
 	}
 	for (size_t i = 0; i < lab->count; i++) {
-		if ((lab->roles[i] == LAB_DISPATCHER || lab->roles[i] == LAB_COLLAB) && lab_child_wait_linked(lab, i, status, err) != 0)
+		if (lab->roles[i] >= LAB_DISPATCHER && lab_child_wait_linked(lab, i, status, err) != 0)
 			goto bad;
 	}
 	if (lab_write_state(lab, err) != 0)

@@ -25,6 +25,7 @@ struct lab_options {
 	bool has_offset;
 	bool manual_clock;
 	unsigned users;                     /* so many more than the four, when the folder is made: user0001 with PIN 22000001, ... */
+	unsigned services, dispatchers;     /* 2: a second Collaboration Service (both in a pool), a second dispatcher of the same SRP identity */
 	const char *const *overrides;       /* "section.key=value", NULL-terminated; may be NULL */
 };
 

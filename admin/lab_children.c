@@ -32,10 +32,37 @@ static void add_overrides(const struct lab_options *options, const char *section
 	}
 }
 
+enum { OWNED_MAX = 32 };
+struct owned { char *words[OWNED_MAX]; size_t count; };
+
+static void add_owned(const char **argv, size_t *count, struct owned *owned, char *word)
+{
+	if (owned->count == OWNED_MAX)
+		bug("more than %d words for a process of the lab", OWNED_MAX);
+	owned->words[owned->count++] = word;
+	end_words(argv, count, "-o");
+	end_words(argv, count, word);
+}
+
+/* Of a second process: what is set for it alone, as its program reads it. */
+static void add_own_overrides(const struct lab_options *options, const char *name, const char *section, const char **argv, size_t *count,
+	struct owned *owned)
+{
+	size_t len = strlen(name);
+
+	for (const char *const *o = options->overrides; o && *o && owned->count < OWNED_MAX; o++) {
+		if (strncmp(*o, name, len) == 0 && (*o)[len] == '.')
+			add_owned(argv, count, owned, memory_printf("%s%s", section, *o + len));
+	}
+}
+
 static int start_daemon(struct lab *lab, size_t which, const char *const *moved, const char *clock, struct error *err)
 {
 	enum { MAX = 256 };
-	char *program = memory_printf("%s/bramble-%s", lab->programs, lab->processes[which].name);
+	const char *second_of = lab_roles[lab->roles[which]].second_of, *name = lab->processes[which].name;
+	const char *section = second_of ? second_of : name;
+	char *program = memory_printf("%s/bramble-%s", lab->programs, section);
+	struct owned owned = { 0 };
 	char *profile = memory_printf("-ocollab.cwa_profile=%s", lab->options.profile ? lab->options.profile : "");
 	const char *argv[MAX];
 	size_t count = 0;
@@ -46,16 +73,26 @@ static int start_daemon(struct lab *lab, size_t which, const char *const *moved,
 	end_words(argv, &count, lab->place.file);
 	if (clock)
 		end_words(argv, &count, clock);
-	for (; lab->plan.moved && *moved; moved++) {
+	for (; (lab->plan.moved || lab->options.dispatchers == 2) && *moved; moved++) {
 		end_words(argv, &count, "-o");
 		end_words(argv, &count, *moved);
 	}
 	if (lab->options.profile && lab->roles[which] == LAB_COLLAB)
 		end_words(argv, &count, profile);
-	add_overrides(&lab->options, lab->processes[which].name, argv, &count, MAX - 1);
+	if (second_of)
+		add_owned(argv, &count, &owned, memory_printf("%s.process_name=%s", section, name));
+	if (lab->options.services == 2 && strcmp(section, "collab") == 0) {
+		add_owned(argv, &count, &owned, memory_printf("collab.instance=%s", second_of ? name : "collab-1"));
+		add_owned(argv, &count, &owned, memory_printf("collab.role=%s", second_of ? "standby" : "active"));
+	}
+	add_overrides(&lab->options, section, argv, &count, MAX - 1);
+	if (second_of)
+		add_own_overrides(&lab->options, name, section, argv, &count, &owned);
 	rc = lab_process_start(&lab->processes[which], argv, &lab->notify, err);
 	free(program);
 	free(profile);
+	while (owned.count)
+		free(owned.words[--owned.count]);
 	return rc;
 }
 
@@ -143,9 +180,12 @@ int lab_child_start(struct lab *lab, size_t which, const char *clock, struct err
 	char *listen_router = memory_printf("router.listen=%s", lab->plan.listen[LAB_ROUTER]);
 	char *routers = memory_printf("dispatcher.routers=%s", lab->plan.listen[LAB_ROUTER]);
 	char *listen_dispatcher = memory_printf("dispatcher.listen=%s", lab->plan.listen[LAB_DISPATCHER]);
-	char *dispatcher = memory_printf("collab.dispatcher=%s", lab->plan.listen[LAB_DISPATCHER]);
+	const char *second = lab->plan.listen[LAB_DISPATCHER_2];
+	char *listen_second = memory_printf("dispatcher.listen=%s", second ? second : "");
+	char *dispatcher = memory_printf("collab.dispatcher=%s%s%s", lab->plan.listen[LAB_DISPATCHER], second ? " " : "", second ? second : "");
 	const char *const moved[LAB_ROLES][3] = {
 		[LAB_ROUTER] = { listen_router }, [LAB_DISPATCHER] = { routers, listen_dispatcher }, [LAB_COLLAB] = { dispatcher },
+		[LAB_DISPATCHER_2] = { routers, listen_second }, [LAB_COLLAB_2] = { dispatcher },
 	};
 	enum lab_role role = lab->roles[which];
 	int rc;
@@ -156,6 +196,7 @@ int lab_child_start(struct lab *lab, size_t which, const char *clock, struct err
 	free(listen_router);
 	free(routers);
 	free(listen_dispatcher);
+	free(listen_second);
 	free(dispatcher);
 	return rc;
 }
@@ -211,7 +252,8 @@ static bool is_linked(const struct lab *lab, int which)
 	struct error err;
 	int status;
 	json_t *answer = control_ask(lab->sockets[which], "status", NULL, ASK_MS, &status, &err);
-	bool linked = json_is_true(json_object_get(answer, "linked"));
+	/* One that has stepped back for a newer one of its SRP identity is not linked, and is not going to be. */
+	bool linked = json_is_true(json_object_get(answer, "linked")) || json_is_true(json_object_get(answer, "stepped_back"));
 
 	json_decref(answer);
 	return linked;

@@ -41,9 +41,9 @@ static void tell(const struct lab *lab, bool detached, struct buf *out)
 	buf_printf(out, "The lab in %s is up (process %d%s).\n\n", lab_dir(lab), getpid(), detached ? "" : "; Ctrl-C ends it");
 	for (enum lab_role role = 0; role < LAB_ROLES; role++) {
 		if (lab_port(lab, role))
-			buf_printf(out, "  %-10s  127.0.0.1:%-5u  %s\n", lab_roles[role].name, lab_port(lab, role), lab_roles[role].what);
-		else if (!lab_roles[role].port)
-			buf_printf(out, "  %-10s  no port          %s\n", lab_roles[role].name, lab_roles[role].what);
+			buf_printf(out, "  %-12s  127.0.0.1:%-5u  %s\n", lab_roles[role].name, lab_port(lab, role), lab_roles[role].what);
+		else if (!lab_roles[role].port && lab_socket(lab, lab_roles[role].name))
+			buf_printf(out, "  %-12s  no port          %s\n", lab_roles[role].name, lab_roles[role].what);
 	}
 	buf_printf(out, "\n  user    password       PIN\n");
 	for (const struct lab_user *user = lab_users; user->name; user++)
@@ -160,6 +160,7 @@ static int up_detached(const struct lab_options *options)
 
 static int up(int argc, char **argv)
 {
+	const char *services = "1", *dispatchers = "1";
 	const char *offset = NULL, *clock = NULL, *users = NULL, *backend = NULL, *profile = NULL;
 	const char **overrides = NULL;
 	bool detach = false;
@@ -170,6 +171,8 @@ static int up(int argc, char **argv)
 		{ .name = "detach", .set = &detach, .help = "return when it is ready; `bramble lab down` ends it" },
 		{ .name = "clock", .value = "manual", .text = &clock, .help = "clocks that stand until `bramble clock advance` moves them" },
 		{ .name = "users", .value = "N", .text = &users, .help = "so many users more, when the folder is made: user0001, PIN 22000001, ..." },
+		{ .name = "services", .value = "1|2", .text = &services, .help = "2: also collab-2, a second Collaboration Service of the same pool" },
+		{ .name = "dispatchers", .value = "1|2", .text = &dispatchers, .help = "2: also dispatcher-2, of the same SRP identity" },
 		{ .name = "option", .value = "S.KEY=VALUE", .list = &overrides, .help = "a setting, stronger than the file; may be repeated; also -o" },
 		{ .name = NULL },
 	};
@@ -187,6 +190,10 @@ static int up(int argc, char **argv)
 	lab.overrides = overrides;
 	lab.backend = backend;
 	lab.profile = profile;
+	if ((strcmp(services, "1") != 0 && strcmp(services, "2") != 0) || (strcmp(dispatchers, "1") != 0 && strcmp(dispatchers, "2") != 0))
+		return command_fail(EXIT_USAGE, "--services and --dispatchers are 1 or 2, not %s and %s", log_str(services), log_str(dispatchers));
+	lab.services = (unsigned)(*services - '0');
+	lab.dispatchers = (unsigned)(*dispatchers - '0');
 	if (common.config)
 		return command_fail(EXIT_USAGE, "a lab has its settings in its folder: use --dir");
 	if (offset) {

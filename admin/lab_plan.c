@@ -106,7 +106,7 @@ static int choose_address(struct lab_plan *plan, const struct lab_options *optio
 	if (lab_overridden(options, listen_key(role, key, sizeof key), &value)) {
 		*address = memory_str(value);
 		plan->moved = true;
-	} else if (options->has_offset) {
+	} else if (options->has_offset && !lab_roles[role].second_of) {
 		*address = memory_printf("127.0.0.1:%u", lab_roles[role].port + options->port_offset);
 		plan->moved = plan->moved || strcmp(*address, from_file) != 0;
 	} else {
@@ -144,6 +144,13 @@ int lab_plan_make(struct lab_plan *plan, const struct lab_options *options, cons
 	for (enum lab_role role = 0; role < LAB_ROLES; role++) {
 		if (lab_backend_has(backend, role) && from_file[role] && choose_address(plan, options, role, from_file[role], err) != 0)
 			return -1;
+	}
+	if (options->dispatchers == 2) {
+		char *address = memory_printf("127.0.0.1:%u", plan->ports[LAB_DISPATCHER] + 1U);
+		int rc = choose_address(plan, options, LAB_DISPATCHER_2, address, err);
+
+		free(address);
+		return rc;
 	}
 	return 0;
 }

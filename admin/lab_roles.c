@@ -27,12 +27,14 @@ int lab_backend_parse(const char *name, enum lab_backend *out, struct error *err
 }
 
 const struct lab_role_about lab_roles[LAB_ROLES] = {
-	[LAB_GROUPWISE] = { "groupwise", 8300, true, "the simulated GroupWise Messenger (TLS)" },
-	[LAB_OCS] = { "ocs", 5061, true, "the simulated Communications Server (SIP, mutual TLS)" },
-	[LAB_CWA] = { "cwa", 10443, true, "the simulated Communicator Web Access (HTTPS)" },
-	[LAB_ROUTER] = { "router", 3101, false, "devices and the dispatcher dial here (SRP)" },
-	[LAB_DISPATCHER] = { "dispatcher", 3200, false, "the Collaboration Service dials here" },
-	[LAB_COLLAB] = { "collab", 0, false, "dials the dispatcher, and the IM server for each session" },
+	[LAB_GROUPWISE] = { "groupwise", 8300, true, NULL, "the simulated GroupWise Messenger (TLS)" },
+	[LAB_OCS] = { "ocs", 5061, true, NULL, "the simulated Communications Server (SIP, mutual TLS)" },
+	[LAB_CWA] = { "cwa", 10443, true, NULL, "the simulated Communicator Web Access (HTTPS)" },
+	[LAB_ROUTER] = { "router", 3101, false, NULL, "devices and the dispatcher dial here (SRP)" },
+	[LAB_DISPATCHER] = { "dispatcher", 3200, false, NULL, "the Collaboration Service dials here" },
+	[LAB_DISPATCHER_2] = { "dispatcher-2", 3201, false, "dispatcher", "another one, of the same SRP identity" },
+	[LAB_COLLAB] = { "collab", 0, false, NULL, "dials the dispatcher, and the IM server for each session" },
+	[LAB_COLLAB_2] = { "collab-2", 0, false, "collab", "another one, of the same pool" },
 };
 
 enum lab_role lab_backend_server(enum lab_backend backend)
@@ -46,7 +48,7 @@ bool lab_backend_has(enum lab_backend backend, enum lab_role role)
 		return backend == LAB_BACKEND_GROUPWISE;
 	if (role == LAB_OCS || role == LAB_CWA)
 		return backend == LAB_BACKEND_CWA;
-	return true;
+	return !lab_roles[role].second_of;
 }
 
 const struct lab_sim_setting lab_sim_settings[] = {

@@ -14,7 +14,7 @@
 
 enum { STEER_MS = 15000 };          /* the lab itself gives a process 10 s to be ready */
 
-static const char name_help[] = "NAME is router, dispatcher, collab, or a simulated server of the lab: groupwise, or cwa and ocs.";
+static const char name_help[] = "NAME is router, dispatcher, collab (also dispatcher-2, collab-2), or a simulated server of the lab: groupwise, or cwa and ocs.";
 
 /* Asks the lab's own process. NULL with a sentence. */
 static json_t *steer(const struct command_common *common, const char *verb, const char *name, const char *signal, int *status,

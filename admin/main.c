@@ -14,6 +14,7 @@ static const struct command commands[] = {
 	{ "limits", "maximum sessions, timeouts and capacity of an IM environment", limits_command, false },
 	{ "session", "IM sessions: list, watch, log out", session_command, false },
 	{ "clock", "the lab's clock: show, advance, freeze, run", clock_command, false },
+	{ "failover", "active and standby Collaboration Services: show, switch, claim", failover_command, false },
 	{ "trace", "any login as numbered steps: list, show", trace_command, false },
 	{ "srp", "SRP identities: add, list, enable again", srp_command, false },
 	{ "config", "the settings of the daemons: check, show", config_command, false },

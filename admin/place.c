@@ -99,6 +99,8 @@ void place_close(struct place *place)
 	*place = (struct place){ 0 };
 }
 
+const char *const place_services[] = { "collab", "collab-2", NULL };
+
 json_t *place_ask(const struct place *place, const char *name, const char *verb, json_t *params, int *status, struct error *err)
 {
 	char *path = memory_printf("%s/%s.sock", place->run_dir, name);

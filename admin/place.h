@@ -26,6 +26,9 @@ void place_close(struct place *place);
 /* Asks the running daemon NAME of this place; see control_ask. */
 json_t *place_ask(const struct place *place, const char *name, const char *verb, json_t *params, int *status, struct error *err);
 
+/* The Collaboration Services that a place may have, by the names of their control sockets; ends with NULL. */
+extern const char *const place_services[];
+
 /* The folder that --dir means when it is left out. */
 #define PLACE_DEFAULT_DIR "lab"
 

@@ -44,6 +44,24 @@ static int list(int argc, char **argv)
 	return status;
 }
 
+/* Of several services one has it; what the first said is what is told when none has. */
+static json_t *log_out_of(const struct place *place, unsigned long long session, int *status, struct error *err)
+{
+	json_t *answer = NULL;
+
+	for (size_t i = 0; !answer && place_services[i]; i++) {
+		struct error why = { "" };
+		int ended;
+
+		answer = place_ask(place, place_services[i], "session.logout", json_pack("{s:I}", "session", (json_int_t)session), &ended, &why);
+		if (i == 0) {
+			*status = ended;
+			*err = why;
+		}
+	}
+	return answer;
+}
+
 static int logout(int argc, char **argv)
 {
 	const struct command_usage usage = { .arguments = "SESSION", .least = 1, .most = 1, .takes_place = true, .takes_json = true,
@@ -60,8 +78,7 @@ static int logout(int argc, char **argv)
 	if (!*args[0] || strspn(args[0], "0123456789") != strlen(args[0]) || strlen(args[0]) > 10)
 		return command_fail(EXIT_USAGE, "a session is a number, as `bramble session list` shows it, not %s", log_str(args[0]));
 	if (place_open(&place, common.dir, common.config, &err) == 0)
-		answer = place_ask(&place, "collab", "session.logout",
-			json_pack("{s:I}", "session", (json_int_t)strtoull(args[0], NULL, 10)), &status, &err);
+		answer = log_out_of(&place, strtoull(args[0], NULL, 10), &status, &err);
 	place_close(&place);
 	if (!answer)
 		return command_fail(status, "%s", err.text);

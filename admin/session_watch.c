@@ -46,15 +46,23 @@ static void take_sessions(void *ctx, enum db_status status, const struct seat_ro
 
 static void join_live(const struct session_view *view, json_t *rows)
 {
-	char *path = memory_printf("%s/collab.sock", view->store->place.run_dir);
-	struct error err;
-	json_t *sessions;
-	int status;
+	json_t *all = NULL;
 
-	sessions = control_ask(path, "sessions", json_pack("{s:i}", "max", LIVE_MAX), ANSWER_MS, &status, &err);
-	session_rows_join(rows, sessions);
-	json_decref(sessions);
-	free(path);
+	for (size_t i = 0; place_services[i]; i++) {
+		char *path = memory_printf("%s/%s.sock", view->store->place.run_dir, place_services[i]);
+		struct error err;
+		int status;
+		json_t *sessions = control_ask(path, "sessions", json_pack("{s:i}", "max", LIVE_MAX), ANSWER_MS, &status, &err);
+
+		if (!all)
+			all = json_incref(sessions);
+		else
+			json_array_extend(json_object_get(all, "sessions"), json_object_get(sessions, "sessions"));
+		json_decref(sessions);
+		free(path);
+	}
+	session_rows_join(rows, all);
+	json_decref(all);
 }
 
 json_t *session_view_read(const struct session_view *view, int *status)

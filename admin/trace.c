@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "admin/command.h"
+#include "admin/trace_failover.h"
 #include "admin/trace_list.h"
 #include "admin/trace_read.h"
 #include "admin/trace_steps.h"
@@ -110,10 +111,11 @@ static int list(int argc, char **argv)
 int trace_command(int argc, char **argv)
 {
 	static const struct command table[] = {
+		{ "failover", "switches of active and standby Collaboration Services, step by step", trace_failover_command, false },
 		{ "list", "recent logins, and how each ended", list, false },
 		{ "show", "one login, step by step", show, false },
 		{ NULL, NULL, NULL, false },
 	};
 
-	return command_dispatch(argv[0], "logins, told from end to end", table, argc, argv);
+	return command_dispatch(argv[0], "logins and switches of services, told from end to end", table, argc, argv);
 }

@@ -104,6 +104,20 @@ int trace_read_stored(struct trace_source *source, struct store *store, uint32_t
 	return status;
 }
 
+/* A login is at one service, and what made way for it may have been at another. */
+static void add_other_services(const struct store *store, json_t **trail)
+{
+	for (size_t i = 1; place_services[i]; i++) {
+		json_t *more = read_trail(&store->place, place_services[i], 0);
+
+		if (*trail && more)
+			json_array_extend(*trail, more);
+		else if (!*trail)
+			*trail = json_incref(more);
+		json_decref(more);
+	}
+}
+
 int trace_read(struct trace_source *source, struct store *store, uint32_t pin)
 {
 	json_t *trails[TRACE_PROCESSES];
@@ -114,6 +128,7 @@ int trace_read(struct trace_source *source, struct store *store, uint32_t pin)
 		/* The sessions that made way for a login are other devices'. */
 		trails[i] = read_trail(&store->place, trace_process_names[i], i == TRACE_COLLAB ? 0 : pin);
 	}
+	add_other_services(store, &trails[TRACE_COLLAB]);
 	status = trace_read_stored(source, store, pin);
 	memcpy(source->trails, trails, sizeof trails);
 	if (source->is_cwa)

@@ -10,11 +10,13 @@
 #include "base/utf8.h"
 #include "collab/limits.h"
 #include "collab/parts.h"
+#include "collab/standing.h"
 #include "protocol/srp.h"
 
 struct login {
 	struct login *prev, *next;
 	struct collab *collab;
+	unsigned way;
 	uint32_t pin, transaction, sequence;
 	char *user;
 	char login_id[32];
@@ -82,6 +84,16 @@ void admission_free(struct admission **admission)
 size_t admission_count(const struct admission *admission)
 {
 	return admission->count;
+}
+
+size_t admission_of_way(const struct admission *admission, unsigned way)
+{
+	const struct login *login;
+	size_t count = 0;
+
+	DL_FOREACH(admission->logins, login)
+		count += !login->over && login->way == way;
+	return count;
 }
 
 /* --- answers ----------------------------------------------------------------------------------------------------------- */
@@ -324,6 +336,7 @@ static void admitted(void *ctx, enum db_status status, const struct seat_answer 
 		c->counts.admitted++;
 		login->session = session_new(c, (uint32_t)answer->session, login->pin, login->user, login->login_id, login->transaction);
 		login->session->login = login;
+		login->session->way = login->way;
 		if (!login->closing_count)
 			connect_backend(login);
 	}
@@ -341,7 +354,7 @@ static bool is_under_way(const struct admission *a, uint32_t pin, uint32_t seque
 	return false;
 }
 
-void admission_login(struct admission *a, uint32_t pin, uint32_t transaction, uint32_t sequence, const struct im_login *message)
+void admission_login(struct admission *a, unsigned way, uint32_t pin, uint32_t transaction, uint32_t sequence, const struct im_login *message)
 {
 	struct collab *c = a->collab;
 	struct trail_entry entry = { .event = "login", .pin = pin, .transaction = transaction };
@@ -355,6 +368,7 @@ void admission_login(struct admission *a, uint32_t pin, uint32_t transaction, ui
 	}
 	login = memory_new(sizeof *login);
 	login->collab = c;
+	login->way = way;
 	login->pin = pin;
 	login->transaction = transaction;
 	login->sequence = sequence;
@@ -374,6 +388,10 @@ void admission_login(struct admission *a, uint32_t pin, uint32_t transaction, ui
 	if (c->fenced || c->stopping || a->count > ADMISSION_MAX) {
 		refuse(login, IM_NO_DATABASE, c->fenced ? "another instance has taken over" : c->stopping ? "the service ends" :
 			"too many logins are under way");
+		return;
+	}
+	if (!standing_takes_logins(c, way)) {
+		refuse(login, IM_NO_DATABASE, "this service of the pool is not the active one");
 		return;
 	}
 	buf_append(&login->password, message->password);
@@ -420,6 +438,7 @@ void admission_logged_in(struct login *login, struct bytes display_name, bool fo
 	struct trail_entry entry = { .event = "backend.login", .pin = login->pin, .transaction = login->transaction,
 		.numbers = { { "session", s->id }, { "took_us", loop_real_us() - login->started_us } } };
 
+	standing_im_server(c, true);
 	login->forget_password = forget_password;
 	login->display_name = bytes_dup(utf8_cut(display_name, IM_NAME_MAX));
 	trail_text(&entry, "user=%s login=%s name=%s", log_str(login->user), login->login_id, log_str(login->display_name));
@@ -432,6 +451,7 @@ void admission_login_failed(struct login *login, uint32_t code, const char *why)
 {
 	struct session *s = login->session;
 
+	standing_im_server(login->collab, code != IM_UNREACHABLE);
 	s->login = NULL;
 	refuse(login, code, why);
 	session_end(s, code == IM_UNREACHABLE ? IM_REASON_SERVER_LOST : IM_REASON_REFUSED, why, true);

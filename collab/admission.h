@@ -20,9 +20,10 @@ struct admission *admission_new(struct collab *collab);
 /* All sessions must have ended, and all completions have come back. */
 void admission_free(struct admission **admission);
 size_t admission_count(const struct admission *admission);
+size_t admission_of_way(const struct admission *admission, unsigned way);     /* of these, not answered yet, of one dispatcher */
 
 /* A device's LOGIN. A second one with the same number while the first is under way is the first one again. */
-void admission_login(struct admission *admission, uint32_t pin, uint32_t transaction, uint32_t sequence,
+void admission_login(struct admission *admission, unsigned way, uint32_t pin, uint32_t transaction, uint32_t sequence,
 	const struct im_login *message);
 
 /* The connection of a session of ours that is over is closed: told to the database, and logins that wait for it go on. */

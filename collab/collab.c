@@ -12,6 +12,7 @@
 #include "collab/doubt.h"
 #include "collab/groupwise_client.h"
 #include "collab/parts.h"
+#include "collab/standing.h"
 #include "db/trail.h"
 #include "protocol/srp.h"
 
@@ -52,59 +53,113 @@ void collab_note(struct collab *c, const struct trail_entry *entry, uint32_t ses
 
 /* --- the dispatcher's side -------------------------------------------------------------------------------------------- */
 
+static struct collab *of_way(void *ctx, unsigned *way)
+{
+	const struct collab_way *w = ctx;
+
+	*way = w->number;
+	return w->collab;
+}
+
 static void link_changed(void *ctx, bool up)
 {
-	struct collab *c = ctx;
+	unsigned way;
+	struct collab *c = of_way(ctx, &way);
 
-	courier_link(c->courier, up);
+	courier_link(c->courier, way, up);
+}
+
+static bool is_login(struct bytes clear)
+{
+	enum im_type type;
+	uint32_t sequence;
+	struct error err;
+
+	return im_peek(clear, &type, &sequence, &err) == 0 && type == IM_LOGIN;
 }
 
 static void link_message(void *ctx, const struct link_up *up)
 {
-	struct collab *c = ctx;
+	unsigned way;
+	struct collab *c = of_way(ctx, &way);
 
-	if (!doubt_takes(c->doubt, up))
-		device_message(c, up);
+	if (standing_is_draining(c, way) && !is_login(up->clear))
+		return;
+	if (!doubt_takes(c->doubt, way, up))
+		device_message(c, way, up);
 }
 
 static void link_status(void *ctx, uint32_t tag, uint32_t status)
 {
-	struct collab *c = ctx;
+	unsigned way;
 
-	courier_status(c->courier, tag, status);
+	courier_status(of_way(ctx, &way)->courier, tag, status);
 }
 
 static void link_coverage(void *ctx, uint32_t pin, bool available)
 {
-	struct collab *c = ctx;
+	unsigned way;
+	struct collab *c = of_way(ctx, &way);
 
-	courier_coverage(c->courier, pin, available);
+	courier_coverage(c->courier, way, pin, available);
 }
 
 static void link_drained(void *ctx)
 {
-	struct collab *c = ctx;
+	unsigned way;
 
-	courier_drained(c->courier);
+	courier_drained(of_way(ctx, &way)->courier);
+}
+
+static void link_introduce(void *ctx, struct link_register *registration)
+{
+	unsigned way;
+	struct collab *c = of_way(ctx, &way);
+
+	standing_introduce(c, way, registration);
+}
+
+static void link_promote(void *ctx, const struct link_promote *promote)
+{
+	unsigned way;
+	struct collab *c = of_way(ctx, &way);
+
+	standing_promote(c, way, promote);
+}
+
+static void link_demote(void *ctx, const struct link_demote *demote)
+{
+	unsigned way;
+	struct collab *c = of_way(ctx, &way);
+
+	standing_demote(c, way, demote);
+}
+
+static void link_moved(void *ctx, const struct link_moved *moved)
+{
+	unsigned way;
+	struct collab *c = of_way(ctx, &way);
+
+	standing_moved(c, way, moved);
 }
 
 static const struct dispatcher_link_callbacks link_callbacks = {
-	.drained = link_drained,
+	.drained = link_drained, .introduce = link_introduce, .promote = link_promote, .demote = link_demote, .moved = link_moved,
 	.changed = link_changed, .message = link_message, .status = link_status, .coverage = link_coverage,
 };
 
-static void courier_out(void *ctx, uint32_t pin, uint32_t tag, struct bytes clear)
+static void courier_out(void *ctx, unsigned way, uint32_t pin, uint32_t tag, struct bytes clear)
 {
 	struct collab *c = ctx;
 
-	dispatcher_link_send(c->link, pin, tag, clear);
+	dispatcher_link_send(c->links[way], pin, tag, clear);
 }
 
-static bool way_is_full(void *ctx)
+static bool way_is_full(void *ctx, unsigned way)
 {
 	const struct collab *c = ctx;
 
-	return owner_in_doubt(c->owner) || dispatcher_link_is_full(c->link);
+	return owner_in_doubt(c->owner) || dispatcher_link_is_full(c->links[way]);
 }
 
 static void coverage_changed(void *ctx, uint32_t pin, bool available)
@@ -145,7 +200,7 @@ static void limits_changed(void *ctx)
 
 static enum im_logout_reason reason_of(const char *name)
 {
-	for (uint32_t reason = IM_REASON_LOGOUT; reason <= IM_REASON_REFUSED; reason++) {
+	for (uint32_t reason = IM_REASON_LOGOUT; reason <= IM_REASON_SERVICE_LOST; reason++) {
 		if (bytes_is(bytes_str(name), im_reason_name(reason)))
 			return (enum im_logout_reason)reason;
 	}
@@ -290,7 +345,9 @@ static void free_parts(struct collab **collab)
 {
 	struct collab *c = *collab;
 
-	dispatcher_link_free(&c->link);
+	for (unsigned way = 0; way < COLLAB_DISPATCHERS_MAX; way++)
+		dispatcher_link_free(&c->links[way]);
+	standing_free(&c->standing);
 	doubt_free(&c->doubt);
 	admission_free(&c->admission);
 	owner_free(&c->owner);
@@ -303,6 +360,23 @@ static void free_parts(struct collab **collab)
 	buf_wipe(&c->scratch);
 	free(c);
 	*collab = NULL;
+}
+
+/* Checked before. */
+static void dial_dispatchers(struct collab *c)
+{
+	char *addresses[COLLAB_DISPATCHERS_MAX];
+	struct error err;
+	int count = collab_settings_dispatchers(c->settings, addresses, &err);
+
+	c->standing = standing_new(c);
+	for (int i = 0; i < count; i++) {
+		c->ways[i] = (struct collab_way){ .collab = c, .number = (unsigned)i };
+		c->links[i] = dispatcher_link_new(c->loop, addresses[i], c->settings->instance, c->dispatcher_tls, &link_callbacks,
+			&c->ways[i]);
+		c->way_count++;
+		free(addresses[i]);
+	}
 }
 
 struct collab *collab_new(struct loop *loop, const struct collab_settings *set, struct db *db, struct trail *trail, int *status,
@@ -331,7 +405,7 @@ struct collab *collab_new(struct loop *loop, const struct collab_settings *set, 
 		goto fail;
 	owner_on_sure(c->owner, sure_again);
 	environment_on_change(c->environment, others_changed);
-	c->link = dispatcher_link_new(loop, set->dispatcher, set->instance, c->dispatcher_tls, &link_callbacks, c);
+	dial_dispatchers(c);
 	return c;
 fail:
 	free_parts(&c);
@@ -345,13 +419,35 @@ static void end_for_stop(struct session *s, void *arg)
 	session_end(s, IM_REASON_SHUTDOWN, "the service ends", !c->fenced);
 }
 
+static bool is_written(const struct collab *c)
+{
+	for (unsigned way = 0; way < c->way_count; way++) {
+		if (dispatcher_link_is_up(c->links[way]) && dispatcher_link_queued(c->links[way]))
+			return false;
+	}
+	return true;
+}
+
 static bool is_quiet(const struct collab *c)
 {
 	struct courier_counts counts;
 
 	courier_count(c->courier, &counts);
 	return c->sessions.closing == 0 && owner_releasing(c->owner) == 0 && admission_count(c->admission) == 0 &&
-		(counts.waiting == 0 || !dispatcher_link_is_up(c->link) || dispatcher_link_queued(c->link) == 0);
+		(counts.waiting == 0 || is_written(c));
+}
+
+/* A member of a pool says that it goes, so that another one is active at once. */
+static void leave(struct collab *c)
+{
+	uint64_t until_us = loop_real_us() + STOP_MS * 1000ULL;
+
+	if (c->settings->role == COLLAB_ALONE)
+		return;
+	for (unsigned way = 0; way < c->way_count; way++)
+		dispatcher_link_leave(c->links[way]);
+	while (!is_written(c) && loop_real_us() < until_us)
+		loop_round(c->loop, 20);
 }
 
 void collab_free(struct collab **collab)
@@ -367,6 +463,7 @@ void collab_free(struct collab **collab)
 	/* A backend ends in time by itself, however long the loop takes to get round to it. */
 	while (!is_quiet(c) && (c->sessions.closing || loop_real_us() < until_us))
 		loop_round(c->loop, 20);
+	leave(c);
 	db_wait(c->db);
 	free_parts(collab);
 }

@@ -26,6 +26,7 @@ struct parcel {
 struct recipient {
 	UT_hash_handle hh;
 	uint32_t pin;
+	unsigned way;
 	bool available;
 	bool listed;               /* named since the dispatcher started its list over */
 	bool bounced;              /* something came back: wait until nothing is in flight, so that the order holds */
@@ -33,6 +34,12 @@ struct recipient {
 	size_t waiting, in_flight, bytes;
 	struct recipient *prev, *next;   /* absent ones with something waiting, longest absent first */
 	bool absent;
+};
+
+struct way {
+	struct courier *courier;
+	struct loop_timer *grace;
+	bool link_up;
 };
 
 struct courier {
@@ -43,9 +50,8 @@ struct courier {
 	struct parcel *flying;
 	struct recipient *absent;
 	size_t absent_count;
-	struct loop_timer *grace;
+	struct way ways[COURIER_WAYS];
 	uint32_t next_tag;
-	bool link_up;
 	struct courier_counts counts;
 };
 
@@ -59,7 +65,10 @@ struct courier *courier_new(struct loop *loop, const struct courier_callbacks *c
 	c->callbacks = *callbacks;
 	c->ctx = ctx;
 	c->next_tag = 1;
-	c->grace = loop_timer_new(loop, grace_over, c);
+	for (size_t i = 0; i < COURIER_WAYS; i++) {
+		c->ways[i].courier = c;
+		c->ways[i].grace = loop_timer_new(loop, grace_over, &c->ways[i]);
+	}
 	return c;
 }
 
@@ -163,7 +172,8 @@ void courier_free(struct courier **courier)
 		HASH_DELETE(hh, c->recipients, r);
 		free(r);
 	}
-	loop_timer_free(&c->grace);
+	for (size_t i = 0; i < COURIER_WAYS; i++)
+		loop_timer_free(&c->ways[i].grace);
 	free(c);
 	*courier = NULL;
 }
@@ -185,7 +195,7 @@ static void pump(struct courier *c, struct recipient *r)
 {
 	struct parcel *p;
 
-	if (!c->link_up || !r->available || (r->bounced && r->in_flight))
+	if (!c->ways[r->way].link_up || !r->available || (r->bounced && r->in_flight))
 		return;
 	r->bounced = false;
 	DL_FOREACH(r->queue, p) {
@@ -193,14 +203,14 @@ static void pump(struct courier *c, struct recipient *r)
 			return;
 		if (p->in_flight)
 			continue;
-		if (c->callbacks.is_full(c->ctx))
+		if (c->callbacks.is_full(c->ctx, r->way))
 			return;
 		p->in_flight = true;
 		p->tag = take_tag(c);
 		r->in_flight++;
 		HASH_ADD(hh, c->flying, tag, sizeof p->tag, p);
 		c->counts.sent++;
-		c->callbacks.send(c->ctx, r->pin, p->tag, bytes_of(p->clear, p->len));
+		c->callbacks.send(c->ctx, r->way, r->pin, p->tag, bytes_of(p->clear, p->len));
 	}
 }
 
@@ -221,23 +231,43 @@ static void set_available(struct courier *c, uint32_t pin, bool available)
 		pump(c, r);
 }
 
-void courier_link(struct courier *c, bool up)
+/* What is in flight will not be answered any more: it goes again. */
+static void call_back(struct courier *c, struct recipient *r)
+{
+	struct parcel *p, *after;
+
+	DL_FOREACH_SAFE(r->queue, p, after) {
+		land(c, p);
+		if (p->forgotten)
+			discard(c, p);
+	}
+	r->bounced = false;
+}
+
+/* The device is reached by this way from now on. */
+static void goes_by(struct courier *c, uint32_t pin, unsigned way)
+{
+	struct recipient *r = find(c, pin);
+
+	if (r && r->way != way)
+		call_back(c, r);
+	if (!r && way)
+		r = find_or_add(c, pin);
+	if (r)
+		r->way = way;
+}
+
+void courier_link(struct courier *c, unsigned way, bool up)
 {
 	struct recipient *r, *next;
 
-	c->link_up = up;
-	loop_timer_cancel(c->grace);
+	c->ways[way].link_up = up;
+	loop_timer_cancel(c->ways[way].grace);
 	HASH_ITER(hh, c->recipients, r, next) {
-		struct parcel *p, *after;
-
-		if (!up) {
-			DL_FOREACH_SAFE(r->queue, p, after) {
-				land(c, p);
-				if (p->forgotten)
-					discard(c, p);
-			}
-			r->bounced = false;
-		}
+		if (r->way != way)
+			continue;
+		if (!up)
+			call_back(c, r);
 		pump(c, r);
 		tidy(c, r);
 	}
@@ -251,16 +281,22 @@ void courier_drained(struct courier *c)
 		pump(c, r);
 }
 
-void courier_coverage(struct courier *c, uint32_t pin, bool available)
+void courier_coverage(struct courier *c, unsigned way, uint32_t pin, bool available)
 {
 	struct recipient *r, *next;
 
 	if (pin == 0) {
 		HASH_ITER(hh, c->recipients, r, next)
-			r->listed = false;
-		loop_timer_set(c->grace, COURIER_GRACE_MS);
+			r->listed = r->listed && r->way != way;
+		loop_timer_set(c->ways[way].grace, COURIER_GRACE_MS);
 		return;
 	}
+	r = find(c, pin);
+	/* One dispatcher does not see it any more, another one does. */
+	if (!available && r && r->available && r->way != way)
+		return;
+	if (available)
+		goes_by(c, pin, way);
 	set_available(c, pin, available);
 	r = find(c, pin);
 	if (r)
@@ -269,14 +305,15 @@ void courier_coverage(struct courier *c, uint32_t pin, bool available)
 
 static void grace_over(void *arg)
 {
-	struct courier *c = arg;
+	const struct way *way = arg;
+	struct courier *c = way->courier;
 	size_t count = 0, total = HASH_COUNT(c->recipients);
 	uint32_t *lost = memory_new((total + 1) * sizeof *lost);
 	struct recipient *r, *next;
 
 	/* Gathered first: the callbacks may add and remove recipients. */
 	HASH_ITER(hh, c->recipients, r, next) {
-		if (r->available && !r->listed)
+		if (r->available && !r->listed && &c->ways[r->way] == way)
 			lost[count++] = r->pin;
 	}
 	for (size_t i = 0; i < count; i++)
@@ -284,10 +321,11 @@ static void grace_over(void *arg)
 	free(lost);
 }
 
-void courier_seen(struct courier *c, uint32_t pin)
+void courier_seen(struct courier *c, unsigned way, uint32_t pin)
 {
 	struct recipient *r;
 
+	goes_by(c, pin, way);
 	set_available(c, pin, true);
 	r = find(c, pin);
 	if (r)
@@ -378,8 +416,8 @@ static bool goes_at_once(const struct courier *c, uint32_t pin)
 {
 	const struct recipient *r = find(c, pin);
 
-	return r && r->available && c->link_up && !r->bounced && r->waiting == r->in_flight && r->in_flight < COURIER_IN_FLIGHT &&
-		!c->callbacks.is_full(c->ctx);
+	return r && r->available && c->ways[r->way].link_up && !r->bounced && r->waiting == r->in_flight && r->in_flight < COURIER_IN_FLIGHT &&
+		!c->callbacks.is_full(c->ctx, r->way);
 }
 
 void courier_send(struct courier *c, uint32_t pin, uint32_t session, int flags, struct bytes clear)

@@ -9,6 +9,8 @@
  * A message stays in its queue until the dispatcher says DELIVERED. When it comes back as UNAVAILABLE, or the link to the
  * dispatcher is lost, it stays, and everything that waits is sent again, in order, when the device is back. Devices drop what
  * they got twice by its IM sequence number, so sending again is harmless.
+ *
+ * There may be several ways, one per dispatcher: a PIN is reached by the one that has said last that it is there.
  * Source: document - PAT-COV (available, unavailable, return if unavailable); keeping and sending again: ours. */
 struct courier;
 
@@ -17,14 +19,15 @@ enum {
 	COURIER_IN_FLIGHT = 16,    /* handed to the dispatcher and not answered, per PIN: well inside the dispatcher's queue */
 	COURIER_BYTES = 1048576,   /* held back per PIN */
 	COURIER_ABSENT = 10000,    /* PINs that are out of coverage and have something waiting; beyond: the longest absent */
+	COURIER_WAYS = 4,          /* Source: document (one service serves up to four BES) */
 	COURIER_GRACE_MS = 5000,   /* after the dispatcher starts its list over, PINs missing from it count as lost only then */
 };
 
 struct courier_callbacks {
 	/* Hands one message to the dispatcher; tag comes back in courier_status. */
-	void (*send)(void *ctx, uint32_t pin, uint32_t tag, struct bytes clear);
+	void (*send)(void *ctx, unsigned way, uint32_t pin, uint32_t tag, struct bytes clear);
 	/* The way to the dispatcher is full: nothing more is sent until courier_drained. */
-	bool (*is_full)(void *ctx);
+	bool (*is_full)(void *ctx, unsigned way);
 	/* A PIN came into coverage or left it. */
 	void (*coverage)(void *ctx, uint32_t pin, bool available);
 	/* Something about a session (not 0) was dropped because too much waits for its device. */
@@ -35,13 +38,13 @@ struct courier *courier_new(struct loop *loop, const struct courier_callbacks *c
 void courier_free(struct courier **courier);
 
 /* The link to the dispatcher is registered, or gone. Gone: nobody's coverage changes by that, but nothing is sent. */
-void courier_link(struct courier *c, bool up);
-/* The way to the dispatcher has room again. */
+void courier_link(struct courier *c, unsigned way, bool up);
+/* A way to the dispatcher has room again. */
 void courier_drained(struct courier *c);
 /* What the dispatcher says. pin 0, available false: it forgets all, the list of those in coverage follows. */
-void courier_coverage(struct courier *c, uint32_t pin, bool available);
+void courier_coverage(struct courier *c, unsigned way, uint32_t pin, bool available);
 /* Traffic came from the PIN: it is there. What waits for it is sent. */
-void courier_seen(struct courier *c, uint32_t pin);
+void courier_seen(struct courier *c, unsigned way, uint32_t pin);
 /* The outcome of a tag (enum srp_status). Unknown tags are ones given up already. */
 void courier_status(struct courier *c, uint32_t tag, uint32_t status);
 

@@ -8,6 +8,7 @@
 /* Who says it, and where in the traces it is found. */
 struct said_by {
 	struct collab *collab;
+	unsigned way;
 	uint32_t pin, transaction, sequence;
 	struct bytes clear;
 };
@@ -201,6 +202,7 @@ static void in_session(const struct said_by *by, const struct row *row, const un
 		no_session(by, row, m->session.session);
 		return;
 	}
+	s->way = by->way;
 	if (session_mark_admits(s, by->transaction, by->clear))
 		act(s, row, by->sequence, m);
 }
@@ -220,15 +222,15 @@ static void malformed(const struct said_by *by, const char *why)
 	log_warning("message refused device=%s transaction=%u reason=%s", pin_text(by->pin), by->transaction, log_str(why));
 }
 
-void device_message(struct collab *c, const struct link_up *up)
+void device_message(struct collab *c, unsigned way, const struct link_up *up)
 {
-	struct said_by by = { .collab = c, .pin = up->pin, .transaction = up->transaction, .clear = up->clear };
+	struct said_by by = { .collab = c, .way = way, .pin = up->pin, .transaction = up->transaction, .clear = up->clear };
 	enum im_type type;
 	const struct row *row;
 	union im_up m;
 	struct error err;
 
-	courier_seen(c->courier, up->pin);
+	courier_seen(c->courier, way, up->pin);
 	if (im_peek(up->clear, &type, &by.sequence, &err) != 0) {
 		malformed(&by, err.text);
 		return;
@@ -237,7 +239,7 @@ void device_message(struct collab *c, const struct link_up *up)
 		if (im_decode(&im_login_msg, up->clear, &m.login, &err) != 0)
 			malformed(&by, err.text);
 		else
-			admission_login(c->admission, up->pin, up->transaction, by.sequence, &m.login);
+			admission_login(c->admission, way, up->pin, up->transaction, by.sequence, &m.login);
 		return;
 	}
 	row = find_row(type);

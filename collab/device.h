@@ -6,8 +6,8 @@
 
 /* What devices say: one handler per message, and what is done when no session fits. */
 
-/* A device's message as the dispatcher hands it up. */
-void device_message(struct collab *collab, const struct link_up *up);
+/* A device's message as a dispatcher hands it up. way: which one. */
+void device_message(struct collab *collab, unsigned way, const struct link_up *up);
 /* One that waited for its session's mark to be taken back. */
 void device_message_again(struct session *session, uint32_t transaction, struct bytes clear);
 

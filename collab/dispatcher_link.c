@@ -85,6 +85,23 @@ void dispatcher_link_send(struct dispatcher_link *link, uint32_t pin, uint32_t t
 		.content_id = bytes_str(IM_CONTENT_ID), .clear = clear });
 }
 
+void dispatcher_link_tell(struct dispatcher_link *link, const struct wire_msg *msg, const void *message)
+{
+	if (link->registered)
+		send_message(link, msg, message);
+}
+
+void dispatcher_link_leave(struct dispatcher_link *link)
+{
+	dispatcher_link_tell(link, &link_disconnect_msg, &(struct link_disconnect){ .reason = SRP_SHUTTING_DOWN,
+		.text = bytes_str("the service ends") });
+}
+
+const char *dispatcher_link_address(const struct dispatcher_link *link)
+{
+	return link->address;
+}
+
 bool dispatcher_link_is_full(const struct dispatcher_link *link)
 {
 	return link->connection && connection_is_full(link->connection);
@@ -173,6 +190,21 @@ static void got_coverage(struct dispatcher_link *link, const union link_any *m)
 	link->callbacks.coverage(link->ctx, m->coverage.pin, m->coverage.available != 0);
 }
 
+static void got_promote(struct dispatcher_link *link, const union link_any *m)
+{
+	link->callbacks.promote(link->ctx, &m->promote);
+}
+
+static void got_demote(struct dispatcher_link *link, const union link_any *m)
+{
+	link->callbacks.demote(link->ctx, &m->demote);
+}
+
+static void got_moved(struct dispatcher_link *link, const union link_any *m)
+{
+	link->callbacks.moved(link->ctx, &m->moved);
+}
+
 static void got_ping(struct dispatcher_link *link, const union link_any *m)
 {
 	send_message(link, &link_pong_msg, &m->ping);
@@ -195,6 +227,9 @@ static const struct {
 	{ &link_coverage_msg, got_coverage },
 	{ &link_ping_msg, got_ping },
 	{ &link_pong_msg, got_pong },
+	{ &link_promote_msg, got_promote },
+	{ &link_demote_msg, got_demote },
+	{ &link_moved_msg, got_moved },
 };
 
 static void message(void *ctx, struct bytes frame)
@@ -221,9 +256,10 @@ static void message(void *ctx, struct bytes frame)
 static void up(void *ctx)
 {
 	struct dispatcher_link *link = ctx;
+	struct link_register registration = { .content_id = bytes_str(IM_CONTENT_ID), .instance = bytes_str(link->instance) };
 
-	send_message(link, &link_register_msg, &(struct link_register){ .content_id = bytes_str(IM_CONTENT_ID),
-		.instance = bytes_str(link->instance), .health = 100, .role = 1 });
+	link->callbacks.introduce(link->ctx, &registration);
+	send_message(link, &link_register_msg, &registration);
 	loop_timer_set(link->keep_alive, REGISTER_MS);
 }
 

@@ -17,6 +17,12 @@ struct dispatcher_link_callbacks {
 	void (*coverage)(void *ctx, uint32_t pin, bool available);
 	/* dispatcher_link_is_full was true, and is no longer. */
 	void (*drained)(void *ctx);
+	/* Fills in what REGISTER says besides the name: health, role and features. */
+	void (*introduce)(void *ctx, struct link_register *registration);
+	/* Of the pool. */
+	void (*promote)(void *ctx, const struct link_promote *promote);
+	void (*demote)(void *ctx, const struct link_demote *demote);
+	void (*moved)(void *ctx, const struct link_moved *moved);
 };
 
 /* tls NULL: clear (loopback). Dials at once, answers later. */
@@ -27,6 +33,11 @@ void dispatcher_link_free(struct dispatcher_link **link);
 bool dispatcher_link_is_up(const struct dispatcher_link *link);
 /* Sends a message to a device; only while the link is up. */
 void dispatcher_link_send(struct dispatcher_link *link, uint32_t pin, uint32_t tag, struct bytes clear);
+/* The same for a message of the pool: HEALTH, ROLE, MOVED. */
+void dispatcher_link_tell(struct dispatcher_link *link, const struct wire_msg *msg, const void *message);
+/* Says that we go, as the last thing. */
+void dispatcher_link_leave(struct dispatcher_link *link);
+const char *dispatcher_link_address(const struct dispatcher_link *link);
 /* The dispatcher does not read as fast as we write: hold the rest back. */
 bool dispatcher_link_is_full(const struct dispatcher_link *link);
 /* How much waits to be written to it. */

@@ -11,6 +11,7 @@
 
 struct kept {
 	struct kept *prev, *next;
+	unsigned way;
 	uint32_t pin, transaction;
 	struct buf clear;          /* a login's holds a password */
 };
@@ -48,7 +49,7 @@ void doubt_free(struct doubt **doubt)
 	*doubt = NULL;
 }
 
-bool doubt_takes(struct doubt *d, const struct link_up *up)
+bool doubt_takes(struct doubt *d, unsigned way, const struct link_up *up)
 {
 	struct kept *k;
 
@@ -60,6 +61,7 @@ bool doubt_takes(struct doubt *d, const struct link_up *up)
 	if (d->count >= DOUBT_MAX)
 		return true;
 	k = memory_new(sizeof *k);
+	k->way = way;
 	k->pin = up->pin;
 	k->transaction = up->transaction;
 	buf_append(&k->clear, up->clear);
@@ -75,7 +77,7 @@ void doubt_is_over(struct doubt *d)
 	d->kept = NULL;
 	d->count = 0;
 	DL_FOREACH_SAFE(all, k, next) {
-		device_message(d->collab, &(struct link_up){ .pin = k->pin, .transaction = k->transaction,
+		device_message(d->collab, k->way, &(struct link_up){ .pin = k->pin, .transaction = k->transaction,
 			.clear = buf_bytes(&k->clear) });
 		drop(k);
 	}

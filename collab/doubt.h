@@ -14,7 +14,7 @@ enum { DOUBT_MAX = 4096 };      /* messages; devices send those beyond it again,
 struct doubt *doubt_new(struct collab *collab);
 void doubt_free(struct doubt **doubt);
 /* True: kept (copied) or dropped, and not to be acted on now. */
-bool doubt_takes(struct doubt *doubt, const struct link_up *up);
+bool doubt_takes(struct doubt *doubt, unsigned way, const struct link_up *up);
 /* The database has answered, whatever it was: all that waits is handled now. */
 void doubt_is_over(struct doubt *doubt);
 

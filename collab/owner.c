@@ -145,6 +145,11 @@ bool owner_in_doubt(struct owner *o)
 	return true;
 }
 
+bool owner_is_ill(const struct owner *owner)
+{
+	return owner->ill;
+}
+
 void owner_on_sure(struct owner *owner, loop_fn *fn)
 {
 	owner->sure = fn;

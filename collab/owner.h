@@ -24,6 +24,8 @@ struct seat_owner owner_seat(const struct owner *owner);
  * away, and until the database has answered nothing may be done as if they were still ours. A database that cannot be reached is
  * an answer: live sessions go on without it. When it is true a renewal is on its way, and fn is called when it is no longer. */
 bool owner_in_doubt(struct owner *owner);
+/* The last question to the database was not answered. */
+bool owner_is_ill(const struct owner *owner);
 void owner_on_sure(struct owner *owner, loop_fn *fn);     /* with the context of owner_new */
 /* The session is over: its seat is given back. reason: enum im_logout_reason; closing: its connection to the IM server is still to be
  * closed, and owner_closed follows. */

@@ -11,6 +11,10 @@
 
 /* What the parts of one Collaboration Service share. Only files of this folder that need several of them include it. */
 struct doubt;
+struct standing;
+/* One of its dispatchers, for callbacks. */
+struct collab_way { struct collab *collab; unsigned number; };
+
 struct collab {
 	struct loop *loop;
 	const struct collab_settings *settings;
@@ -24,7 +28,10 @@ struct collab {
 	struct environment *environment;
 	struct owner *owner;
 	struct courier *courier;
-	struct dispatcher_link *link;
+	struct dispatcher_link *links[COLLAB_DISPATCHERS_MAX];      /* by the way's number */
+	struct collab_way ways[COLLAB_DISPATCHERS_MAX];
+	unsigned way_count;
+	struct standing *standing;
 	struct admission *admission;
 	struct doubt *doubt;
 	struct session_table sessions;

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "collab/parts.h"
 #include "collab/session_mark.h"
+#include "collab/standing.h"
 #include "protocol/srp.h"
 
 /* --- the states ------------------------------------------------------------------------------------------------------- */
@@ -97,6 +98,7 @@ static enum session_event event_of(enum im_logout_reason reason)
 	case IM_REASON_SERVER_LOST:
 	case IM_REASON_ELSEWHERE:
 	case IM_REASON_REFUSED:
+	case IM_REASON_SERVICE_LOST:
 		return SESSION_SERVER_LOST;
 	default:
 		return SESSION_CLOSE;
@@ -394,6 +396,8 @@ void session_end(struct session *s, enum im_logout_reason reason, const char *wh
 		note_dropped(s);
 	collab_note(c, &entry, s->id, true);
 	count_end(c, reason);
+	if (reason == IM_REASON_SERVER_LOST && !login)
+		standing_im_server(c, false);
 	session_hold(s);
 	courier_forget(c->courier, s->pin, s->id);
 	tell_end(s, reason);

@@ -53,6 +53,7 @@ struct session {
 	UT_hash_handle by_id, by_pin;
 	struct collab *collab;
 	uint32_t id, pin;
+	unsigned way;                /* which dispatcher its device was last heard by */
 	char *user;
 	char login_id[32];           /* ties log, trail and history together: "2100000A-17" */
 	uint32_t transaction;        /* the login's */

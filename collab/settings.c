@@ -1,10 +1,15 @@
 #include "collab/settings.h"
 
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/io/address.h"
+#include "base/log.h"
+#include "base/memory.h"
 
 static const char *const profile_names[] = { "ocs2007", "lcs2005", NULL };
+static const char *const role_names[] = { "alone", "active", "standby", NULL };
 static const char *const trust_names[] = { "ca", "pin", "none", NULL };
 
 #define ROW(key_, type_, member) .key = key_, .type = type_, .offset = offsetof(struct collab_settings, member)
@@ -15,8 +20,9 @@ const struct setting collab_setting_table[] = {
 	  .help = "file of the configuration database" },
 	{ ROW("install_key", SETTING_PATH, install_key), .fallback = "install.key", .common = true,
 	  .help = "file of the key that seals secrets in the database" },
-	{ ROW("dispatcher", SETTING_ADDRESS, dispatcher), .fallback = "127.0.0.1:3200",
-	  .help = "service port of the dispatcher; any address but loopback needs the three tls settings" },
+	{ ROW("dispatcher", SETTING_TEXT, dispatcher), .fallback = "127.0.0.1:3200",
+	  .help = "service port of the dispatcher, HOST:PORT; of up to four, one per BES, separated by spaces. Any address but loopback needs "
+		"the three tls settings" },
 	{ ROW("tls_certificate", SETTING_PATH, tls_certificate), .help = "our certificate towards the dispatcher (PEM)" },
 	{ ROW("tls_key", SETTING_PATH, tls_key), .help = "its private key (PEM)" },
 	{ ROW("tls_ca", SETTING_PATH, tls_ca), .help = "the installation's own CA, which signed the dispatcher's certificate (PEM)" },
@@ -24,6 +30,11 @@ const struct setting collab_setting_table[] = {
 	  .help = "IM environment to serve: a row of emu_IMServiceConfig" },
 	{ ROW("instance", SETTING_TEXT, instance), .fallback = "collab-1",
 	  .help = "name of this Collaboration Service; no two that share a database may have the same" },
+	{ ROW("role", SETTING_CHOICE, role), .fallback = "alone", .choices = role_names,
+	  .help = "alone: takes devices from the start; active or standby: a member of a pool, of which the dispatcher makes one active, "
+		"this one rather or rather another" },
+	{ ROW("health_interval", SETTING_DURATION, health_interval_ms), .fallback = "5s", .min = 100, .max = 3600000,
+	  .help = "how often a member of a pool tells its dispatchers its health; well below their health_dead" },
 	{ ROW("trust", SETTING_CHOICE, trust), .fallback = "ca", .choices = trust_names,
 	  .help = "whom to trust as the IM server: ca (needs trust_ca), pin (needs trust_pin) or none (encrypted, but to anybody)" },
 	{ ROW("trust_ca", SETTING_PATH, trust_ca), .help = "CA that signed the IM server's certificate, or that certificate (PEM)" },
@@ -69,12 +80,50 @@ int collab_settings_check_trust(const struct collab_settings *set, struct error 
 	return 0;
 }
 
+static int check_dispatcher(const struct collab_settings *set, const char *address, struct error *err)
+{
+	struct address parsed;
+
+	if (address_parse(address, &parsed, err))
+		return error_prefix(err, "collab.dispatcher: ");
+	if (!address_is_loopback(address) && (!set->tls_certificate || !set->tls_key || !set->tls_ca))
+		return error_set(err, "collab.dispatcher = %s is not a loopback address: set collab.tls_certificate, collab.tls_key and "
+			"collab.tls_ca, because user IDs and passwords pass there", address);
+	return 0;
+}
+
+int collab_settings_dispatchers(const struct collab_settings *set, char *addresses[COLLAB_DISPATCHERS_MAX], struct error *err)
+{
+	char *copy = memory_str(set->dispatcher ? set->dispatcher : ""), *rest = copy, *address;
+	int count = 0, result = 0;
+
+	while (result == 0 && (address = strsep(&rest, " \t"))) {
+		if (!*address)
+			continue;
+		if (count == COLLAB_DISPATCHERS_MAX)
+			result = error_set(err, "collab.dispatcher: %s is the fifth; one Collaboration Service serves at most %d BES, another one "
+				"can serve the rest", log_str(address), COLLAB_DISPATCHERS_MAX);
+		for (int i = 0; i < count && result == 0; i++) {
+			if (strcmp(addresses[i], address) == 0)
+				result = error_set(err, "collab.dispatcher: %s is there twice", log_str(address));
+		}
+		if (result == 0 && (result = check_dispatcher(set, address, err)) == 0)
+			addresses[count++] = memory_str(address);
+	}
+	if (result == 0 && count == 0)
+		result = error_set(err, "collab.dispatcher is empty: HOST:PORT of at least one dispatcher is needed");
+	while (result && count)
+		free(addresses[--count]);
+	free(copy);
+	return result ? -1 : count;
+}
+
 int collab_settings_check(const struct collab_settings *set, struct error *err)
 {
-	if (address_is_loopback(set->dispatcher))
-		return 0;
-	if (!set->tls_certificate || !set->tls_key || !set->tls_ca)
-		return error_set(err, "collab.dispatcher = %s is not a loopback address: set collab.tls_certificate, collab.tls_key and "
-			"collab.tls_ca, because user IDs and passwords pass there", set->dispatcher);
-	return 0;
+	char *addresses[COLLAB_DISPATCHERS_MAX];
+	int count = collab_settings_dispatchers(set, addresses, err), result = count < 0 ? -1 : 0;
+
+	while (count > 0)
+		free(addresses[--count]);
+	return result;
 }

@@ -1,5 +1,6 @@
 #include "base/log.h"
 #include "collab/parts.h"
+#include "collab/standing.h"
 #include "protocol/srp.h"
 
 /* What the tools ask a running Collaboration Service. */
@@ -36,6 +37,24 @@ static json_t *limits_json(const struct db_environment *environment)
 	return limits;
 }
 
+static void put_dispatchers(json_t *into, const struct collab *c)
+{
+	json_t *list = json_array();
+	bool linked = true;
+
+	for (unsigned way = 0; way < c->way_count; way++) {
+		bool up = dispatcher_link_is_up(c->links[way]);
+
+		linked = linked && up;
+		json_array_append_new(list, json_pack("{s:s, s:b, s:s}", "address", dispatcher_link_address(c->links[way]), "linked", up,
+			"role", standing_name(c, way)));
+	}
+	json_object_set_new(into, "linked", json_boolean(linked));
+	json_object_set_new(into, "dispatcher", json_string(c->settings->dispatcher));
+	json_object_set_new(into, "dispatchers", list);
+	put(into, "health", standing_health(c));
+}
+
 void collab_status(void *ctx, json_t *into)
 {
 	struct collab *c = ctx;
@@ -45,8 +64,7 @@ void collab_status(void *ctx, json_t *into)
 
 	session_table_each(&c->sessions, count_state, &states);
 	courier_count(c->courier, &courier);
-	json_object_set_new(into, "linked", json_boolean(dispatcher_link_is_up(c->link)));
-	json_object_set_new(into, "dispatcher", json_string(c->settings->dispatcher));
+	put_dispatchers(into, c);
 	json_object_set_new(into, "instance", json_string(c->settings->instance));
 	json_object_set_new(into, "limits", limits_json(environment_now(c->environment)));
 	put(sessions, "live", session_table_count(&c->sessions));

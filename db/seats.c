@@ -17,7 +17,7 @@ const char *seat_reason_name(int reason)
 {
 	static const char *const names[] = {
 		[1] = "logout", "evicted-coverage", "evicted-silent", "inactive", "replaced", "elsewhere", "server-lost", "admin",
-		"shutdown", "unknown-session", "overflow", "refused",
+		"shutdown", "unknown-session", "overflow", "refused", "switched", "service-lost",
 	};
 
 	if (reason == SEAT_REASON_OWNER_LOST)

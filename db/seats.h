@@ -97,6 +97,10 @@ void db_session_mark(struct db *db, struct seat_owner owner, uint64_t session, i
  * closing: its connection to the IM server is not closed yet; db_session_closed follows when it is. */
 void db_session_end(struct db *db, struct seat_owner owner, uint64_t session, int reason, bool closing, db_status_done *done,
 	void *ctx);
+/* The same for a session of another owner, which is dead as far as the caller knows: its seat is free at once, and its connection
+ * counts as not closed until that owner says so or nobody shall wait for it. Should it live after all, it learns of the end as of an
+ * eviction (db_session_ends). */
+void db_session_lost(struct db *db, uint64_t owner, uint64_t session, int reason, db_status_done *done, void *ctx);
 /* The connection of a session that has ended is closed, or nobody shall wait for that any longer. Those that an admission has ended
  * count as not closed until their owner says this. */
 void db_session_closed(struct db *db, uint64_t session, db_status_done *done, void *ctx);

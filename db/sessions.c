@@ -178,6 +178,28 @@ void db_session_end(struct db *db, struct seat_owner owner, uint64_t session, in
 	verb_give(db, &v->status.verb);
 }
 
+static void lost_work(struct core *core, struct verb *verb)
+{
+	const struct session_verb *v = (struct session_verb *)(void *)verb;
+	int64_t environment;
+	bool marked;
+
+	if (!sql_row(core, SQL_SEAT_OF_OWNER, number((int64_t)v->session), number((int64_t)v->owner.id)))
+		return;
+	environment = sql_number(core, SQL_SEAT_OF_OWNER, 0);
+	marked = sql_number(core, SQL_SEAT_OF_OWNER, 1) != 0;
+	seat_end(core, v->session, v->reason, "", true);
+	seat_batch_adjust(core, environment, -1, -(int)marked);
+}
+
+void db_session_lost(struct db *db, uint64_t owner, uint64_t session, int reason, db_status_done *done, void *ctx)
+{
+	struct session_verb *v = session_verb((struct seat_owner){ .id = owner }, session, lost_work, done, ctx);
+
+	v->reason = reason;
+	verb_give(db, &v->status.verb);
+}
+
 static void closed_work(struct core *core, struct verb *verb)
 {
 	const struct session_verb *v = (struct session_verb *)(void *)verb;

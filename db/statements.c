@@ -102,6 +102,7 @@ const struct db_statement db_statements[SQL_COUNT] = {
 		"WHERE Id = ?1 AND ServiceStateId = ?2 AND OwnerEpoch = ?3" },
 	[SQL_SEAT_OWNED] = { "seat-owned", "SELECT EnvironmentId, Mark FROM emu_IMSession "
 		"WHERE Id = ?1 AND ServiceStateId = ?2 AND OwnerEpoch = ?3" },
+	[SQL_SEAT_OF_OWNER] = { "seat-of-owner", "SELECT EnvironmentId, Mark FROM emu_IMSession WHERE Id = ?1 AND ServiceStateId = ?2" },
 	[SQL_SEAT_TO_HISTORY] = { "seat-to-history", HISTORY_INTO "WHERE s.Id = ?1" },
 	[SQL_SEAT_REMOVE] = { "seat-remove", "DELETE FROM emu_IMSession WHERE Id = ?1" },
 	[SQL_SEAT_LIST] = { "seat-list", "SELECT s.Id, s.ServiceStateId, s.PIN, s.IMUser, e.Name, o.Instance, s.State, '', s.LoginId, "

@@ -15,6 +15,7 @@
 #define PREVIOUS_MAX_AGE_MS (UINT64_C(7) * 24 * 3600 * 1000)
 
 struct device_keys {
+	unsigned generation;           /* counts how often it started over */
 	struct db *db;
 	unsigned suites;
 	size_t max_devices;
@@ -172,12 +173,12 @@ static bool is_ahead(const struct channel_peer *peer, const struct db_device *st
 static void take_over(struct device_keys *keys, struct device *device, const struct db_device *stored)
 {
 	struct channel_key fresh[CHANNEL_KEYS] = { 0 };
-	bool ahead = is_ahead(&device->peer, stored);
+	bool is_new = device->reading != device->generation, ahead = !is_new && is_ahead(&device->peer, stored);
 	unsigned count = 0;
 
 	snprintf(device->user, sizeof device->user, "%s", stored->user ? stored->user : "");
 	for (size_t i = 0; i < stored->key_count && i < CHANNEL_KEYS; i++) {
-		const struct channel_key *kept = same_key(&device->peer, &stored->keys[i]);
+		const struct channel_key *kept = is_new ? NULL : same_key(&device->peer, &stored->keys[i]);
 		enum channel_key_state state = ahead && kept ? kept->state : state_of(&stored->keys[i]);
 
 		if (state == CHANNEL_KEY_NONE || (ahead && !kept))
@@ -193,6 +194,7 @@ static void take_over(struct device_keys *keys, struct device *device, const str
 	memcpy(device->peer.keys, fresh, sizeof fresh);
 	OPENSSL_cleanse(fresh, sizeof fresh);
 	device->peer.suites = keys->suites;
+	device->generation = device->reading;
 }
 
 static void read_done(void *ctx, enum db_status status, const struct db_device *stored)
@@ -234,6 +236,7 @@ static void read_keys(struct device_keys *keys, struct device *device)
 {
 	device->is_reading = true;
 	device->is_stale = false;
+	device->reading = keys->generation;
 	keys->counts.reads++;
 	db_device_keys(keys->db, device->pin, read_done, call_new(keys, device->pin));
 }
@@ -247,6 +250,7 @@ struct device *device_keys_get(struct device_keys *keys, uint32_t pin)
 		device = memory_new(sizeof *device);
 		device->pin = pin;
 		device->state = DEVICE_LOADING;
+		device->generation = keys->generation;
 		HASH_ADD(hh, keys->devices, pin, sizeof device->pin, device);
 		read_keys(keys, device);
 		return device;
@@ -254,13 +258,18 @@ struct device *device_keys_get(struct device_keys *keys, uint32_t pin)
 	used(keys, device);
 	if (device->is_reading)
 		return device;
-	if (device->state == DEVICE_FAILED || (device->is_stale && device->state == DEVICE_UNKNOWN)) {
+	if (device->state == DEVICE_FAILED || device->generation != keys->generation || (device->is_stale && device->state == DEVICE_UNKNOWN)) {
 		set_state(keys, device, DEVICE_LOADING);
 		read_keys(keys, device);
 	} else if (device->is_stale) {
 		read_keys(keys, device);      /* traffic goes on under what is known meanwhile */
 	}
 	return device;
+}
+
+void device_keys_start_over(struct device_keys *keys)
+{
+	keys->generation++;
 }
 
 bool device_keys_reread(struct device_keys *keys, struct device *device)

@@ -27,10 +27,12 @@ struct device {
 	char user[257];
 	struct channel_peer peer;
 	uint64_t service;              /* the service that this device talks with; 0: none yet */
+	uint32_t instance;             /* and the tag of that one's name, which outlives its link */
 	void *waiting;                 /* of the uplink: envelopes that wait; a device with some is not forgotten */
 
 	/* of this module */
 	bool is_stale, is_reading;
+	unsigned generation, reading;  /* of what is kept, and of what is being read */
 	uint64_t reread_us;            /* when it was last read because a message did not fit */
 	unsigned stores;               /* ceilings on their way to the database */
 	UT_hash_handle hh;
@@ -48,6 +50,9 @@ struct device_keys *device_keys_new(struct db *db, unsigned suites, size_t max_d
 	device_ready_fn *ready, void *ctx);
 /* Completions that are still to come find nobody and are dropped. */
 void device_keys_free(struct device_keys **keys);
+
+/* Another Dispatcher has had the devices meanwhile: its counters stand in the database, and what is kept here no longer counts. */
+void device_keys_start_over(struct device_keys *keys);
 
 /* The device of a PIN; begins to read it if it is not known yet. Lives at least until the caller returns to the loop. */
 struct device *device_keys_get(struct device_keys *keys, uint32_t pin);

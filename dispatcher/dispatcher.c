@@ -112,7 +112,7 @@ static void on_can_send(void *ctx, unsigned router)
 
 static const struct router_link_callbacks router_calls = {
 	.up = on_router_up, .down = on_router_down, .receive = on_receive, .status = on_srp_status, .coverage = on_coverage,
-	.can_send = on_can_send,
+	.can_send = on_can_send, .stepped_back = dispatcher_stepped_back, .back = dispatcher_is_back,
 };
 
 static bool can_send(void *ctx, unsigned router)
@@ -191,6 +191,7 @@ static void on_registered(void *ctx, struct link_service *service)
 	trail_note(d->trail, &entry);
 	link_service_send(service, &link_coverage_msg, &(struct link_coverage){ .pin = 0 });
 	coverage_each(d->coverage, tell_service_covered, service);
+	pools_registered(d->pools, service);
 }
 
 static void on_service_gone(void *ctx, struct link_service *service)
@@ -201,6 +202,7 @@ static void on_service_gone(void *ctx, struct link_service *service)
 	trail_text(&entry, "content=%s instance=%s", link_service_content_id(service), log_str(link_service_instance(service)));
 	trail_note(d->trail, &entry);
 	uplink_service_gone(d->uplink, link_service_id(service));
+	pools_gone(d->pools, service);
 }
 
 static void answer_down(struct link_service *service, uint32_t pin, uint32_t transaction, enum srp_status status,
@@ -224,8 +226,11 @@ static void on_down(void *ctx, struct link_service *service, const struct link_d
 		return;
 	}
 	device = device_keys_find(d->keys, down->pin);
-	if (device)
+	/* A last word of one that stands by does not make the device its own again. */
+	if (device && link_service_takes_its_own(service)) {
 		device->service = link_service_id(service);
+		device->instance = link_service_instance_tag(service);
+	}
 	outbound_message(d->outbound, link_service_id(service), down->pin, down->transaction, link_service_content_id(service),
 		down->clear);
 	pause_services(d);
@@ -262,9 +267,30 @@ static void on_drained(void *ctx)
 	loop_defer(d->loop, &d->pause);
 }
 
+static void on_health(void *ctx, struct link_service *service, const struct link_health *health)
+{
+	struct dispatcher *d = ctx;
+
+	pools_health(d->pools, service, health->health);
+}
+
+static void on_role(void *ctx, struct link_service *service, const struct link_role *role)
+{
+	struct dispatcher *d = ctx;
+
+	pools_role(d->pools, service, role);
+}
+
+static void on_moved(void *ctx, struct link_service *service, const struct link_moved *moved)
+{
+	struct dispatcher *d = ctx;
+
+	pools_moved(d->pools, service, moved);
+}
+
 static const struct service_callbacks service_calls = {
 	.registered = on_registered, .gone = on_service_gone, .down = on_down, .status = on_link_status, .drained = on_drained,
-	.full = on_full,
+	.full = on_full, .health = on_health, .role = on_role, .moved = on_moved,
 };
 
 /* A device's keys are there, or its ceiling is stored. */
@@ -283,7 +309,7 @@ static void on_ready(void *ctx, struct device *device)
 static void start_routers(struct dispatcher *d, const struct db_server *server)
 {
 	struct router_link_settings link = { .srp_id = d->srp_id, .ping_interval_ms = d->settings->ping_interval_ms,
-		.ping_misses = (unsigned)d->settings->ping_misses };
+		.standby_ms = d->settings->srp_standby_ms, .ping_misses = (unsigned)d->settings->ping_misses };
 	char *copy = memory_str(d->settings->routers), *rest = copy, *address;
 
 	bytes_copy_str(bytes_str(server->srp_id), d->srp_id, sizeof d->srp_id);
@@ -377,6 +403,9 @@ static int start(struct dispatcher *d, int *status, struct error *err)
 	struct outbound_settings outbound = { .srp_id = d->srp_id, .queue = (unsigned)set->queue, .delivery_ms = set->delivery_ms };
 	static const struct outbound_callbacks outbound_calls = { .can_send = can_send, .send = send_to_router,
 		.again = on_again, .outcome = on_outcome };
+	struct pool_settings pool = { .dead_ms = set->health_dead_ms, .switch_ms = set->switch_ms,
+		.promote_at = (uint32_t)set->promotion_threshold, .failover_at = (uint32_t)set->failover_threshold,
+		.is_manual = set->failover == DISPATCHER_FAILOVER_MANUAL };
 
 	*status = EXIT_CONFIG;
 	if (!set->server || !*set->server)
@@ -388,6 +417,7 @@ static int start(struct dispatcher *d, int *status, struct error *err)
 	d->services = service_listener_new(d->loop, &listener, &service_calls, d, err);
 	if (!d->services)
 		return -1;
+	d->pools = pools_new(d->loop, &pool, d->services, &dispatcher_pool_calls, d);
 	d->channel = channel_new();
 	d->coverage = coverage_new();
 	d->keys = device_keys_new(d->db, set->crypto == DISPATCHER_HARDENED ? PACKET_SUITES_HARDENED : PACKET_SUITES_ALL,
@@ -430,6 +460,7 @@ void dispatcher_free(struct dispatcher **d_at)
 	for (unsigned i = 0; i < d->router_count; i++)
 		router_link_free(&d->routers[i]);
 	service_listener_free(&d->services);
+	pools_free(&d->pools);
 	uplink_free(&d->uplink);
 	outbound_free(&d->outbound);
 	device_keys_free(&d->keys);

@@ -12,6 +12,7 @@
  * Source: document [STO-A 31], [FTO5 98]: the Dispatcher does the encryption and compression. */
 struct dispatcher;
 
+enum dispatcher_failover { DISPATCHER_FAILOVER_AUTOMATIC, DISPATCHER_FAILOVER_MANUAL };
 enum dispatcher_crypto { DISPATCHER_DOCUMENTED, DISPATCHER_HARDENED };
 
 struct dispatcher_settings {
@@ -24,6 +25,9 @@ struct dispatcher_settings {
 	char *tls_certificate, *tls_key, *tls_ca;
 	uint64_t ping_interval_ms, ping_misses;
 	uint64_t delivery_ms, queue, devices, database_check_ms;
+	uint64_t srp_standby_ms;
+	int failover;                    /* enum dispatcher_failover */
+	uint64_t health_dead_ms, switch_ms, promotion_threshold, failover_threshold;
 };
 extern const struct setting dispatcher_setting_table[];
 
@@ -36,5 +40,8 @@ void dispatcher_free(struct dispatcher **dispatcher);
 const char *dispatcher_address(const struct dispatcher *dispatcher);   /* for services, with the real port */
 /* Linked, registered, counted: for the control verb status. */
 void dispatcher_status(void *dispatcher, json_t *into);
+
+/* failover, failover.switch: for control_server_add, with the dispatcher as ctx. */
+extern const struct control_verb dispatcher_verbs[];
 
 #endif

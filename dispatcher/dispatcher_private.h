@@ -3,6 +3,7 @@
 
 #include "dispatcher/dispatcher.h"
 #include "dispatcher/outbound.h"
+#include "dispatcher/pool.h"
 #include "dispatcher/router_link.h"
 #include "dispatcher/service_listener.h"
 #include "dispatcher/uplink.h"
@@ -17,6 +18,7 @@ struct dispatcher {
 	struct coverage *coverage;
 	struct device_keys *keys;
 	struct service_listener *services;
+	struct pools *pools;
 	struct outbound *outbound;
 	struct uplink *uplink;
 	struct router_link *routers[COVERAGE_ROUTERS_MAX];
@@ -27,5 +29,10 @@ struct dispatcher {
 	struct loop_task pause;
 	struct identity_call *asking;
 };
+
+/* dispatcher/failover.c: what a switch does besides the pool's own part. ctx: the dispatcher. */
+void dispatcher_stepped_back(void *d, unsigned router);
+void dispatcher_is_back(void *d, unsigned router, bool is_claimed);
+extern const struct pool_callbacks dispatcher_pool_calls;
 
 #endif

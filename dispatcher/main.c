@@ -21,6 +21,7 @@ int main(int argc, char **argv)
 	dispatcher = dispatcher_new(daemon_loop(d), &set, db, daemon_trail(d), &status, &err);
 	if (!dispatcher)
 		fatal((enum exit_status)status, "%s", err.text);
+	control_server_add(daemon_control(d), dispatcher_verbs, dispatcher);
 	daemon_status_hook(d, dispatcher_status, dispatcher);
 
 	daemon_run(d);

@@ -9,6 +9,7 @@
 #include "base/io/redial.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/settings.h"
 
 /* Our challenge: 16 random bytes and the service string. Source: the FX talk as the documents quote it; the string is ours.
  * It must not be as long as the Router's own challenge (20 bytes), which refuses to answer those. */
@@ -21,7 +22,7 @@ struct router_link {
 	char *address;
 	char srp_id[SRP_ID_MAX + 1];
 	uint8_t key[SRP_KEY_SIZE];
-	uint64_t ping_interval_ms;
+	uint64_t ping_interval_ms, standby_ms;
 	unsigned ping_misses, unanswered;
 	uint32_t nonce;
 	struct router_link_callbacks callbacks;
@@ -30,7 +31,8 @@ struct router_link {
 	enum router_link_state state;
 	struct connection *connection;
 	struct redial *redial;
-	struct loop_timer *ping;
+	struct loop_timer *ping, *ask;
+	bool has_stepped_back, is_claiming, knows_if_free;
 	bool is_told_to_pause, is_paused, was_blocked;
 	uint8_t challenge[RANDOM_BYTES + sizeof SERVICE_STRING - 1];   /* ours */
 	uint8_t router_challenge[64];
@@ -64,14 +66,33 @@ static void lost(struct router_link *link, const char *why)
 	bool was_up = link->state == ROUTER_UP;
 
 	set_why(link, why);
-	log_warning("router link lost router=%s state=%s why=%s", link->address, state_names[link->state], log_str(why));
+	if (!link->has_stepped_back || was_up)
+		log_warning("router link lost router=%s state=%s why=%s", link->address, state_names[link->state], log_str(why));
 	connection_free(&link->connection);
 	loop_timer_cancel(link->ping);
 	OPENSSL_cleanse(link->router_challenge, sizeof link->router_challenge);
 	link->state = ROUTER_CLOSED;
-	redial_lost(link->redial);
+	if (link->has_stepped_back)
+		loop_timer_set(link->ask, link->standby_ms);
+	else
+		redial_lost(link->redial);
 	if (was_up)
 		link->callbacks.down(link->ctx, link->router);
+}
+
+/* By RETURN or DISCONNECT. */
+static void superseded(struct router_link *link, const char *why)
+{
+	bool is_new = !link->has_stepped_back;
+
+	link->has_stepped_back = true;
+	link->is_claiming = false;
+	lost(link, why);
+	if (!is_new)
+		return;
+	log_warning("stepped back router=%s srp_id=%s: a newer connection has the identifier; asks every %s whether it is free", link->address,
+		link->srp_id, duration_text(link->standby_ms));
+	link->callbacks.stepped_back(link->ctx, link->router);
 }
 
 /* --- the handshake ------------------------------------------------------------------------------------------------------ */
@@ -106,6 +127,10 @@ static void on_proof(struct router_link *link, const void *message)
 	bool is_proved;
 
 	srp_proof(link->key, bytes_of(link->challenge, sizeof link->challenge), proof);
+	if (link->has_stepped_back && !link->knows_if_free) {
+		lost(link, "the router cannot say whether the identifier is free, and would take it from who has it");
+		return;
+	}
 	is_proved = bytes_equal_secret(connect->value, bytes_of(proof, sizeof proof));
 	if (is_proved) {
 		srp_proof(link->key, bytes_of(link->router_challenge, link->router_challenge_len), proof);
@@ -129,6 +154,10 @@ static void on_return(struct router_link *link, const void *message)
 		lost(link, "the router accepted what it had not asked a proof for");
 		return;
 	}
+	if (answer->code == SRP_SUPERSEDED) {
+		superseded(link, "the identifier is connected from elsewhere");
+		return;
+	}
 	if (answer->code != SRP_OK) {
 		snprintf(why, sizeof why, "refused: %s: %s", srp_result_text(answer->code), log_value(answer->text));
 		log_error("router %s refuses the SRP identifier %s: %s: %s", link->address, link->srp_id,
@@ -142,6 +171,10 @@ static void on_return(struct router_link *link, const void *message)
 	set_why(link, "");
 	log_info("router link up router=%s srp_id=%s", link->address, link->srp_id);
 	loop_timer_set(link->ping, link->ping_interval_ms);
+	if (link->has_stepped_back || link->is_claiming) {
+		link->callbacks.back(link->ctx, link->router, link->is_claiming);
+		link->has_stepped_back = link->is_claiming = false;
+	}
 	link->callbacks.up(link->ctx, link->router);
 }
 
@@ -151,8 +184,10 @@ static void on_info(struct router_link *link, const void *message)
 {
 	const struct srp_info *info = message;
 
-	for (size_t i = 0; i < info->count; i++)
+	for (size_t i = 0; i < info->count; i++) {
 		log_debug("router info router=%s %s", link->address, log_value(info->entries[i].entry));
+		link->knows_if_free = link->knows_if_free || bytes_is(info->entries[i].entry, SRP_IF_FREE);
+	}
 }
 
 static void send_info(struct router_link *link)
@@ -164,6 +199,8 @@ static void send_info(struct router_link *link)
 	info.entries[0].entry = bytes_str("version=bramble-" BRAMBLE_VERSION);
 	info.entries[1].entry = bytes_str(id);
 	info.entries[2].entry = bytes_str("maxFrame=131072");
+	if (link->has_stepped_back)
+		info.entries[info.count++].entry = bytes_str(SRP_IF_FREE);
 	put(link, &srp_info_msg, &info);
 }
 
@@ -180,7 +217,10 @@ static void on_disconnect(struct router_link *link, const void *message)
 
 	snprintf(why, sizeof why, "disconnected by the router: %s: %s", srp_result_text(disconnect->reason),
 		log_value(disconnect->text));
-	lost(link, why);
+	if (disconnect->reason == SRP_SUPERSEDED && link->state == ROUTER_UP)
+		superseded(link, why);
+	else
+		lost(link, why);
 }
 
 static void on_ping(struct router_link *link, const void *message)
@@ -343,6 +383,7 @@ static void dial(void *arg)
 	struct router_link *link = arg;
 
 	link->unanswered = 0;
+	link->knows_if_free = false;
 	link->is_told_to_pause = link->was_blocked = false;
 	link->connection = connection_dial(link->loop, link->address, NULL, NULL, NULL, &connection_calls, link);
 	if (link->is_paused)
@@ -361,9 +402,11 @@ struct router_link *router_link_new(struct loop *loop, unsigned router, const ch
 	memcpy(link->key, settings->key, sizeof link->key);
 	link->ping_interval_ms = settings->ping_interval_ms;
 	link->ping_misses = settings->ping_misses;
+	link->standby_ms = settings->standby_ms;
 	link->callbacks = *callbacks;
 	link->ctx = ctx;
 	link->ping = loop_timer_new(loop, ping_due, link);
+	link->ask = loop_timer_new(loop, dial, link);
 	link->redial = redial_new(loop, REDIAL_SRP_WINDOW_MS, dial, link);
 	redial_start(link->redial);
 	return link;
@@ -379,10 +422,27 @@ void router_link_free(struct router_link **link_at)
 	connection_free(&link->connection);
 	redial_free(&link->redial);
 	loop_timer_free(&link->ping);
+	loop_timer_free(&link->ask);
 	buf_free(&link->out);
 	free(link->address);
 	OPENSSL_cleanse(link, sizeof *link);
 	free(link);
+}
+
+bool router_link_has_stepped_back(const struct router_link *link)
+{
+	return link->has_stepped_back;
+}
+
+void router_link_claim(struct router_link *link)
+{
+	if (!link->has_stepped_back)
+		return;
+	link->has_stepped_back = false;
+	link->is_claiming = true;
+	loop_timer_cancel(link->ask);
+	if (!link->connection)
+		redial_start(link->redial);
 }
 
 const char *router_link_address(const struct router_link *link)

@@ -17,6 +17,7 @@ const char *router_link_state_name(enum router_link_state state);
 
 struct router_link_settings {
 	const char *srp_id;
+	uint64_t standby_ms;              /* how often one that has stepped back asks whether its identifier is free */
 	uint8_t key[SRP_KEY_SIZE];
 	uint64_t ping_interval_ms;
 	unsigned ping_misses;
@@ -26,16 +27,26 @@ struct router_link_settings {
 struct router_link_callbacks {
 	void (*up)(void *ctx, unsigned router);
 	void (*down)(void *ctx, unsigned router);        /* it was up */
+	void (*stepped_back)(void *ctx, unsigned router);    /* a newer connection of the identifier is there; after down */
+	/* It had stepped back, and is up again: because the identifier was free, or because it was claimed. Before up. */
+	void (*back)(void *ctx, unsigned router, bool is_claimed);
 	void (*receive)(void *ctx, unsigned router, const struct srp_receive *receive);
 	void (*status)(void *ctx, unsigned router, const struct srp_status_msg *status);
 	void (*coverage)(void *ctx, unsigned router, const struct srp_coverage *coverage);
 	void (*can_send)(void *ctx, unsigned router);    /* again, after it could not */
 };
 
+/* A connection that a newer one of the same identifier has superseded is not dialled again: there would be no end to it. It steps back, and
+ * from time to time connects and asks for the identifier only if nobody has it; or until router_link_claim. Source: document for the
+ * later one that supersedes; what becomes of the earlier: ours. */
+
 /* router: the caller's number for it. Dials from the loop. */
 struct router_link *router_link_new(struct loop *loop, unsigned router, const char *address,
 	const struct router_link_settings *settings, const struct router_link_callbacks *callbacks, void *ctx);
 void router_link_free(struct router_link **link);     /* ends it without a callback */
+
+bool router_link_has_stepped_back(const struct router_link *link);
+void router_link_claim(struct router_link *link);     /* takes its identifier back, if it has stepped back */
 
 const char *router_link_address(const struct router_link *link);
 enum router_link_state router_link_state(const struct router_link *link);

@@ -16,9 +16,10 @@ struct link_service {
 	struct link_service *next;
 	uint64_t id;
 	struct connection *connection;
-	bool is_registered, is_ending, was_full;
+	bool is_registered, is_ending, was_full, has_left;
+	bool takes_any, takes_its_own;
 	char content_id[65], instance[65];
-	uint32_t health, role;
+	uint32_t health, role, features;
 	struct loop_timer *ping;
 	unsigned unanswered;
 	uint32_t nonce;
@@ -175,10 +176,13 @@ static void on_register(struct link_service *service, const void *message)
 	}
 	service->health = request->health;
 	service->role = request->role;
+	service->features = request->features;
+	service->takes_any = service->takes_its_own = !(request->features & LINK_POOL);
 	supersede(service);
 	service->is_registered = true;
-	log_info("service registered content=%s instance=%s role=%s health=%u peer=%s tls=%s", service->content_id,
-		log_str(service->instance), service->role ? "active" : "standby", service->health,
+	log_info("service registered content=%s instance=%s role=%s pool=%s health=%u peer=%s tls=%s", service->content_id,
+		log_str(service->instance), service->role ? "active" : "standby", link_service_is_pooled(service) ? "yes" : "no",
+		service->health,
 		connection_peer(service->connection), connection_is_tls(service->connection) ? "yes" : "no");
 	answer_register(service, SRP_OK, "");
 	loop_timer_set(service->ping, service->owner->ping_interval_ms);
@@ -199,9 +203,28 @@ static void on_disconnect(struct link_service *service, const void *message)
 {
 	const struct link_disconnect *disconnect = message;
 
+	service->has_left = true;
 	leave(service, srp_result_text(disconnect->reason));
 	service->is_ending = true;
 	connection_finish(service->connection, GOODBYE_MS);
+}
+
+static void on_health(struct link_service *service, const void *message)
+{
+	const struct link_health *health = message;
+
+	service->health = health->health;
+	service->owner->callbacks.health(service->owner->ctx, service, health);
+}
+
+static void on_role(struct link_service *service, const void *message)
+{
+	service->owner->callbacks.role(service->owner->ctx, service, message);
+}
+
+static void on_moved(struct link_service *service, const void *message)
+{
+	service->owner->callbacks.moved(service->owner->ctx, service, message);
 }
 
 static void on_ping(struct link_service *service, const void *message)
@@ -219,15 +242,18 @@ static void on_pong(struct link_service *service, const void *message)
 
 static const struct row {
 	const struct wire_msg *msg;
-	bool needs_registration;
+	bool needs_registration, needs_pool;
 	void (*run)(struct link_service *service, const void *message);
 } table[] = {
-	{ &link_register_msg, false, on_register },
-	{ &link_down_msg, true, on_down },
-	{ &link_status_msg, true, on_status },
-	{ &link_disconnect_msg, false, on_disconnect },
-	{ &link_ping_msg, true, on_ping },
-	{ &link_pong_msg, true, on_pong },
+	{ &link_register_msg, false, false, on_register },
+	{ &link_down_msg, true, false, on_down },
+	{ &link_status_msg, true, false, on_status },
+	{ &link_disconnect_msg, false, false, on_disconnect },
+	{ &link_ping_msg, true, false, on_ping },
+	{ &link_pong_msg, true, false, on_pong },
+	{ &link_health_msg, true, true, on_health },
+	{ &link_role_msg, true, true, on_role },
+	{ &link_moved_msg, true, true, on_moved },
 };
 
 union decoded {
@@ -236,6 +262,9 @@ union decoded {
 	struct link_status status;
 	struct link_disconnect disconnect;
 	struct link_ping ping;
+	struct link_health health;
+	struct link_role role;
+	struct link_moved moved;
 };
 
 static void on_message(void *ctx, struct bytes frame)
@@ -248,7 +277,8 @@ static void on_message(void *ctx, struct bytes frame)
 	if (service->is_ending)
 		return;
 	for (size_t i = 0; msg && i < sizeof table / sizeof table[0]; i++) {
-		if (table[i].msg != msg || (table[i].needs_registration && !service->is_registered))
+		if (table[i].msg != msg || (table[i].needs_registration && !service->is_registered) ||
+		    (table[i].needs_pool && !link_service_is_pooled(service)))
 			continue;
 		if (frame_decode(msg, frame, &decoded, &err))
 			end(service, SRP_PROTOCOL_ERROR, err.text);
@@ -416,9 +446,9 @@ struct link_service *link_service_pick(struct service_listener *listener, const 
 	while ((service = link_service_next(listener, service))) {
 		if (strcmp(service->content_id, content_id) != 0)
 			continue;
-		if (service->id == wanted)
+		if (service->id == wanted && service->takes_its_own)
 			return service;
-		if (!best || is_better(service, best))
+		if (service->takes_any && (!best || is_better(service, best)))
 			best = service;
 	}
 	return best;
@@ -457,6 +487,42 @@ uint32_t link_service_health(const struct link_service *service)
 bool link_service_is_tls(const struct link_service *service)
 {
 	return connection_is_tls(service->connection);
+}
+
+bool link_service_is_pooled(const struct link_service *service)
+{
+	return (service->features & LINK_POOL) != 0;
+}
+
+void link_service_takes(struct link_service *service, bool any, bool its_own)
+{
+	service->takes_any = any;
+	service->takes_its_own = its_own;
+}
+
+bool link_service_takes_its_own(const struct link_service *service)
+{
+	return service->takes_its_own;
+}
+
+bool link_service_has_left(const struct link_service *service)
+{
+	return service->has_left;
+}
+
+/* FNV-1a: two instances of one tag would only make a list longer than it need be. */
+uint32_t instance_tag(const char *instance)
+{
+	uint32_t tag = 2166136261u;
+
+	for (; *instance; instance++)
+		tag = (tag ^ (uint8_t)*instance) * 16777619u;
+	return tag ? tag : 1;
+}
+
+uint32_t link_service_instance_tag(const struct link_service *service)
+{
+	return instance_tag(service->instance);
 }
 
 bool link_service_is_full(const struct link_service *service)

@@ -16,6 +16,10 @@ struct service_callbacks {
 	void (*gone)(void *ctx, struct link_service *service);                 /* it had registered; do not keep it */
 	void (*down)(void *ctx, struct link_service *service, const struct link_down *down);
 	void (*status)(void *ctx, struct link_service *service, const struct link_status *status);
+	/* Of members of the pool. */
+	void (*health)(void *ctx, struct link_service *service, const struct link_health *health);
+	void (*role)(void *ctx, struct link_service *service, const struct link_role *role);
+	void (*moved)(void *ctx, struct link_service *service, const struct link_moved *moved);
 	void (*full)(void *ctx);                                          /* a service does not read fast enough */
 	void (*drained)(void *ctx);                                       /* and now it does again */
 };
@@ -36,8 +40,8 @@ struct service_listener *service_listener_new(struct loop *loop, const struct se
 void service_listener_free(struct service_listener **listener);
 const char *service_listener_address(const struct service_listener *listener);
 
-/* The service to take a message: the wanted one if it is registered for the content id, else an active one before a standby
- * one, then the healthier, then the older. NULL: none. */
+/* The service to take a message: the wanted one if it is registered for the content id and still takes what its devices say, else,
+ * of those that take any, an active one before a standby one, then the healthier, then the older. NULL: none. */
 struct link_service *link_service_pick(struct service_listener *listener, const char *content_id, uint64_t wanted);
 struct link_service *link_service_find(struct service_listener *listener, uint64_t id);      /* registered; or NULL */
 struct link_service *link_service_next(struct service_listener *listener, struct link_service *after);   /* all registered; NULL begins */
@@ -49,6 +53,13 @@ const char *link_service_peer(const struct link_service *service);
 uint32_t link_service_role(const struct link_service *service);
 uint32_t link_service_health(const struct link_service *service);
 bool link_service_is_tls(const struct link_service *service);
+/* A member of the pool takes nothing until the pool says so; any other service takes all from the start. */
+bool link_service_is_pooled(const struct link_service *service);
+void link_service_takes(struct link_service *service, bool any, bool its_own);
+bool link_service_takes_its_own(const struct link_service *service);
+bool link_service_has_left(const struct link_service *service);        /* it said that it goes */
+uint32_t link_service_instance_tag(const struct link_service *service); /* of its instance's name; never 0 */
+uint32_t instance_tag(const char *instance);
 bool link_service_is_full(const struct link_service *service);
 void link_service_send(struct link_service *service, const struct wire_msg *msg, const void *in);
 

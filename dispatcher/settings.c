@@ -3,6 +3,7 @@
 #define ROW(key_, type_, member, fallback_, ...) \
 	{ .key = (key_), .type = (type_), .offset = offsetof(struct dispatcher_settings, member), .fallback = (fallback_), __VA_ARGS__ }
 
+static const char *const failover_names[] = { "automatic", "manual", NULL };
 static const char *const crypto_names[] = { "documented", "hardened", NULL };
 
 const struct setting dispatcher_setting_table[] = {
@@ -29,5 +30,17 @@ const struct setting dispatcher_setting_table[] = {
 	ROW("devices", SETTING_NUMBER, devices, "20000", .min = 16, .max = 1000000, .help = "devices whose keys are kept in memory"),
 	ROW("database_check", SETTING_DURATION, database_check_ms, "1s", .min = 50, .max = 60000,
 		.help = "how often the database is asked whether somebody else changed it"),
+	ROW("srp_standby", SETTING_DURATION, srp_standby_ms, "60s", .min = 1000, .max = 86400000,
+		.help = "how often a dispatcher that stepped back for a newer one of its SRP identity asks the router whether it is free"),
+	ROW("failover", SETTING_CHOICE, failover, "automatic", .choices = failover_names,
+		.help = "of the services of a pool: automatic: a dead or sick active one is replaced; manual: only when the administrator says so"),
+	ROW("health_dead", SETTING_DURATION, health_dead_ms, "15s", .min = 1000, .max = 3600000,
+		.help = "a service of a pool that says nothing of its health for so long is dead"),
+	ROW("switch_timeout", SETTING_DURATION, switch_ms, "10s", .min = 1000, .max = 600000,
+		.help = "how long a service of a pool may take to become active, or standby"),
+	ROW("promotion_threshold", SETTING_NUMBER, promotion_threshold, "60", .min = 0, .max = 100,
+		.help = "health score that a standby service needs to take over from one that is not dead"),
+	ROW("failover_threshold", SETTING_NUMBER, failover_threshold, "40", .min = 0, .max = 100,
+		.help = "health score below which the active service is replaced"),
 	{ .key = NULL },
 };

@@ -57,17 +57,21 @@ void dispatcher_status(void *ctx, json_t *into)
 {
 	struct dispatcher *d = ctx;
 	struct device_keys_counts keys = device_keys_count(d->keys);
-	unsigned up = 0;
+	unsigned up = 0, back = 0;
 
 	for (unsigned i = 0; i < d->router_count; i++)
 		up += router_link_state(d->routers[i]) == ROUTER_UP;
+	for (unsigned i = 0; i < d->router_count; i++)
+		back += router_link_has_stepped_back(d->routers[i]);
 	json_object_set_new(into, "linked", json_boolean(up > 0 && up == d->router_count));
+	json_object_set_new(into, "stepped_back", json_boolean(up == 0 && back > 0));
 	json_object_set_new(into, "address", json_string(dispatcher_address(d)));
 	json_object_set_new(into, "srp_id", json_string(d->srp_id));
 	put_number(into, "routers_up", up);
 	json_object_set_new(into, "routers", routers_json(d));
 	put_number(into, "services_registered", service_listener_count(d->services));
 	json_object_set_new(into, "services", services_json(d));
+	json_object_set_new(into, "pools", pools_json(d->pools));
 	put_number(into, "covered", coverage_count(d->coverage));
 	put_number(into, "devices_cached", keys.devices);
 	put_number(into, "unknown_cached", keys.unknown);

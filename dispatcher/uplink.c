@@ -170,6 +170,7 @@ static void hand_over(struct uplink *u, struct device *device, const struct gme 
 		return;
 	}
 	device->service = link_service_id(service);
+	device->instance = link_service_instance_tag(service);
 	if (up.flags)
 		await_taking(u, device->pin, gme, device->service);
 	link_service_send(service, &link_up_msg, &up);

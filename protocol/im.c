@@ -71,6 +71,11 @@ static const struct wire_field message_event_fields[] = {
 	WIRE_U32(struct im_message_event, kind, WIRE_OPTIONAL, "who speaks: a person, an automatic reply, a broadcast (list below)"),
 	WIRE_END,
 };
+static const struct wire_field please_login_fields[] = {
+	WIRE_U32(struct im_please_login, session, 0, "the session that is over; 0: whichever the device had"),
+	WIRE_BYTES(struct im_please_login, text, 0, IM_STATUS_TEXT_MAX, "in words, may be empty"),
+	WIRE_END,
+};
 static const struct wire_field forced_logout_fields[] = {
 	WIRE_U32(struct im_forced_logout, session, 0, "the session that is over"),
 	WIRE_U32(struct im_forced_logout, reason, 0, "why (list below)"),
@@ -198,6 +203,8 @@ MSG(im_message_event_msg, IM_MESSAGE_EVENT, "MESSAGE_EVENT", struct im_message_e
 	"service: somebody says this");
 MSG(im_forced_logout_msg, IM_FORCED_LOGOUT, "FORCED_LOGOUT", struct im_forced_logout, forced_logout_fields,
 	"service: the session is over");
+MSG(im_please_login_msg, IM_PLEASE_LOGIN, "PLEASE_LOGIN", struct im_please_login, please_login_fields,
+	"service: log in again, here");
 MSG(im_ack_msg, IM_ACK, "ACK", struct im_ack, ack_fields, "service: answers every message of the device but LOGIN, STATUS and TYPING");
 MSG(im_room_open_msg, IM_ROOM_OPEN, "ROOM_OPEN", struct im_room_open, room_open_fields, "device: make a room and invite people");
 MSG(im_room_invite_msg, IM_ROOM_INVITE, "ROOM_INVITE", struct im_room_invite, room_invite_fields, "device: invite one more");
@@ -227,7 +234,7 @@ MSG(im_search_result_msg, IM_SEARCH_RESULT, "SEARCH_RESULT", struct im_search_re
 const struct wire_msg *const im_messages[] = {
 	&im_login_msg, &im_login_ok_msg, &im_login_fail_msg, &im_logout_msg, &im_status_msg, &im_presence_set_msg,
 	&im_presence_event_msg, &im_contacts_msg, &im_room_open_msg, &im_room_invite_msg, &im_room_leave_msg, &im_message_msg,
-	&im_message_event_msg, &im_forced_logout_msg, &im_ack_msg, &im_room_answer_msg, &im_room_event_msg, &im_room_message_msg,
+	&im_message_event_msg, &im_forced_logout_msg, &im_please_login_msg, &im_ack_msg, &im_room_answer_msg, &im_room_event_msg, &im_room_message_msg,
 	&im_room_message_event_msg, &im_typing_msg, &im_typing_event_msg, &im_contact_change_msg, &im_contact_event_msg,
 	&im_block_msg, &im_block_event_msg, &im_search_msg, &im_search_result_msg,
 	NULL,
@@ -307,6 +314,8 @@ const char *im_reason_name(uint32_t reason)
 		[IM_REASON_UNKNOWN_SESSION] = "unknown-session",
 		[IM_REASON_OVERFLOW] = "overflow",
 		[IM_REASON_REFUSED] = "refused",
+		[IM_REASON_SWITCHED] = "switched",
+		[IM_REASON_SERVICE_LOST] = "service-lost",
 	};
 
 	return NAME_IN(names, "reason", reason);

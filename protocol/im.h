@@ -12,7 +12,7 @@
 
 enum im_type {
 	IM_LOGIN = 1, IM_LOGIN_OK, IM_LOGIN_FAIL, IM_LOGOUT, IM_STATUS, IM_PRESENCE_SET, IM_PRESENCE_EVENT, IM_CONTACTS,
-	IM_ROOM_OPEN, IM_ROOM_INVITE, IM_ROOM_LEAVE, IM_MESSAGE, IM_MESSAGE_EVENT, IM_FORCED_LOGOUT, IM_ACK = 16,
+	IM_ROOM_OPEN, IM_ROOM_INVITE, IM_ROOM_LEAVE, IM_MESSAGE, IM_MESSAGE_EVENT, IM_FORCED_LOGOUT, IM_PLEASE_LOGIN, IM_ACK,
 	IM_ROOM_ANSWER, IM_ROOM_EVENT, IM_ROOM_MESSAGE, IM_ROOM_MESSAGE_EVENT, IM_TYPING, IM_TYPING_EVENT, IM_CONTACT_CHANGE,
 	IM_CONTACT_EVENT, IM_BLOCK, IM_BLOCK_EVENT, IM_SEARCH, IM_SEARCH_RESULT,
 };
@@ -48,6 +48,8 @@ enum im_logout_reason {
 	IM_REASON_UNKNOWN_SESSION,       /* the service holds no such session */
 	IM_REASON_OVERFLOW,              /* more events than the session may hold back */
 	IM_REASON_REFUSED,               /* the IM server did not accept the login */
+	IM_REASON_SWITCHED,              /* another Collaboration Service was made the active one */
+	IM_REASON_SERVICE_LOST,          /* the Collaboration Service that had the session is dead */
 };
 const char *im_reason_name(uint32_t reason);        /* "evicted-coverage" */
 
@@ -106,6 +108,7 @@ struct im_contacts { uint32_t session, more; struct im_contact contacts[IM_CONTA
 struct im_message { uint32_t session; struct bytes to, text; };
 struct im_message_event { uint32_t session; struct bytes from, name, text; uint32_t kind; };
 struct im_forced_logout { uint32_t session, reason; struct bytes text; };
+struct im_please_login { uint32_t session; struct bytes text; };       /* session: the one that is over; 0: whichever there was */
 struct im_ack { uint32_t session, sequence, code; struct bytes text; };   /* answers all but LOGIN, STATUS, TYPING */
 struct im_room_user { struct bytes user; };
 struct im_room_open { uint32_t session, room; struct im_room_user users[IM_ROOM_USERS_MAX]; size_t count; };
@@ -138,6 +141,7 @@ union im_any {
 	struct im_message message;
 	struct im_message_event message_event;
 	struct im_forced_logout forced_logout;
+	struct im_please_login please_login;
 	struct im_ack ack;
 	struct im_room_open room_open;
 	struct im_room_invite room_invite;
@@ -156,7 +160,7 @@ union im_any {
 
 extern const struct wire_msg im_login_msg, im_login_ok_msg, im_login_fail_msg, im_logout_msg, im_status_msg,
 	im_presence_set_msg, im_presence_event_msg, im_contacts_msg, im_message_msg, im_message_event_msg,
-	im_forced_logout_msg, im_ack_msg, im_room_open_msg, im_room_invite_msg, im_room_leave_msg, im_room_answer_msg,
+	im_forced_logout_msg, im_please_login_msg, im_ack_msg, im_room_open_msg, im_room_invite_msg, im_room_leave_msg, im_room_answer_msg,
 	im_room_event_msg, im_room_message_msg, im_room_message_event_msg, im_typing_msg, im_typing_event_msg,
 	im_contact_change_msg, im_contact_event_msg, im_block_msg, im_block_event_msg, im_search_msg, im_search_result_msg;
 extern const struct wire_msg *const im_messages[];

@@ -19,6 +19,7 @@ static const struct wire_field register_fields[] = {
 	WIRE_BYTES(struct link_register, instance, 0, LINK_NAME_MAX, "name of this instance of the service"),
 	WIRE_U32(struct link_register, health, 0, "health score, 0 to 100"),
 	WIRE_U32(struct link_register, role, 0, "1 active, 0 standby"),
+	WIRE_U32(struct link_register, features, WIRE_OPTIONAL | WIRE_NEVER_EMPTY, "bits: 1 a member of the pool"),
 	WIRE_END,
 };
 static const struct wire_field up_fields[] = {
@@ -56,6 +57,40 @@ static const struct wire_field ping_fields[] = {
 	WIRE_END,
 };
 
+static const struct wire_field health_fields[] = {
+	WIRE_U32(struct link_health, health, 0, "health score, 0 to 100"),
+	WIRE_END,
+};
+static const struct wire_field promote_fields[] = {
+	WIRE_U32(struct link_promote, number, 0, "of the switch; what is said about it repeats it"),
+	WIRE_BYTES(struct link_promote, from, 0, LINK_NAME_MAX, "instance that was active before, empty for none"),
+	WIRE_U32(struct link_promote, lost, 0, "1: that one is dead"),
+	WIRE_END,
+};
+static const struct wire_field demote_fields[] = {
+	WIRE_U32(struct link_demote, number, 0, "of the switch"),
+	WIRE_BYTES(struct link_demote, to, 0, LINK_NAME_MAX, "instance that is active now"),
+	WIRE_END,
+};
+static const struct wire_field role_fields[] = {
+	WIRE_U32(struct link_role, number, 0, "of the switch"),
+	WIRE_U32(struct link_role, role, 0, "1 active, 0 standby"),
+	WIRE_END,
+};
+static const struct wire_field moved_device_fields[] = {
+	WIRE_U32(struct link_moved_device, pin, WIRE_HEX, "a device"),
+	WIRE_U32(struct link_moved_device, session, 0, "the session that it had; 0: not known"),
+	WIRE_END,
+};
+static const struct wire_field moved_fields[] = {
+	WIRE_U32(struct link_moved, number, 0, "of the switch"),
+	WIRE_BYTES(struct link_moved, instance, 0, LINK_NAME_MAX, "instance that had the sessions"),
+	WIRE_U32(struct link_moved, lost, 0, "1: it is dead, and whoever receives this ends their seats"),
+	WIRE_U32(struct link_moved, more, 0, "1: the list goes on in the next message"),
+	WIRE_GROUP(struct link_moved, devices, count, moved_device_fields, "devices whose sessions are over"),
+	WIRE_END,
+};
+
 #define MSG(variable, code_, name_, type, fields_, help_) \
 	const struct wire_msg variable = { .code = (code_), .name = (name_), .size = sizeof(type), .fields = (fields_), .help = (help_) }
 
@@ -70,8 +105,15 @@ MSG(link_coverage_msg, LINK_COVERAGE, "COVERAGE", struct link_coverage, coverage
 	"Dispatcher to service: what it knows of a device");
 MSG(link_ping_msg, LINK_PING, "PING", struct link_ping, ping_fields, "are you there");
 MSG(link_pong_msg, LINK_PONG, "PONG", struct link_ping, ping_fields, "I am");
+MSG(link_health_msg, LINK_HEALTH, "HEALTH", struct link_health, health_fields, "service to Dispatcher: how it is");
+MSG(link_promote_msg, LINK_PROMOTE, "PROMOTE", struct link_promote, promote_fields, "Dispatcher to service: be the active one");
+MSG(link_demote_msg, LINK_DEMOTE, "DEMOTE", struct link_demote, demote_fields, "Dispatcher to service: be a standby one");
+MSG(link_role_msg, LINK_ROLE, "ROLE", struct link_role, role_fields, "service to Dispatcher: that is done");
+MSG(link_moved_msg, LINK_MOVED, "MOVED", struct link_moved, moved_fields,
+	"demoted service to Dispatcher, Dispatcher to promoted service: whom to ask to log in");
 
 const struct wire_msg *const link_messages[] = {
 	&link_return_msg, &link_disconnect_msg, &link_register_msg, &link_up_msg, &link_down_msg, &link_status_msg,
-	&link_coverage_msg, &link_ping_msg, &link_pong_msg, NULL,
+	&link_coverage_msg, &link_ping_msg, &link_pong_msg, &link_health_msg, &link_promote_msg, &link_demote_msg, &link_role_msg,
+	&link_moved_msg, NULL,
 };

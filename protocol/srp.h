@@ -77,4 +77,8 @@ bool srp_id_valid(struct bytes id);
 int pin_parse(struct bytes text, uint32_t *pin);
 const char *pin_text(uint32_t pin);             /* "2100000A"; one of 16 static buffers */
 
+/* An entry of the information packet. A service that has stepped back says it: it wants its identifier only if nobody else is connected
+ * with it. A Router says it to tell that it understands that. Source: ours. */
+#define SRP_IF_FREE "claim=if-free"
+
 #endif

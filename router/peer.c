@@ -23,7 +23,7 @@ struct peer {
 	void *as;
 	peer_first_fn *first;
 	unsigned may_be;
-	bool is_proven, is_ending, is_held, is_full, said_info;
+	bool is_proven, is_ending, is_held, is_full, said_info, is_modest;
 	enum { COMES_ITSELF, PROXY_OPENS, PROXY_ALONE, BEHIND_PROXY } way;
 	char *behind;                      /* the address that the proxy gave */
 	char *malformed;                   /* why the bytes that came are no frame */
@@ -386,9 +386,14 @@ void peer_proven(struct peer *peer)
 	loop_timer_set(peer->keep_alive, peer->router->set->ping_interval_ms);
 }
 
+bool peer_is_modest(const struct peer *peer)
+{
+	return peer->is_modest;
+}
+
 static void say_info(struct peer *peer)
 {
-	static const char *const entries[] = { "name=bramble-router", ("version=" BRAMBLE_VERSION), "features=coverage" };
+	static const char *const entries[] = { "name=bramble-router", ("version=" BRAMBLE_VERSION), "features=coverage", SRP_IF_FREE };
 	struct srp_info info = { .count = sizeof entries / sizeof entries[0] + 1 };
 	char max_frame[32];
 
@@ -417,7 +422,11 @@ bool peer_common_frame(struct peer *peer, struct bytes frame)
 		return true;
 	case SRP_INFO:
 		/* Its own packet only after the other side's. Source: document [STO-A 90]. */
-		if (peer_decode(peer, &srp_info_msg, frame, &info) == 0 && !peer->said_info)
+		if (peer_decode(peer, &srp_info_msg, frame, &info) != 0)
+			return true;
+		for (size_t i = 0; i < info.count; i++)
+			peer->is_modest = peer->is_modest || bytes_is(info.entries[i].entry, SRP_IF_FREE);
+		if (!peer->said_info)
 			say_info(peer);
 		return true;
 	case SRP_INFO_REQUEST:

@@ -39,6 +39,8 @@ const char *peer_address(const struct peer *peer);               /* behind a pro
 void peer_name(struct peer *peer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void peer_send(struct peer *peer, const struct wire_msg *msg, const void *in);
+/* It said in its information packet that it wants the identifier only if nobody has it (SRP_IF_FREE). */
+bool peer_is_modest(const struct peer *peer);
 bool peer_is_full(const struct peer *peer);
 size_t peer_queued(const struct peer *peer);
 /* Stops and goes on reading from it because of what lies behind it (its own full queue pauses it as well, by itself). */

@@ -211,6 +211,10 @@ static void on_proof(struct service_peer *service, struct bytes frame)
 		return;
 	}
 	struct service_peer *older = service_find(router, bytes_str(service->id));
+	if (older && peer_is_modest(service->peer)) {
+		peer_refuse(service->peer, SRP_SUPERSEDED, "%s is connected from %s", service->id, peer_address(older->peer));
+		return;
+	}
 	if (older) {
 		router->counts.superseded++;
 		peer_disconnect(older->peer, SRP_SUPERSEDED, "%s connected again from %s", service->id,

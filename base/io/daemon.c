@@ -173,12 +173,17 @@ static void load_settings(const struct daemon_program *program, const struct opt
 
 /* --- control verbs ----------------------------------------------------------------------------------------------------- */
 
+static const char *name_of(const struct daemon_program *program, const struct daemon_settings *settings)
+{
+	return settings->process_name && *settings->process_name ? settings->process_name : program->name;
+}
+
 static void verb_status(void *ctx, struct control_request *request)
 {
 	struct daemon *d = ctx;
 	json_t *out = json_object();
 
-	json_object_set_new(out, "name", json_string(d->program->name));
+	json_object_set_new(out, "name", json_string(name_of(d->program, d->settings)));
 	json_object_set_new(out, "pid", json_integer(getpid()));
 	json_object_set_new(out, "version", json_string(BRAMBLE_VERSION));
 	json_object_set_new(out, "ready", json_boolean(d->is_ready));
@@ -289,6 +294,7 @@ static void make_run_dir(const char *path)
 
 struct daemon *daemon_start(int argc, char **argv, const struct daemon_program *program, struct daemon_settings *settings)
 {
+	static char log_name[64];
 	struct options options = { 0 };
 	struct error err = { "" };
 	unsigned long descriptors;
@@ -299,6 +305,12 @@ struct daemon *daemon_start(int argc, char **argv, const struct daemon_program *
 	parse_options(argc, argv, program, &options);
 	load_settings(program, &options, settings);
 	free(options.overrides);
+	if (settings->process_name && strspn(settings->process_name, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(settings->process_name))
+		fatal(EXIT_CONFIG, "[%s] process_name = %s: lower-case letters, digits and dashes are accepted", program->name,
+			log_str(settings->process_name));
+	/* The log outlives the settings. */
+	snprintf(log_name, sizeof log_name, "%s", name_of(program, settings));
+	log_open(log_name);
 
 	d = memory_new(sizeof *d);
 	d->program = program;
@@ -317,7 +329,7 @@ struct daemon *daemon_start(int argc, char **argv, const struct daemon_program *
 	d->trail = trail_new(TRAIL_ENTRIES);
 	trail_set_clock(d->trail, d->loop);
 	make_run_dir(settings->run_dir);
-	d->socket_path = memory_printf("%s/%s.sock", settings->run_dir, program->name);
+	d->socket_path = memory_printf("%s/%s.sock", settings->run_dir, name_of(program, settings));
 	d->control = control_server_new(d->loop, d->socket_path, &err);
 	if (!d->control)
 		fatal(EXIT_BIND, "%s", err.text);

@@ -25,13 +25,16 @@ struct daemon_program {
 struct daemon_settings {
 	char *run_dir;
 	char *log_level;
+	char *process_name;          /* NULL: the program's */
 };
 extern const char *const daemon_log_levels[];
 #define DAEMON_SETTINGS(struct_type, member) \
 	{ .key = "run_dir", .type = SETTING_PATH, .offset = offsetof(struct_type, member.run_dir), .fallback = "run", .common = true, \
 	  .help = "folder of the control sockets" }, \
 	{ .key = "log_level", .type = SETTING_TEXT, .offset = offsetof(struct_type, member.log_level), .fallback = "info", \
-	  .common = true, .help = "error, warning, info or debug" }
+	  .common = true, .help = "error, warning, info or debug" }, \
+	{ .key = "process_name", .type = SETTING_TEXT, .offset = offsetof(struct_type, member.process_name), \
+	  .help = "name of the process in its log, and of its control socket, where several of a kind share run_dir; left out: the program's" }
 
 /* Ends the process itself for -t, -T, -V, --help and for anything wrong (exit statuses as the design lists them). */
 struct daemon *daemon_start(int argc, char **argv, const struct daemon_program *program, struct daemon_settings *settings);

@@ -50,6 +50,7 @@ const char *device_event_name(enum device_event_type type)
 		[DEVICE_EVENT_RESUMED] = "resumed",
 		[DEVICE_EVENT_STATUS_SENT] = "status-sent",
 		[DEVICE_EVENT_FORCED_LOGOUT] = "forced-logout",
+		[DEVICE_EVENT_PLEASE_LOGIN] = "please-login",
 		[DEVICE_EVENT_LOGGED_OUT] = "logged-out",
 		[DEVICE_EVENT_RETURNED] = "returned",
 	};

@@ -48,6 +48,7 @@ enum device_event_type {
 	DEVICE_EVENT_RESUMED,         /* session: the link is back */
 	DEVICE_EVENT_STATUS_SENT,     /* session, sequence */
 	DEVICE_EVENT_FORCED_LOGOUT,   /* session, code: reason, text */
+	DEVICE_EVENT_PLEASE_LOGIN,    /* session: the one that is over; text; code: 1 the device does it by itself */
 	DEVICE_EVENT_LOGGED_OUT,      /* session */
 	DEVICE_EVENT_RETURNED,        /* transaction, code: enum gme_error_code, text */
 	DEVICE_EVENT_COUNT,

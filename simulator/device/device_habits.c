@@ -157,6 +157,16 @@ void device_again_after(struct device *d, uint32_t reason)
 	plan(d);
 }
 
+/* Source: document - password caching on: automatic login to the new instance; off: the user logs in by hand. */
+void device_again_asked(struct device *d)
+{
+	if (!d->password_user || loop_timer_is_set(d->again_timer))
+		return;
+	d->again = true;
+	d->again_patience_ms = FIRST_PATIENCE_MS;
+	plan(d);
+}
+
 /* Only what may pass by itself is tried again; Server Busy never. */
 void device_again_refused(struct device *d, uint32_t code)
 {

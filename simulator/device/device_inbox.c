@@ -159,6 +159,24 @@ static void take_forced_logout(struct device *d, const void *message, const stru
 	device_happen(d, ON_FORCED, message);
 }
 
+/* The service that is active now asks: about a session that the other one has ended, or, if that word is still on its way, about one
+ * that is over all the same. Who has logged out himself meanwhile, or in again, is not asked. */
+static void take_please_login(struct device *d, const void *message, const struct device_incoming *in)
+{
+	const struct im_please_login *please = message;
+	uint32_t session = please->session;
+
+	(void)in;
+	if (d->session && (session == 0 || session == d->session))
+		device_happen(d, ON_FORCED, &(struct im_forced_logout){ .session = d->session, .reason = IM_REASON_SWITCHED });
+	if (d->state != DEVICE_LOGGED_OUT || !d->forced_session || (session && session != d->forced_session))
+		return;
+	device_tell(d, (struct device_event){ .type = DEVICE_EVENT_PLEASE_LOGIN, .session = d->forced_session, .text = please->text,
+		.code = d->password_user != NULL });
+	d->forced_session = 0;
+	device_again_asked(d);
+}
+
 /* Messages that belong to a session carry its number first; the others repeat the LOGIN's sequence number instead. */
 static const struct handler {
 	const struct wire_msg *msg;
@@ -179,6 +197,7 @@ static const struct handler {
 	{ &im_search_result_msg, true, true, device_take_search_result },
 	{ &im_ack_msg, true, true, take_ack },
 	{ &im_forced_logout_msg, true, false, take_forced_logout },
+	{ &im_please_login_msg, false, false, take_please_login },
 };
 
 static bool is_new(struct device *d, const struct handler *h, const union im_any *any, uint32_t sequence)

@@ -67,6 +67,7 @@ static const struct shape {
 	[DEVICE_EVENT_RESUMED] = { .with = WITH_SESSION },
 	[DEVICE_EVENT_STATUS_SENT] = { .with = WITH_SESSION | WITH_SEQUENCE | WITH_SIZES },
 	[DEVICE_EVENT_FORCED_LOGOUT] = { .text = "text", .with = WITH_SESSION | WITH_CODE | WITH_REASON },
+	[DEVICE_EVENT_PLEASE_LOGIN] = { .flag = "by_itself", .text = "text", .with = WITH_SESSION },
 	[DEVICE_EVENT_LOGGED_OUT] = { .with = WITH_SESSION },
 	[DEVICE_EVENT_RETURNED] = { .text = "reason", .with = WITH_CODE | WITH_SIZES },
 };

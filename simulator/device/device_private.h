@@ -43,6 +43,7 @@ struct device {
 	enum im_presence own_presence;
 	char *own_text;
 	bool idle, remember;
+	uint32_t forced_session;        /* the session that was ended from outside last, until the next one or a logout; 0: none */
 	bool again;                     /* a login by itself is planned or under way */
 	uint64_t away_after_ms, again_patience_ms, session_since_ms;
 	char *password_user;            /* NULL: no password is kept */
@@ -128,6 +129,7 @@ void device_keep_password(struct device *d, struct bytes user, struct bytes pass
 void device_forbid_password(struct device *d);                        /* the server does not let it be kept: this one is forgotten */
 bool device_kept_password(const struct device *d, struct bytes user, struct bytes *password);
 void device_again_after(struct device *d, uint32_t reason);           /* a session was ended from outside */
+void device_again_asked(struct device *d);                            /* by the service that is active now */
 void device_again_refused(struct device *d, uint32_t code);           /* a login has failed; 0: without an answer */
 void device_again_linked(struct device *d);
 bool device_again_stop(struct device *d);                             /* true: one was planned or under way */

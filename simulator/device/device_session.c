@@ -27,6 +27,7 @@ void device_begin_session(struct device *d, const void *arg)
 	const struct im_login_ok *ok = accepted->ok;
 
 	end_session(d);
+	d->forced_session = 0;
 	d->session = ok->session;
 	d->next_sequence = 1;
 	replay_start(&d->received, 0);
@@ -88,6 +89,7 @@ void device_logged_out(struct device *d, const void *arg)
 	uint32_t session = d->session;
 
 	(void)arg;
+	d->forced_session = 0;
 	end_session(d);
 	device_tell(d, (struct device_event){ .type = DEVICE_EVENT_LOGGED_OUT, .session = session });
 }
@@ -97,6 +99,7 @@ void device_forced_out(struct device *d, const void *arg)
 	const struct im_forced_logout *out = arg;
 
 	end_session(d);
+	d->forced_session = out->session;
 	device_tell(d, (struct device_event){
 		.type = DEVICE_EVENT_FORCED_LOGOUT, .session = out->session, .code = out->reason, .text = out->text,
 		.reason = im_reason_name(out->reason),

@@ -292,6 +292,13 @@ static void forced_logout(const struct device_printer *p, const struct device_ev
 	device_say_also(out, e->text);
 }
 
+static void please_login(const struct device_printer *p, const struct device_event *e, struct buf *out)
+{
+	(void)p;
+	buf_text(out, e->code ? "asked to log in again: the password is kept" : "please log in again");
+	device_say_also(out, e->text);
+}
+
 static void logged_out(const struct device_printer *p, const struct device_event *e, struct buf *out)
 {
 	(void)p;
@@ -334,6 +341,7 @@ void device_words(const struct device_printer *p, const struct device_event *e, 
 		[DEVICE_EVENT_RESUMED] = resumed,
 		[DEVICE_EVENT_STATUS_SENT] = status_sent,
 		[DEVICE_EVENT_FORCED_LOGOUT] = forced_logout,
+		[DEVICE_EVENT_PLEASE_LOGIN] = please_login,
 		[DEVICE_EVENT_LOGGED_OUT] = logged_out,
 		[DEVICE_EVENT_RETURNED] = returned,
 	};

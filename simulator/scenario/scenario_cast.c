@@ -72,7 +72,8 @@ static int add_role(struct making *m, const struct scenario_node *node, const ch
 	role = &cast->roles[cast->count++];
 	*role = (struct scenario_role){ .user = memory_str(user), .pin = pin, .line = node->line,
 		.password = password ? memory_str(password) : memory_printf("%s-secret", user),
-		.status_interval_ms = scenario_number(node, "status-interval", 0) };
+		.status_interval_ms = scenario_number(node, "status-interval", 0),
+		.keeps_password = scenario_has(node, "keeps-password") && strcmp(scenario_text(node, "keeps-password"), "yes") == 0 };
 	snprintf(role->id, sizeof role->id, "%s", id);
 	if (pin > FIRST_MANY_PIN && pin <= FIRST_MANY_PIN + SCENARIO_CAST_MAX && pin - FIRST_MANY_PIN > cast->users)
 		cast->users = pin - FIRST_MANY_PIN;

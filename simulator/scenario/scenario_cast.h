@@ -12,6 +12,7 @@ struct scenario_role {
 	char *user, *password;
 	uint32_t pin;
 	uint64_t status_interval_ms;      /* 0: as the service says */
+	bool keeps_password;
 	unsigned line;
 };
 

@@ -238,13 +238,13 @@ static int count_of_database(struct scenario_play *play, uint64_t *value, struct
 	return status;
 }
 
-static int count_of_process(struct scenario_play *play, const struct scenario_count *count, uint64_t *value, struct error *err)
+static int count_of_process(struct scenario_play *play, const struct scenario_count *count, const char *asked, uint64_t *value, struct error *err)
 {
 	static const struct { const char *process, *verb, *inside; } sources[] = {
 		[COUNT_OF_SESSIONS] = { "collab", "status", "sessions" }, [COUNT_OF_COLLAB] = { "collab", "status", "counts" },
 		[COUNT_OF_IM_SERVER] = { NULL, "census", NULL },
 	};
-	const char *process = sources[count->source].process ? sources[count->source].process : scenario_lab_backend(play->lab);
+	const char *process = !sources[count->source].process ? scenario_lab_backend(play->lab) : asked ? asked : sources[count->source].process;
 	const char *inside = sources[count->source].inside;
 	int status;
 	json_t *answer = scenario_lab_ask(play->lab, process, sources[count->source].verb, NULL, &status, err);
@@ -273,7 +273,7 @@ static int expect_count(struct scenario_play *play, const struct scenario_node *
 	else if (count->source == COUNT_OF_DATABASE)
 		status = count_of_database(play, &value, err);
 	else
-		status = count_of_process(play, count, &value, err);
+		status = count_of_process(play, count, scenario_text(node, "process"), &value, err);
 
 	if (status != EXIT_DONE)
 		return status;
@@ -358,6 +358,80 @@ static int expect_end(struct scenario_play *play, const struct scenario_node *no
 	return play->history ? each(play, node, look_end, err) : status;
 }
 
+/* --- active and standby services ---------------------------------------------------------------------------------------------- */
+
+static int look_asked(const struct scenario_play *play, const struct scenario_node *node, struct scenario_player *p, struct error *err)
+{
+	struct scenario_heard *heard = scenario_unheard(p, HEARD_ASKED);
+
+	if (!heard)
+		return nothing_heard(p, "being asked to log in", err);
+	heard->looked_at = true;
+	if (scenario_has(node, "by-itself") && heard->accepted != (strcmp(scenario_text(node, "by-itself"), "yes") == 0))
+		return unlike(p, heard, err);
+	return check_when(play, node, p, heard->at_ms, err);
+}
+
+static int expect_asked(struct scenario_play *play, const struct scenario_node *node, struct error *err)
+{
+	return each(play, node, look_asked, err);
+}
+
+static bool is_step(const struct scenario_node *node, const json_t *row)
+{
+	const char *event = strchr(member(row, "event"), '.');
+
+	return event && strcmp(event + 1, scenario_text(node, "event")) == 0 &&
+		(!scenario_has(node, "step") || json_integer_value(json_object_get(row, "step")) == (json_int_t)scenario_number(node, "step", 0)) &&
+		(!scenario_has(node, "instance") || strcmp(member(row, "instance"), scenario_text(node, "instance")) == 0) &&
+		(!scenario_has(node, "sessions") ||
+		json_integer_value(json_object_get(row, "sessions")) == (json_int_t)scenario_number(node, "sessions", 0)) &&
+		(!scenario_has(node, "why") || strstr(member(row, "why"), scenario_text(node, "why")));
+}
+
+static int expect_step(struct scenario_play *play, const struct scenario_node *node, struct error *err)
+{
+	static const char *const words[] = { "trace", "failover", "--json", NULL };
+	struct buf seen = { 0 };
+	int status;
+	json_t *rows = tool_rows(play, words, &status, err);
+
+	if (!rows)
+		return status;
+	for (size_t i = play->steps_seen; i < json_array_size(rows); i++) {
+		const json_t *row = json_array_get(rows, i);
+
+		if (is_step(node, row)) {
+			play->steps_seen = i + 1;
+			json_decref(rows);
+			buf_free(&seen);
+			return EXIT_DONE;
+		}
+		buf_printf(&seen, "%s%s of %s", seen.len ? ", " : "", member(row, "event"), member(row, "instance"));
+	}
+	error_set(err, "there is no such step; those after the last one that was looked at: %s", seen.len ? buf_cstr(&seen) : "none");
+	json_decref(rows);
+	buf_free(&seen);
+	return EXIT_REFUSED;
+}
+
+static int expect_active(struct scenario_play *play, const struct scenario_node *node, struct error *err)
+{
+	const char *at = scenario_text(node, "at"), *wanted = scenario_text(node, "is"), *active;
+	int status;
+	json_t *answer = scenario_lab_ask(play->lab, at ? at : "dispatcher", "failover", NULL, &status, err);
+
+	if (!answer)
+		return status;
+	active = member(json_array_get(json_object_get(answer, "pools"), 0), "active");
+	if (strcmp(active, strcmp(wanted, "none") == 0 ? "" : wanted) != 0) {
+		error_set(err, "%s is active", *active ? active : "none");
+		status = EXIT_REFUSED;
+	}
+	json_decref(answer);
+	return status;
+}
+
 scenario_step_fn *const scenario_expectations[SCENARIO_WORDS] = {
 	[WORD_EXPECT_LOGIN] = expect_login,
 	[WORD_EXPECT_LOGOUT] = expect_logout,
@@ -367,4 +441,7 @@ scenario_step_fn *const scenario_expectations[SCENARIO_WORDS] = {
 	[WORD_EXPECT_COUNT] = expect_count,
 	[WORD_EXPECT_EVENT] = expect_event,
 	[WORD_EXPECT_END] = expect_end,
+	[WORD_EXPECT_ASKED] = expect_asked,
+	[WORD_EXPECT_STEP] = expect_step,
+	[WORD_EXPECT_ACTIVE] = expect_active,
 };

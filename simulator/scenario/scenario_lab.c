@@ -28,7 +28,7 @@ enum { UP_MS = 90000, DOWN_MS = 20000, TOOL_MS = 60000, ASK_MS = 20000, TRIES = 
 
 /* Below the range from which the kernel takes the near ends of outgoing connections: those come and go. */
 enum { OFFSET_FIRST = 1000, OFFSET_COUNT = 21000 };
-static const unsigned ports[] = { 3101, 3200, 5061, 8300, 10443 };
+static const unsigned ports[] = { 3101, 3200, 3201, 5061, 8300, 10443 };
 
 extern char **environ;
 
@@ -235,6 +235,10 @@ static void up_words(const struct scenario *scenario, const struct scenario_cast
 		argv[count++] = memory_printf("--profile=%s", profile);
 	if (cast->users)
 		argv[count++] = memory_printf("--users=%ju", (uintmax_t)cast->users);
+	if (of_lab && scenario_has(of_lab, "services"))
+		argv[count++] = memory_printf("--services=%s", scenario_text(of_lab, "services"));
+	if (of_lab && scenario_has(of_lab, "dispatchers"))
+		argv[count++] = memory_printf("--dispatchers=%s", scenario_text(of_lab, "dispatchers"));
 	for (const struct scenario_node *set = of_lab ? of_lab->first : NULL; set && count < WORDS_MAX; set = set->next)
 		argv[count++] = memory_printf("--option=%s=%s", scenario_text(set, "key"), scenario_text(set, "value"));
 	argv[count] = NULL;
@@ -384,7 +388,7 @@ static bool ended_well(const struct scenario_lab *lab, int status, struct error 
 {
 	static const char *const bad[] = { "Sanitizer", "runtime error:", "when it was asked to end", NULL };
 	static const char *const logs[] = { "up.log", "log/lab.log", "log/router.log", "log/dispatcher.log", "log/collab.log",
-		"log/groupwise.log", "log/cwa.log", "log/ocs.log", NULL };
+		"log/collab-2.log", "log/dispatcher-2.log", "log/groupwise.log", "log/cwa.log", "log/ocs.log", NULL };
 	bool good = status == EXIT_DONE;
 
 	if (!good)

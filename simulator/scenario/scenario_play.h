@@ -29,6 +29,7 @@ struct scenario_play {
 	const struct scenario_report *report;
 	struct scenario_story *story;
 	struct scenario_result *result;   /* of the step under way; NULL between steps */
+	size_t steps_seen;                /* rows of `trace failover` that an assertion has had */
 	json_t *history;                  /* `session list --history`, asked once per step; NULL: not yet */
 };
 

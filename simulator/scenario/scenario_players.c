@@ -33,6 +33,9 @@ void scenario_heard_words(const struct scenario_heard *heard, struct buf *out)
 	case HEARD_LOGOUT:
 		buf_printf(out, "logged out: %s", heard->reason);
 		break;
+	case HEARD_ASKED:
+		buf_printf(out, "asked to log in%s", heard->accepted ? ", and does it by itself" : "");
+		break;
 	case HEARD_MESSAGE:
 		buf_printf(out, "%s says %s", log_str(heard->who), log_str(heard->text));
 		break;
@@ -88,6 +91,14 @@ static void hear_message(struct scenario_player *p, const struct device_event *e
 	tell_heard(p, heard);
 }
 
+static void hear_asked(struct scenario_player *p, bool by_itself)
+{
+	struct scenario_heard *heard = keep(p, HEARD_ASKED);
+
+	heard->accepted = by_itself;
+	tell_heard(p, heard);
+}
+
 static void on_event(void *ctx, const struct device_event *event)
 {
 	struct scenario_player *p = ctx;
@@ -104,6 +115,9 @@ static void on_event(void *ctx, const struct device_event *event)
 	case DEVICE_EVENT_FORCED_LOGOUT:
 		p->logged_out++;
 		hear_logout(p, event->reason ? event->reason : im_reason_name(event->code));
+		break;
+	case DEVICE_EVENT_PLEASE_LOGIN:
+		hear_asked(p, event->code != 0);
 		break;
 	case DEVICE_EVENT_LOGGED_OUT:
 		hear_logout(p, im_reason_name(IM_REASON_LOGOUT));
@@ -203,6 +217,8 @@ int scenario_players_start(struct scenario_players *players, struct loop *loop, 
 		if (device_keys_load(p->key_file, &p->identity, err))
 			return error_prefix(err, "device %s: ", p->role->id);
 		p->device = device_new(loop, &settings, &callbacks, p);
+		if (p->role->keeps_password)
+			device_remember(p->device, true);
 	}
 	return 0;
 }

@@ -5,13 +5,13 @@
 #include "simulator/scenario/scenario_cast.h"
 
 /* The simulated devices of a scenario, all on the loop of this process, and what each was told. */
-enum scenario_hearing { HEARD_LOGIN, HEARD_LOGOUT, HEARD_MESSAGE };
+enum scenario_hearing { HEARD_LOGIN, HEARD_LOGOUT, HEARD_MESSAGE, HEARD_ASKED };
 
 /* One thing that a device was told, kept until the scenario ends. */
 struct scenario_heard {
 	enum scenario_hearing kind;
 	bool looked_at;               /* an assertion has had it */
-	bool accepted;                /* of a login */
+	bool accepted;                /* of a login; of being asked to log in: the device does it by itself */
 	uint64_t at_ms;               /* on the loop's clock */
 	uint32_t code;
 	char *text;                   /* what the screen shows, or what was said */

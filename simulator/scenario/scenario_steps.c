@@ -192,6 +192,20 @@ static int step_end_session(struct scenario_play *play, const struct scenario_no
 	return status;
 }
 
+static int step_switch(struct scenario_play *play, const struct scenario_node *node, struct error *err)
+{
+	const char *const words[] = { "failover", "switch", scenario_text(node, "to"), NULL };
+
+	return scenario_lab_tool(play->lab, words, NULL, err);
+}
+
+static int step_claim(struct scenario_play *play, const struct scenario_node *node, struct error *err)
+{
+	const char *const words[] = { "failover", "claim", "--dispatcher", scenario_text(node, "process"), NULL };
+
+	return scenario_lab_tool(play->lab, words, NULL, err);
+}
+
 /* --- the pipeline ----------------------------------------------------------------------------------------------------------- */
 
 enum { ADVANCE_MS = 600000 };
@@ -422,6 +436,8 @@ scenario_step_fn *const scenario_steps[SCENARIO_WORDS] = {
 	[WORD_PERMIT] = step_permit,
 	[WORD_FORBID] = step_forbid,
 	[WORD_END_SESSION] = step_end_session,
+	[WORD_SWITCH] = step_switch,
+	[WORD_CLAIM] = step_claim,
 	[WORD_ADVANCE] = step_advance,
 	[WORD_KILL] = step_kill,
 	[WORD_STOP] = step_stop,

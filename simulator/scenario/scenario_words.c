@@ -47,7 +47,8 @@ static const char *const count_names[] = { COUNTS(NAME) NULL };
 #define CHOICES(...) (const char *const[]){ __VA_ARGS__, NULL }
 
 #define DEVICE { "device", SCENARIO_NAMES, true, "which devices, one after the other: ids, groups, patterns", 0, 0, NULL }
-#define PROCESS { "process", SCENARIO_CHOICE, true, "which one", 0, 0, CHOICES("router", "dispatcher", "collab", "im-server", "ocs") }
+#define PROCESS { "process", SCENARIO_CHOICE, true, "which one", 0, 0, CHOICES("router", "dispatcher", "dispatcher-2", "collab", "collab-2", \
+	"im-server", "ocs") }
 /* When something must have happened: never before since + after, at most within later. */
 #define WHEN \
 	{ "after", SCENARIO_DURATION, false, "not sooner than so long after the mark", 0, 0, NULL }, \
@@ -62,6 +63,8 @@ const struct scenario_element scenario_elements[SCENARIO_WORDS] = {
 		{ "source", SCENARIO_CHOICE, true, "where the behaviour comes from", 0, 0, CHOICES("document", "inferred", "ours") },
 		{ "sentence", SCENARIO_TEXT, false, "the step or sentence that it follows, as docs/sessions.md words it", 0, 0, NULL } } },
 	[WORD_LAB] = { "lab", KIND_LAB, "The lab that is started for it.", { { KIND_SETTING, ANY_NUMBER } }, {
+		{ "services", SCENARIO_NUMBER, false, "2: also collab-2, a second Collaboration Service of the same pool", 1, 2, NULL },
+		{ "dispatchers", SCENARIO_NUMBER, false, "2: also dispatcher-2, of the same SRP identity", 1, 2, NULL },
 		{ "users", SCENARIO_NUMBER, false, "users user0001 and up beside alice, bob, carol and dave; left out: as many as "
 		  "<devices> needs", 0, 9999, NULL } } },
 	[WORD_SET] = { "set", KIND_SETTING, "A setting of the daemons, stronger than their defaults.", { { 0 } }, {
@@ -72,11 +75,14 @@ const struct scenario_element scenario_elements[SCENARIO_WORDS] = {
 		{ "user", SCENARIO_TEXT, false, "who logs in on it; left out: the id", 0, 0, NULL },
 		{ "password", SCENARIO_TEXT, false, "left out: the user and -secret", 0, 0, NULL },
 		{ "pin", SCENARIO_PIN, false, "left out: that of the user", 0, 0, NULL },
-		{ "status-interval", SCENARIO_DURATION, false, "between its status messages; left out: what the service says", 0, 0, NULL } } },
+		{ "status-interval", SCENARIO_DURATION, false, "between its status messages; left out: what the service says", 0, 0, NULL },
+		{ "keeps-password", SCENARIO_CHOICE, false, "password caching: it logs in by itself when it is asked to, or its session was lost; "
+		  "left out: no", 0, 0, CHOICES("yes", "no") } } },
 	[WORD_DEVICES] = { "devices", KIND_CAST, "Many alike, of the users from user0001 on: d1, d2, ... for the id d.", { { 0 } }, {
 		{ "id", SCENARIO_NAME, true, "what their names begin with", 0, 0, NULL },
 		{ "count", SCENARIO_NUMBER, true, "how many", 1, 9999, NULL },
-		{ "status-interval", SCENARIO_DURATION, false, "between their status messages; left out: what the service says", 0, 0, NULL } } },
+		{ "status-interval", SCENARIO_DURATION, false, "between their status messages; left out: what the service says", 0, 0, NULL },
+		{ "keeps-password", SCENARIO_CHOICE, false, "password caching, as of <device>; left out: no", 0, 0, CHOICES("yes", "no") } } },
 	[WORD_STEPS] = { "steps", KIND_STEPS, "What happens, in order.", { { KIND_STEP, AT_LEAST_ONE } }, { { 0 } } },
 
 	[WORD_LOGIN] = { "login", KIND_DEVICE_STEP, "The user logs in.", { { 0 } }, {
@@ -111,6 +117,13 @@ const struct scenario_element scenario_elements[SCENARIO_WORDS] = {
 	[WORD_FORBID] = { "forbid", KIND_ADMIN_STEP, "A user may not use the collaboration client.", { { 0 } }, {
 		{ "user", SCENARIO_TEXT, true, "who", 0, 0, NULL } } },
 	[WORD_END_SESSION] = { "end-session", KIND_ADMIN_STEP, "The administrator ends the device's session.", { { 0 } }, { DEVICE } },
+
+	[WORD_SWITCH] = { "switch", KIND_ADMIN_STEP, "The administrator makes another Collaboration Service the active one, by `bramble failover switch`.",
+		{ { 0 } }, {
+		{ "to", SCENARIO_CHOICE, false, "which one; left out: the standby one with the highest score", 0, 0, CHOICES("collab-1", "collab-2") } } },
+	[WORD_CLAIM] = { "claim", KIND_ADMIN_STEP, "The administrator has a dispatcher take its SRP identity back, by `bramble failover claim`.",
+		{ { 0 } }, {
+		{ "process", SCENARIO_CHOICE, true, "which one", 0, 0, CHOICES("dispatcher", "dispatcher-2") } } },
 
 	[WORD_ADVANCE] = { "advance", KIND_PIPELINE_STEP, "Moves the clock of all processes, stopping wherever something is due.", { { 0 } }, {
 		{ "by", SCENARIO_DURATION, false, "so far; this or to", 0, 0, NULL },
@@ -165,7 +178,8 @@ const struct scenario_element scenario_elements[SCENARIO_WORDS] = {
 		{ { 0 } }, {
 		DEVICE,
 		{ "reason", SCENARIO_CHOICE, true, "why", 0, 0, CHOICES("logout", "evicted-coverage", "evicted-silent", "inactive", "replaced",
-			"elsewhere", "server-lost", "admin", "shutdown", "unknown-session", "overflow") },
+			"elsewhere", "server-lost", "admin", "shutdown", "unknown-session", "overflow", "switched",
+			"service-lost") },
 		WHEN } },
 	[WORD_EXPECT_MESSAGE] = { "expect-message", KIND_ASSERTION, "The device shows a message: the oldest not yet looked at.", { { 0 } }, {
 		DEVICE,
@@ -184,7 +198,8 @@ const struct scenario_element scenario_elements[SCENARIO_WORDS] = {
 		{ "is", SCENARIO_NUMBER, false, "exactly", 0, 1000000000, NULL },
 		{ "at-least", SCENARIO_NUMBER, false, "no fewer", 0, 1000000000, NULL },
 		{ "at-most", SCENARIO_NUMBER, false, "no more", 0, 1000000000, NULL },
-		{ "device", SCENARIO_NAMES, false, "counts of devices: of these together; left out: of all", 0, 0, NULL } } },
+		{ "device", SCENARIO_NAMES, false, "counts of devices: of these together; left out: of all", 0, 0, NULL },
+		{ "process", SCENARIO_CHOICE, false, "counts of a Collaboration Service: of this one; left out: collab", 0, 0, CHOICES("collab", "collab-2") } } },
 	[WORD_EXPECT_EVENT] = { "expect-event", KIND_ASSERTION, "An entry of the database's event trail, as `bramble session events` lists them.",
 		{ { 0 } }, {
 		DEVICE,
@@ -193,7 +208,25 @@ const struct scenario_element scenario_elements[SCENARIO_WORDS] = {
 		{ "count", SCENARIO_NUMBER, false, "so many of them; left out: at least one", 0, 100000, NULL } } },
 	[WORD_EXPECT_END] = { "expect-end", KIND_ASSERTION, "Why the device's last session ended, as `bramble session list --history` tells it.", { { 0 } }, {
 		DEVICE, { "reason", SCENARIO_CHOICE, true, "the reason", 0, 0, CHOICES("logout", "evicted-coverage", "evicted-silent", "inactive",
-			"replaced", "elsewhere", "server-lost", "admin", "shutdown", "unknown-session", "overflow", "owner-lost", "refused") } } },
+			"replaced", "elsewhere", "server-lost", "admin", "shutdown", "unknown-session", "overflow", "owner-lost", "refused",
+			"switched", "service-lost") } } },
+	[WORD_EXPECT_ASKED] = { "expect-asked", KIND_ASSERTION, "The device was asked to log in, by the service that is active now: the oldest not yet looked at.",
+		{ { 0 } }, {
+		DEVICE,
+		{ "by-itself", SCENARIO_CHOICE, false, "does it log in by itself", 0, 0, CHOICES("yes", "no") },
+		WHEN } },
+	[WORD_EXPECT_STEP] = { "expect-step", KIND_ASSERTION, "A step of a switch, as `bramble trace failover` shows it; each assertion looks after the one "
+		"that the last found.", { { 0 } }, {
+		{ "event", SCENARIO_CHOICE, true, "which", 0, 0, CHOICES("dead", "promote", "refused", "active", "lost", "demote", "drained", "bes-checked",
+			"log-out", "demoted", "log-in", "stepped-back", "claimed",
+			"free") },
+		{ "step", SCENARIO_NUMBER, false, "its number in the documented order", 1, 7, NULL },
+		{ "instance", SCENARIO_NAME, false, "the service that it is about", 0, 0, NULL },
+		{ "sessions", SCENARIO_NUMBER, false, "how many sessions", 0, 1000000, NULL },
+		{ "why", SCENARIO_TEXT, false, "what its reason holds", 0, 0, NULL } } },
+	[WORD_EXPECT_ACTIVE] = { "expect-active", KIND_ASSERTION, "Which Collaboration Service the dispatcher has as the active one.", { { 0 } }, {
+		{ "is", SCENARIO_CHOICE, true, "which", 0, 0, CHOICES("collab-1", "collab-2", "none") },
+		{ "at", SCENARIO_CHOICE, false, "at which dispatcher; left out: dispatcher", 0, 0, CHOICES("dispatcher", "dispatcher-2") } } },
 };
 
 const char *scenario_kind_name(enum scenario_kind kind)

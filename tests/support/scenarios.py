@@ -14,7 +14,7 @@ import bramble
 SCENARIOS = sorted(glob.glob("simulator/scenarios/*.xml"))
 LONG = [path for path in SCENARIOS if "virtual-day" in path]
 # Killed, stopped and restarted processes, and faults.
-ROUGH = [path for path in SCENARIOS if any(word in path for word in ("/fault-", "/collab-", "-restarted"))]
+ROUGH = [path for path in SCENARIOS if any(word in path for word in ("/fault-", "/collab-", "/failover-", "-restarted"))]
 SETTLED = [path for path in SCENARIOS if path not in LONG + ROUGH]
 LIMITS = [path for path in SETTLED if any(word in path for word in ("/limits-", "maximum", "/evict", "capacity", "never"))]
 # What is shortened, and what is counted then.

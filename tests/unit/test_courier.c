@@ -20,21 +20,25 @@ struct post {
 	uint32_t tags[4096];
 	size_t count;
 	bool full;
+	unsigned last_way;
 	unsigned gone, back, dropped;
 };
 
-static void on_send(void *ctx, uint32_t pin, uint32_t tag, struct bytes clear)
+static void on_send(void *ctx, unsigned way, uint32_t pin, uint32_t tag, struct bytes clear)
 {
 	struct post *p = ctx;
 
+	p->last_way = way;
 	assert_int_equal(pin, PIN);
 	p->sent[p->count] = (char)clear.data[0];
 	p->tags[p->count++] = tag;
 }
 
-static bool on_full(void *ctx)
+static bool on_full(void *ctx, unsigned way)
 {
 	const struct post *p = ctx;
+
+	(void)way;
 
 	return p->full;
 }
@@ -112,9 +116,9 @@ static void nothing_is_sent_without_link_or_coverage(void **state)
 	struct post *p = *state;
 
 	post(p, "a", 0);
-	courier_coverage(p->courier, PIN, true);
+	courier_coverage(p->courier, 0, PIN, true);
 	expect_sent(p, "");
-	courier_link(p->courier, true);
+	courier_link(p->courier, 0, true);
 	expect_sent(p, "a");
 }
 
@@ -122,12 +126,12 @@ static void what_was_delivered_is_not_sent_again(void **state)
 {
 	struct post *p = *state;
 
-	courier_link(p->courier, true);
-	courier_seen(p->courier, PIN);
+	courier_link(p->courier, 0, true);
+	courier_seen(p->courier, 0, PIN);
 	post(p, "ab", 0);
 	answer(p, 'a', SRP_DELIVERED);
-	courier_link(p->courier, false);
-	courier_link(p->courier, true);
+	courier_link(p->courier, 0, false);
+	courier_link(p->courier, 0, true);
 	expect_sent(p, "abb");
 	assert_int_equal(courier_waiting(p->courier, PIN), 1);
 }
@@ -137,9 +141,9 @@ static void what_is_worth_nothing_later_goes_at_once_or_never(void **state)
 	struct post *p = *state;
 
 	post(p, "a", COURIER_NOW);
-	courier_link(p->courier, true);
+	courier_link(p->courier, 0, true);
 	post(p, "b", COURIER_NOW);
-	courier_seen(p->courier, PIN);
+	courier_seen(p->courier, 0, PIN);
 	expect_sent(p, "");
 	post(p, "c", COURIER_NOW);
 	post(p, "d", 0);
@@ -149,7 +153,7 @@ static void what_is_worth_nothing_later_goes_at_once_or_never(void **state)
 	answer(p, 'c', SRP_UNAVAILABLE);
 	answer(p, 'd', SRP_UNAVAILABLE);
 	assert_int_equal(courier_waiting(p->courier, PIN), 1);
-	courier_seen(p->courier, PIN);
+	courier_seen(p->courier, 0, PIN);
 	expect_sent(p, "cdd");
 
 	/* It does not overtake what waits. */
@@ -166,21 +170,21 @@ static void what_came_back_is_sent_first_when_the_device_is_back(void **state)
 {
 	struct post *p = *state;
 
-	courier_link(p->courier, true);
-	courier_seen(p->courier, PIN);
+	courier_link(p->courier, 0, true);
+	courier_seen(p->courier, 0, PIN);
 	post(p, "abc", 0);
 	answer(p, 'a', SRP_UNAVAILABLE);
 	assert_int_equal(p->gone, 1);
 
 	/* It is back at once, but b and c are still under way: a must not overtake nor be overtaken. */
-	courier_seen(p->courier, PIN);
+	courier_seen(p->courier, 0, PIN);
 	post(p, "d", 0);
 	expect_sent(p, "abc");
 	answer(p, 'b', SRP_UNAVAILABLE);
-	courier_seen(p->courier, PIN);
+	courier_seen(p->courier, 0, PIN);
 	expect_sent(p, "abc");
 	answer(p, 'c', SRP_UNAVAILABLE);
-	courier_seen(p->courier, PIN);
+	courier_seen(p->courier, 0, PIN);
 	expect_sent(p, "abcabcd");
 }
 
@@ -188,8 +192,8 @@ static void at_most_so_many_are_under_way(void **state)
 {
 	struct post *p = *state;
 
-	courier_link(p->courier, true);
-	courier_seen(p->courier, PIN);
+	courier_link(p->courier, 0, true);
+	courier_seen(p->courier, 0, PIN);
 	post(p, "abcdefghijklmnopqrst", 0);
 	assert_int_equal(p->count, COURIER_IN_FLIGHT);
 	answer(p, 'a', SRP_DELIVERED);
@@ -201,8 +205,8 @@ static void a_full_way_holds_back_until_it_is_drained(void **state)
 {
 	struct post *p = *state;
 
-	courier_link(p->courier, true);
-	courier_seen(p->courier, PIN);
+	courier_link(p->courier, 0, true);
+	courier_seen(p->courier, 0, PIN);
 	p->full = true;
 	post(p, "ab", 0);
 	expect_sent(p, "");
@@ -223,8 +227,8 @@ static void a_full_queue_drops_the_oldest_that_may_be_dropped(void **state)
 	courier_count(p->courier, &counts);
 	assert_int_equal(counts.dropped, 1);
 	assert_int_equal(counts.waiting, COURIER_QUEUE);
-	courier_link(p->courier, true);
-	courier_seen(p->courier, PIN);
+	courier_link(p->courier, 0, true);
+	courier_seen(p->courier, 0, PIN);
 	assert_int_equal(p->sent[0], 'K');
 	assert_int_equal(p->sent[1], 'y');
 }
@@ -242,8 +246,8 @@ static void presence_goes_from_a_full_queue_before_any_message(void **state)
 	courier_count(p->courier, &counts);
 	assert_int_equal(counts.dropped, 10);
 	assert_int_equal(p->dropped, 10);
-	courier_link(p->courier, true);
-	courier_seen(p->courier, PIN);
+	courier_link(p->courier, 0, true);
+	courier_seen(p->courier, 0, PIN);
 	assert_int_equal(p->sent[0], 'm');
 	assert_int_equal(p->sent[1], 'p');
 }
@@ -266,8 +270,8 @@ static void a_session_that_ended_is_forgotten_but_for_its_last_word(void **state
 	post(p, "L", COURIER_LAST_WORD);
 	courier_forget(p->courier, PIN, SESSION);
 	assert_true(courier_has(p->courier, PIN, SESSION));
-	courier_link(p->courier, true);
-	courier_seen(p->courier, PIN);
+	courier_link(p->courier, 0, true);
+	courier_seen(p->courier, 0, PIN);
 	expect_sent(p, "L");
 	answer(p, 'L', SRP_DELIVERED);
 	assert_false(courier_has(p->courier, PIN, SESSION));
@@ -277,14 +281,14 @@ static void what_was_under_way_for_a_forgotten_session_is_not_sent_again(void **
 {
 	struct post *p = *state;
 
-	courier_link(p->courier, true);
-	courier_seen(p->courier, PIN);
+	courier_link(p->courier, 0, true);
+	courier_seen(p->courier, 0, PIN);
 	post(p, "ab", 0);
 	courier_forget(p->courier, PIN, SESSION);
 	answer(p, 'a', SRP_UNAVAILABLE);
-	courier_link(p->courier, false);
-	courier_link(p->courier, true);
-	courier_seen(p->courier, PIN);
+	courier_link(p->courier, 0, false);
+	courier_link(p->courier, 0, true);
+	courier_seen(p->courier, 0, PIN);
 	expect_sent(p, "ab");
 	assert_int_equal(courier_waiting(p->courier, PIN), 0);
 }
@@ -294,8 +298,8 @@ static void a_queue_full_of_what_is_kept_has_a_bound_too(void **state)
 	struct post *p = *state;
 	struct courier_counts counts;
 
-	courier_link(p->courier, true);
-	courier_coverage(p->courier, PIN, true);
+	courier_link(p->courier, 0, true);
+	courier_coverage(p->courier, 0, PIN, true);
 	for (int i = 0; i < COURIER_QUEUE + 50; i++)
 		post(p, i < COURIER_QUEUE + 49 ? "k" : "l", COURIER_KEEP | COURIER_LAST_WORD);
 	assert_int_equal(courier_waiting(p->courier, PIN), COURIER_QUEUE);
@@ -312,8 +316,8 @@ static void a_message_that_the_dispatcher_refuses_is_dropped(void **state)
 	struct post *p = *state;
 	struct courier_counts counts;
 
-	courier_link(p->courier, true);
-	courier_seen(p->courier, PIN);
+	courier_link(p->courier, 0, true);
+	courier_seen(p->courier, 0, PIN);
 	post(p, "ab", 0);
 	answer(p, 'a', SRP_INVALID);
 	courier_count(p->courier, &counts);
@@ -326,11 +330,11 @@ static void a_new_list_takes_effect_for_those_missing_after_the_grace(void **sta
 {
 	struct post *p = *state;
 
-	courier_link(p->courier, true);
-	courier_coverage(p->courier, PIN, true);
-	courier_coverage(p->courier, OTHER, true);
-	courier_coverage(p->courier, 0, false);
-	courier_coverage(p->courier, OTHER, true);
+	courier_link(p->courier, 0, true);
+	courier_coverage(p->courier, 0, PIN, true);
+	courier_coverage(p->courier, 0, OTHER, true);
+	courier_coverage(p->courier, 0, 0, false);
+	courier_coverage(p->courier, 0, OTHER, true);
 	assert_true(courier_available(p->courier, PIN));
 	loop_clock_advance(p->loop, 1000 + COURIER_GRACE_MS);
 	assert_false(courier_available(p->courier, PIN));
@@ -345,6 +349,48 @@ static void answers_to_unknown_tags_are_harmless(void **state)
 	courier_status(p->courier, 4711, SRP_DELIVERED);
 	courier_status(p->courier, 0, SRP_UNAVAILABLE);
 	assert_int_equal(p->gone, 0);
+}
+
+static void a_device_is_reached_by_the_way_that_named_it_last(void **state)
+{
+	struct post *p = *state;
+
+	courier_link(p->courier, 0, true);
+	courier_link(p->courier, 2, true);
+	courier_coverage(p->courier, 0, PIN, true);
+	post(p, "a", 0);
+	assert_int_equal(p->last_way, 0);
+	/* What is under way by the old one will not be answered: it goes again by the new one, and nothing is lost or counted as away. */
+	courier_coverage(p->courier, 2, PIN, true);
+	expect_sent(p, "aa");
+	assert_int_equal(p->last_way, 2);
+	courier_coverage(p->courier, 0, PIN, false);
+	courier_link(p->courier, 0, false);
+	assert_true(courier_available(p->courier, PIN));
+	post(p, "b", 0);
+	assert_int_equal(p->last_way, 2);
+	courier_coverage(p->courier, 2, PIN, false);
+	assert_int_equal(p->gone, 1);
+	/* Traffic says the same. */
+	courier_link(p->courier, 0, true);
+	courier_seen(p->courier, 0, PIN);
+	assert_int_equal(p->last_way, 0);
+	expect_sent(p, "aabab");
+}
+
+static void a_new_list_of_one_way_says_nothing_of_the_others(void **state)
+{
+	struct post *p = *state;
+
+	courier_link(p->courier, 0, true);
+	courier_link(p->courier, 1, true);
+	courier_coverage(p->courier, 1, PIN, true);
+	courier_coverage(p->courier, 0, 0, false);
+	loop_clock_advance(p->loop, 1000 + COURIER_GRACE_MS);
+	assert_true(courier_available(p->courier, PIN));
+	courier_coverage(p->courier, 1, 0, false);
+	loop_clock_advance(p->loop, 1000 + 2 * COURIER_GRACE_MS);
+	assert_false(courier_available(p->courier, PIN));
 }
 
 #define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -367,6 +413,8 @@ int main(void)
 		T(a_message_that_the_dispatcher_refuses_is_dropped),
 		T(a_new_list_takes_effect_for_those_missing_after_the_grace),
 		T(answers_to_unknown_tags_are_harmless),
+		T(a_device_is_reached_by_the_way_that_named_it_last),
+		T(a_new_list_of_one_way_says_nothing_of_the_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -422,7 +422,7 @@ static void history_is_kept_to_a_bound(void **state)
 static void the_names_of_reasons_are_the_protocols(void **state)
 {
 	(void)state;
-	for (int reason = IM_REASON_LOGOUT; reason <= IM_REASON_OVERFLOW; reason++)
+	for (int reason = IM_REASON_LOGOUT; reason <= IM_REASON_SERVICE_LOST; reason++)
 		assert_string_equal(seat_reason_name(reason), im_reason_name((uint32_t)reason));
 	assert_string_equal(seat_reason_name(SEAT_REASON_OWNER_LOST), "owner-lost");
 }

@@ -153,6 +153,8 @@ static const struct {
 	{ IM_REASON_UNKNOWN_SESSION, true },
 	{ IM_REASON_OVERFLOW, false },
 	{ IM_REASON_REFUSED, false },
+	{ IM_REASON_SWITCHED, false },
+	{ IM_REASON_SERVICE_LOST, false },
 };
 
 static void only_after_a_loss_it_logs_in_by_itself(void **state)

@@ -61,7 +61,7 @@ static void status_table(struct buf *out)
 
 static void reason_table(struct buf *out)
 {
-	named(out, "reason", IM_REASON_LOGOUT, IM_REASON_REFUSED, im_reason_name);
+	named(out, "reason", IM_REASON_LOGOUT, IM_REASON_SERVICE_LOST, im_reason_name);
 }
 
 static void presence_table(struct buf *out)

@@ -149,7 +149,7 @@ static const struct { const char *steps, *want; } bad_steps[] = {
 	{ "<login device=\"a,b\"/>", "names or patterns with '*'" },
 	{ "<login device=\"alice  d1\"/>", "names or patterns with '*'" },
 	{ "<mark name=\"1st\"/>", "a letter and at most 31 letters" },
-	{ "<kill process=\"sendmail\"/>", "router, dispatcher, collab, im-server and ocs" },
+	{ "<kill process=\"sendmail\"/>", "router, dispatcher, dispatcher-2, collab, collab-2, im-server and ocs" },
 	{ "<on backend=\"sametime\"><note text=\"x\"/></on>", "groupwise and cwa" },
 	{ "<expect-count of=\"sheep\" is=\"1\"/>", "of of <expect-count> cannot be sheep: it is one of live, active" },
 	{ "<note text=\"\"/>", "text of <note> cannot be \"\": it is 1 to 256 characters" },

@@ -50,6 +50,7 @@ def vectors():
            '#4 MESSAGE_EVENT session=5 from=bob name="Bob Brown" text="on holiday" kind=1')
     yield (message(14, 4, number(SESSION), number(2), string("device out of coverage")),
            '#4 FORCED_LOGOUT session=5 reason=2 text="device out of coverage"')
+    yield message(15, 0, number(SESSION), string("")), '#0 PLEASE_LOGIN session=5 text=""'
     yield message(16, 5, number(SESSION), number(5), number(0), string("")), '#5 ACK session=5 sequence=5 code=0 text=""'
     yield (message(16, 0xFFFFFFFF, number(SESSION), number(6), number(410), string("bob is offline")),
            '#4294967295 ACK session=5 sequence=6 code=410 text="bob is offline"')

@@ -1,0 +1,303 @@
+#include "collab/standing.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "collab/health.h"
+#include "collab/parts.h"
+#include "collab/takeover.h"
+
+enum state { ALONE, STANDBY, ACTIVE, DRAINING };
+static const char *const state_names[] = { "alone", "standby", "active", "draining" };
+
+struct place {
+	struct collab *collab;
+	unsigned way;
+	enum state state;
+	bool wants;                  /* what REGISTER says: active by its settings, or because it is */
+	uint32_t number;             /* of the switch */
+	char other[65];              /* who is active instead */
+	uint64_t drain_until_us;
+	struct loop_timer *drain;
+	struct takeover *takeover;
+};
+
+struct standing {
+	struct collab *collab;
+	struct place places[COLLAB_DISPATCHERS_MAX];
+	struct loop_timer *tell;
+	bool im_there[HEALTH_TRIES];     /* a ring */
+	unsigned im_count;
+	size_t links_max;
+};
+
+static void look_drained(void *arg);
+static void tell_health(void *arg);
+
+struct standing *standing_new(struct collab *c)
+{
+	struct standing *s = memory_new(sizeof *s);
+	struct rlimit limit = { 0 };
+
+	s->collab = c;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	s->links_max = limit.rlim_cur == RLIM_INFINITY ? 0 : (size_t)limit.rlim_cur;
+	for (unsigned way = 0; way < COLLAB_DISPATCHERS_MAX; way++) {
+		struct place *place = &s->places[way];
+
+		place->collab = c;
+		place->way = way;
+		place->state = c->settings->role == COLLAB_ALONE ? ALONE : STANDBY;
+		place->wants = c->settings->role != COLLAB_STANDBY;
+		place->drain = loop_timer_new_real(c->loop, look_drained, place);
+		place->takeover = takeover_new(c, way);
+	}
+	s->tell = loop_timer_new(c->loop, tell_health, s);
+	if (c->settings->role != COLLAB_ALONE)
+		loop_timer_set(s->tell, c->settings->health_interval_ms);
+	return s;
+}
+
+void standing_free(struct standing **at)
+{
+	struct standing *s = *at;
+
+	if (!s)
+		return;
+	*at = NULL;
+	for (unsigned way = 0; way < COLLAB_DISPATCHERS_MAX; way++) {
+		if (s->places[way].state == DRAINING)
+			loop_busy(s->collab->loop, -1);
+		loop_timer_free(&s->places[way].drain);
+		takeover_free(&s->places[way].takeover);
+	}
+	loop_timer_free(&s->tell);
+	free(s);
+}
+
+static struct place *place_of(const struct collab *c, unsigned way)
+{
+	return &c->standing->places[way];
+}
+
+const char *standing_name(const struct collab *c, unsigned way)
+{
+	return state_names[place_of(c, way)->state];
+}
+
+bool standing_takes_logins(const struct collab *c, unsigned way)
+{
+	return place_of(c, way)->state == ALONE || place_of(c, way)->state == ACTIVE;
+}
+
+bool standing_is_draining(const struct collab *c, unsigned way)
+{
+	return place_of(c, way)->state == DRAINING;
+}
+
+/* --- health ----------------------------------------------------------------------------------------------------------------- */
+
+void standing_im_server(struct collab *c, bool is_there)
+{
+	c->standing->im_there[c->standing->im_count++ % HEALTH_TRIES] = is_there;
+}
+
+unsigned standing_health(const struct collab *c)
+{
+	const struct standing *s = c->standing;
+	struct health health = { .is_database_there = !owner_is_ill(c->owner), .is_in_doubt = owner_in_doubt(c->owner),
+		.im_tries = s->im_count < HEALTH_TRIES ? s->im_count : HEALTH_TRIES,
+		.links = session_table_count(&c->sessions) + c->sessions.closing, .links_max = s->links_max,
+		.logins = admission_count(c->admission), .logins_max = ADMISSION_MAX };
+
+	for (unsigned i = 0; i < health.im_tries; i++)
+		health.im_failures += !s->im_there[i];
+	return health_score(&health);
+}
+
+static void tell_health(void *arg)
+{
+	struct standing *s = arg;
+	struct collab *c = s->collab;
+	const struct link_health health = { .health = standing_health(c) };
+
+	loop_timer_set(s->tell, c->settings->health_interval_ms);
+	for (unsigned way = 0; way < c->way_count; way++)
+		dispatcher_link_tell(c->links[way], &link_health_msg, &health);
+}
+
+void standing_introduce(struct collab *c, unsigned way, struct link_register *registration)
+{
+	const struct place *place = place_of(c, way);
+
+	registration->role = place->wants;
+	registration->health = HEALTH_MAX;
+	if (place->state == ALONE)
+		return;
+	registration->features = LINK_POOL;
+	registration->health = standing_health(c);
+}
+
+/* --- roles ------------------------------------------------------------------------------------------------------------------ */
+
+static void note(struct place *place, const char *event, unsigned step, uint64_t count, const char *what)
+{
+	struct trail_entry entry = { .event = event, .numbers = { { "switch", place->number }, { "step", step },
+		{ "sessions", count } } };
+
+	trail_text(&entry, "instance=%s other=%s why=%s", log_str(place->collab->settings->instance), log_str(place->other), log_str(what));
+	log_info("%s switch=%u step=%u sessions=%llu other=%s why=%s", event, place->number, step, (unsigned long long)count,
+		log_str(place->other), log_str(what));
+	collab_note(place->collab, &entry, 0, true);
+}
+
+static void say_role(struct place *place)
+{
+	dispatcher_link_tell(place->collab->links[place->way], &link_role_msg, &(struct link_role){ .number = place->number,
+		.role = place->state == ACTIVE });
+}
+
+static void set_state(struct place *place, enum state state)
+{
+	if (place->state != state)
+		log_info("role dispatcher=%s from=%s to=%s", dispatcher_link_address(place->collab->links[place->way]),
+			state_names[place->state], state_names[state]);
+	if ((state == DRAINING) != (place->state == DRAINING))
+		loop_busy(place->collab->loop, state == DRAINING ? 1 : -1);
+	place->state = state;
+}
+
+void standing_promote(struct collab *c, unsigned way, const struct link_promote *promote)
+{
+	struct place *place = place_of(c, way);
+
+	if (place->state == ALONE) {
+		log_warning("asked to be the active one of a pool, in which this service is not");
+		return;
+	}
+	place->number = promote->number;
+	place->wants = true;
+	bytes_copy_str(promote->from, place->other, sizeof place->other);
+	loop_timer_cancel(place->drain);
+	set_state(place, ACTIVE);
+	say_role(place);
+}
+
+/* --- demotion: steps 4 to 6 ---------------------------------------------------------------------------------------------------- */
+
+struct drained { unsigned way; bool is_busy; };
+
+/* Something was received of which the device has not heard yet what became of it. */
+static void look_session(struct session *s, void *arg)
+{
+	struct drained *drained = arg;
+
+	if (s->way != drained->way)
+		return;
+	for (size_t i = 0; i < SESSION_ACKS && !drained->is_busy; i++)
+		drained->is_busy = s->acks[i].sequence && !s->acks[i].answered;
+	drained->is_busy = drained->is_busy || s->mark.held_count;
+}
+
+static bool is_drained(const struct place *place)
+{
+	struct drained drained = { .way = place->way };
+
+	session_table_each(&place->collab->sessions, look_session, &drained);
+	return !drained.is_busy && admission_of_way(place->collab->admission, place->way) == 0;
+}
+
+struct logging_out { struct place *place; struct link_moved moved; size_t count; };
+
+static void send_moved(struct logging_out *out, bool more)
+{
+	out->moved.more = more;
+	dispatcher_link_tell(out->place->collab->links[out->place->way], &link_moved_msg, &out->moved);
+	out->moved.count = 0;
+}
+
+static void log_out(struct session *s, void *arg)
+{
+	struct logging_out *out = arg;
+
+	if (s->way != out->place->way)
+		return;
+	if (out->moved.count == LINK_MOVED_MAX)
+		send_moved(out, true);
+	out->moved.devices[out->moved.count++] = (struct link_moved_device){ .pin = s->pin, .session = s->id };
+	out->count++;
+	session_end(s, IM_REASON_SWITCHED, "another Collaboration Service is the active one now", true);
+}
+
+static void demoted(struct place *place, bool in_time)
+{
+	struct collab *c = place->collab;
+	struct logging_out out = { .place = place, .moved = { .number = place->number,
+		.instance = bytes_str(c->settings->instance) } };
+
+	note(place, "failover.drained", 4, session_table_count(&c->sessions), in_time ? "what was received is done" :
+		"the IM server has not answered all that was received");
+	note(place, "failover.bes-checked", 5, 0, "no standby BES was promoted");
+	session_table_each(&c->sessions, log_out, &out);
+	note(place, "failover.log-out", 6, out.count, "all open sessions");
+	send_moved(&out, false);
+	set_state(place, STANDBY);
+	say_role(place);
+}
+
+static void look_drained(void *arg)
+{
+	struct place *place = arg;
+	bool is_late = loop_real_us() >= place->drain_until_us, is_done = is_drained(place);
+
+	if (is_done || is_late)
+		demoted(place, is_done);
+	else
+		loop_timer_set(place->drain, STANDING_LOOK_MS);
+}
+
+void standing_demote(struct collab *c, unsigned way, const struct link_demote *demote)
+{
+	struct place *place = place_of(c, way);
+	bool was_active = place->state == ACTIVE;
+
+	if (place->state == ALONE)
+		return;
+	place->number = demote->number;
+	place->wants = false;
+	bytes_copy_str(demote->to, place->other, sizeof place->other);
+	if (place->state == DRAINING)
+		return;
+	if (!was_active) {
+		say_role(place);
+		return;
+	}
+	set_state(place, DRAINING);
+	place->drain_until_us = loop_real_us() + STANDING_DRAIN_MS * 1000ULL;
+	look_drained(place);
+}
+
+/* --- promotion: step 7 ----------------------------------------------------------------------------------------------------------- */
+
+static void asked_to_log_in(void *ctx, size_t count, bool is_lost)
+{
+	struct place *place = ctx;
+
+	if (is_lost)
+		note(place, "failover.lost", 0, count, "sessions of the dead one");
+	note(place, "failover.log-in", 7, count, "their devices");
+}
+
+void standing_moved(struct collab *c, unsigned way, const struct link_moved *moved)
+{
+	struct place *place = place_of(c, way);
+
+	if (place->state != ACTIVE) {
+		log_warning("devices of instance=%s are moved here, which is not active", log_value(moved->instance));
+		return;
+	}
+	takeover_moved(place->takeover, moved, asked_to_log_in, place);
+}

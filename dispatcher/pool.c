@@ -1,0 +1,525 @@
+#include "dispatcher/pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "dispatcher/pool_decide.h"
+
+#define MEMBERS_MAX 64           /* of a pool; as many as may be linked */
+
+enum member_state { STANDBY, PROMOTING, ACTIVE, DEMOTING };
+static const char *const state_names[] = { "standby", "promoting", "active", "demoting" };
+
+/* An instance. It outlives its link by the dead time: who is back within that has lost nothing. */
+struct member {
+	struct member *next;
+	char instance[65];
+	uint64_t service;            /* its link; 0: none */
+	uint64_t heard_ms;
+	uint32_t health;
+	enum member_state state;
+	bool wants, has_left, is_excluded;
+};
+
+struct pool {
+	struct pool *next;
+	struct pools *all;
+	char content_id[65];
+	struct member *members;      /* in the order in which they came first */
+	struct loop_timer *timer;
+	uint64_t begun_ms;
+	/* The switch under way: who takes over, and from whom. */
+	struct member *to, *from;
+	bool is_lost;                /* the one before is dead */
+	uint32_t number;
+	uint64_t until_ms;
+};
+
+struct pools {
+	struct loop *loop;
+	struct pool_settings settings;
+	struct service_listener *services;
+	struct pool_callbacks callbacks;
+	void *ctx;
+	uint64_t begun_ms;
+	uint32_t last_number;
+	struct pool *pools;
+};
+
+static void look(struct pool *p);
+
+/* --- members -------------------------------------------------------------------------------------------------------------- */
+
+static struct member *member_named(const struct pool *p, const char *instance)
+{
+	struct member *m = p->members;
+
+	while (m && strcmp(m->instance, instance) != 0)
+		m = m->next;
+	return m;
+}
+
+static struct member *active_of(const struct pool *p)
+{
+	struct member *m = p->members;
+
+	while (m && m->state != ACTIVE)
+		m = m->next;
+	return m;
+}
+
+static struct link_service *link_of(const struct pool *p, const struct member *m)
+{
+	return m->service ? link_service_find(p->all->services, m->service) : NULL;
+}
+
+static bool is_dead(const struct pool *p, const struct member *m)
+{
+	return m->has_left || loop_now_ms(p->all->loop) - m->heard_ms >= p->all->settings.dead_ms;
+}
+
+/* What devices say goes to the active one; while it demotes, it still has its own. */
+static void set_state(struct pool *p, struct member *m, enum member_state state)
+{
+	struct link_service *service = link_of(p, m);
+
+	if (m->state != state)
+		log_info("pool content=%s instance=%s from=%s to=%s", p->content_id, log_str(m->instance), state_names[m->state],
+			state_names[state]);
+	m->state = state;
+	if (service)
+		link_service_takes(service, state == ACTIVE, state == ACTIVE || state == DEMOTING);
+}
+
+static void step(const struct pool *p, const char *event, unsigned number, const struct member *m, const struct member *other,
+	const char *why)
+{
+	p->all->callbacks.step(p->all->ctx, &(struct pool_step){ .event = event, .step = number, .number = p->number,
+		.instance = m->instance, .other = other ? other->instance : "", .health = m->health, .why = why });
+}
+
+/* --- the switch ----------------------------------------------------------------------------------------------------------- */
+
+static void say_promote(struct pool *p, const struct member *m, const struct member *from, bool is_lost)
+{
+	struct link_service *service = link_of(p, m);
+
+	if (service)
+		link_service_send(service, &link_promote_msg, &(struct link_promote){ .number = p->number,
+			.from = bytes_str(from ? from->instance : ""), .lost = is_lost });
+}
+
+static void say_demote(struct pool *p, const struct member *m, const struct member *to)
+{
+	struct link_service *service = link_of(p, m);
+
+	if (service)
+		link_service_send(service, &link_demote_msg, &(struct link_demote){ .number = p->number,
+			.to = bytes_str(to ? to->instance : "") });
+}
+
+static void begin(struct pool *p, struct member *to, struct member *from, bool is_lost, const char *why)
+{
+	p->number = ++p->all->last_number;
+	p->to = to;
+	p->from = from;
+	p->is_lost = is_lost;
+	p->until_ms = loop_now_ms(p->all->loop) + p->all->settings.switch_ms;
+	if (is_lost)
+		step(p, "failover.dead", 0, from, to, from->has_left ? "it has ended" : "no sign of life for the dead time");
+	step(p, "failover.promote", 1, to, from, why);
+	set_state(p, to, PROMOTING);
+	/* It may only be asleep: then this waits for it. */
+	if (is_lost) {
+		set_state(p, from, STANDBY);
+		say_demote(p, from, to);
+	}
+	say_promote(p, to, from, is_lost);
+}
+
+static void finish(struct pool *p)
+{
+	p->to = p->from = NULL;
+	look(p);
+}
+
+static void report_lost(struct pool *p)
+{
+	struct link_service *service = link_of(p, p->to);
+
+	if (service)
+		p->all->callbacks.lost(p->all->ctx, service, p->number, p->from->instance);
+}
+
+static void is_active_now(struct pool *p)
+{
+	set_state(p, p->to, ACTIVE);
+	step(p, "failover.active", 2, p->to, p->from, "");
+	if (p->from && !p->is_lost) {
+		set_state(p, p->from, DEMOTING);
+		p->until_ms = loop_now_ms(p->all->loop) + p->all->settings.switch_ms;
+		step(p, "failover.demote", 3, p->from, p->to, "");
+		say_demote(p, p->from, p->to);
+		look(p);
+		return;
+	}
+	if (p->from)
+		report_lost(p);
+	finish(p);
+}
+
+/* Who did not do in time what he was asked to. */
+static void give_up(struct pool *p)
+{
+	struct member *to = p->to, *from = p->from;
+
+	if (to->state == PROMOTING) {
+		log_warning("pool content=%s instance=%s did not become active in time", p->content_id, log_str(to->instance));
+		step(p, "failover.refused", 0, to, from, "it did not become active in time");
+		set_state(p, to, STANDBY);
+		to->is_excluded = true;
+		say_demote(p, to, from);
+		/* A dead one stays the one to be replaced. */
+		if (from && p->is_lost)
+			set_state(p, from, ACTIVE);
+	} else {
+		log_warning("pool content=%s instance=%s did not demote in time: its sessions count as lost", p->content_id,
+			log_str(from->instance));
+		step(p, "failover.dead", 0, from, to, "it did not demote in time");
+		set_state(p, from, STANDBY);
+		report_lost(p);
+	}
+	finish(p);
+}
+
+/* --- looking at it -------------------------------------------------------------------------------------------------------- */
+
+static struct member *best_standby(const struct pool *p, struct pool_candidate *best)
+{
+	struct pool_candidate candidates[MEMBERS_MAX];
+	struct member *members[MEMBERS_MAX];
+	size_t count = 0;
+	int found;
+
+	for (struct member *m = p->members; m && count < MEMBERS_MAX; m = m->next) {
+		if (m->state != STANDBY)
+			continue;
+		members[count] = m;
+		candidates[count++] = (struct pool_candidate){ .is_linked = link_of(p, m) != NULL, .is_dead = is_dead(p, m),
+			.is_excluded = m->is_excluded, .wants = m->wants, .health = m->health };
+	}
+	found = pool_best(candidates, count);
+	if (found < 0)
+		return NULL;
+	*best = candidates[found];
+	return members[found];
+}
+
+static void sooner(uint64_t *at_ms, uint64_t other_ms, uint64_t now_ms)
+{
+	if (other_ms > now_ms && other_ms < *at_ms)
+		*at_ms = other_ms;
+}
+
+/* When something may be due: somebody's death, or that who was active before this Dispatcher began does not come back. */
+static void plan(struct pool *p)
+{
+	uint64_t now_ms = loop_now_ms(p->all->loop), dead_ms = p->all->settings.dead_ms, at_ms = UINT64_MAX;
+
+	for (const struct member *m = p->members; m; m = m->next) {
+		if (m->state != STANDBY)
+			sooner(&at_ms, m->heard_ms + dead_ms, now_ms);
+	}
+	if (p->to)
+		sooner(&at_ms, p->until_ms, now_ms);
+	sooner(&at_ms, p->begun_ms + dead_ms, now_ms);
+	if (at_ms != UINT64_MAX)
+		loop_timer_set_at(p->timer, at_ms);
+	else
+		loop_timer_cancel(p->timer);
+}
+
+static void decide(struct pool *p)
+{
+	const struct pool_settings *set = &p->all->settings;
+	struct member *active = active_of(p), *standby;
+	struct pool_candidate best;
+	struct pool_view view = { .has_active = active != NULL, .active_is_dead = active && is_dead(p, active),
+		.active_health = active ? active->health : 0, .is_manual = set->is_manual, .promote_at = set->promote_at,
+		.failover_at = set->failover_at, .is_settled = loop_now_ms(p->all->loop) - p->begun_ms >= set->dead_ms };
+
+	standby = best_standby(p, &best);
+	switch (pool_decide(&view, standby ? &best : NULL)) {
+	case POOL_STAY:
+		break;
+	case POOL_ASSIGN:
+		begin(p, standby, NULL, false, "nobody was active");
+		break;
+	case POOL_REPLACE:
+		begin(p, standby, active, true, "the active one is dead");
+		break;
+	case POOL_SWITCH:
+		begin(p, standby, active, false, "the active one is below the fail-over threshold");
+		break;
+	}
+}
+
+static void look(struct pool *p)
+{
+	if (p->to && loop_now_ms(p->all->loop) >= p->until_ms) {
+		give_up(p);
+		return;
+	}
+	if (!p->to)
+		decide(p);
+	plan(p);
+}
+
+static void due(void *arg)
+{
+	look(arg);
+}
+
+/* --- what services do ----------------------------------------------------------------------------------------------------- */
+
+static struct pool *pool_for(struct pools *all, const char *content_id, bool add)
+{
+	struct pool *p = all->pools;
+
+	while (p && strcmp(p->content_id, content_id) != 0)
+		p = p->next;
+	if (!p && add) {
+		p = memory_new(sizeof *p);
+		p->all = all;
+		snprintf(p->content_id, sizeof p->content_id, "%s", content_id);
+		p->timer = loop_timer_new(all->loop, due, p);
+		p->begun_ms = all->begun_ms;
+		p->next = all->pools;
+		all->pools = p;
+	}
+	return p;
+}
+
+/* One that is long gone makes room. */
+static void forget_one(struct pool *p)
+{
+	for (struct member **at = &p->members; *at; at = &(*at)->next) {
+		struct member *m = *at;
+
+		if (m->state != STANDBY || m->service || m == p->to || m == p->from)
+			continue;
+		*at = m->next;
+		free(m);
+		return;
+	}
+}
+
+static struct member *add_member(struct pool *p, const char *instance)
+{
+	struct member *m = memory_new(sizeof *m), **at;
+	size_t count = 0;
+
+	for (const struct member *each = p->members; each; each = each->next)
+		count++;
+	if (count >= MEMBERS_MAX)
+		forget_one(p);
+	snprintf(m->instance, sizeof m->instance, "%s", instance);
+	for (at = &p->members; *at; at = &(*at)->next)
+		;
+	*at = m;
+	return m;
+}
+
+void pools_registered(struct pools *all, struct link_service *service)
+{
+	struct pool *p;
+	struct member *m, *active;
+
+	if (!link_service_is_pooled(service))
+		return;
+	p = pool_for(all, link_service_content_id(service), true);
+	m = member_named(p, link_service_instance(service));
+	if (!m)
+		m = add_member(p, link_service_instance(service));
+	m->service = link_service_id(service);
+	m->heard_ms = loop_now_ms(all->loop);
+	m->health = link_service_health(service);
+	m->wants = link_service_role(service) != 0;
+	m->has_left = m->is_excluded = false;
+	set_state(p, m, m->state);
+	active = active_of(p);
+	if (m->state == ACTIVE || m->state == PROMOTING)
+		say_promote(p, m, m->state == PROMOTING ? p->from : NULL, m->state == PROMOTING && p->is_lost);
+	else if (m->state == DEMOTING || (m->wants && active))
+		say_demote(p, m, active);
+	look(p);
+}
+
+/* The member behind a link, and its pool; NULL: it is in none. */
+static struct member *member_of(struct pools *all, const struct link_service *service, struct pool **pool)
+{
+	struct pool *p = pool_for(all, link_service_content_id(service), false);
+	struct member *m = p ? member_named(p, link_service_instance(service)) : NULL;
+
+	*pool = p;
+	return m && m->service == link_service_id(service) ? m : NULL;
+}
+
+void pools_gone(struct pools *all, const struct link_service *service)
+{
+	struct pool *p;
+	struct member *m = member_of(all, service, &p);
+
+	if (!m)
+		return;
+	m->service = 0;
+	m->has_left = link_service_has_left(service);
+	look(p);
+}
+
+void pools_health(struct pools *all, const struct link_service *service, uint32_t health)
+{
+	struct pool *p;
+	struct member *m = member_of(all, service, &p);
+
+	if (!m)
+		return;
+	m->health = health;
+	m->heard_ms = loop_now_ms(all->loop);
+	m->is_excluded = false;
+	look(p);
+}
+
+void pools_role(struct pools *all, const struct link_service *service, const struct link_role *role)
+{
+	struct pool *p;
+	struct member *m = member_of(all, service, &p);
+
+	if (!m)
+		return;
+	m->heard_ms = loop_now_ms(all->loop);
+	if (role->role && m->state == PROMOTING && m == p->to && role->number == p->number) {
+		is_active_now(p);
+	} else if (!role->role && m->state == DEMOTING && m == p->from && role->number == p->number) {
+		set_state(p, m, STANDBY);
+		m->wants = false;
+		step(p, "failover.demoted", 0, m, p->to, "");
+		finish(p);
+	}
+}
+
+void pools_moved(struct pools *all, const struct link_service *service, const struct link_moved *moved)
+{
+	struct pool *p;
+	struct member *m = member_of(all, service, &p), *active = p ? active_of(p) : NULL;
+	struct link_service *to = active && m != active ? link_of(p, active) : NULL;
+	struct link_moved on = *moved;
+
+	if (!m || !to)
+		return;
+	/* Whatever it says of itself: these are its own, and it is there. */
+	on.instance = bytes_str(m->instance);
+	on.lost = 0;
+	link_service_send(to, &link_moved_msg, &on);
+}
+
+/* --- by hand -------------------------------------------------------------------------------------------------------------- */
+
+static struct member *choose_by_hand(struct pool *p, const char *to, struct error *err)
+{
+	struct pool_candidate best = { 0 };
+	struct member *m = to ? member_named(p, to) : best_standby(p, &best);
+
+	if (!m && to)
+		error_set(err, "the pool of %s has no instance %s", p->content_id, log_str(to));
+	else if (!m)
+		error_set(err, "no standby instance of %s is linked and alive", p->content_id);
+	else if (m->state == ACTIVE)
+		error_set(err, "%s is active already", m->instance);
+	else if (!link_of(p, m) || is_dead(p, m))
+		error_set(err, "%s is not linked, or gives no sign of life", m->instance);
+	else if (m->health < p->all->settings.promote_at)
+		error_set(err, "%s has a score of %u, and one that takes over needs %u (promotion_threshold)", m->instance, m->health,
+			p->all->settings.promote_at);
+	else
+		return m;
+	return NULL;
+}
+
+int pools_switch(struct pools *all, const char *content_id, const char *to, uint32_t *number, struct error *err)
+{
+	struct pool *p = pool_for(all, content_id, false);
+	struct member *active, *chosen;
+
+	if (!p)
+		return error_set(err, "no service of %s has registered for the pool (role = active or standby in [collab])", log_str(content_id));
+	if (p->to)
+		return error_set(err, "switch %u is under way", p->number);
+	chosen = choose_by_hand(p, to, err);
+	if (!chosen)
+		return -1;
+	active = active_of(p);
+	begin(p, chosen, active, active && is_dead(p, active), "the administrator asked");
+	*number = p->number;
+	plan(p);
+	return 0;
+}
+
+/* --- life ----------------------------------------------------------------------------------------------------------------- */
+
+struct pools *pools_new(struct loop *loop, const struct pool_settings *settings, struct service_listener *services,
+	const struct pool_callbacks *callbacks, void *ctx)
+{
+	struct pools *all = memory_new(sizeof *all);
+
+	all->loop = loop;
+	all->settings = *settings;
+	all->services = services;
+	all->callbacks = *callbacks;
+	all->ctx = ctx;
+	all->begun_ms = loop_now_ms(loop);
+	return all;
+}
+
+void pools_free(struct pools **at)
+{
+	struct pools *all = *at;
+
+	if (!all)
+		return;
+	*at = NULL;
+	while (all->pools) {
+		struct pool *p = all->pools;
+
+		all->pools = p->next;
+		while (p->members) {
+			struct member *m = p->members;
+
+			p->members = m->next;
+			free(m);
+		}
+		loop_timer_free(&p->timer);
+		free(p);
+	}
+	free(all);
+}
+
+json_t *pools_json(const struct pools *all)
+{
+	json_t *list = json_array();
+
+	for (const struct pool *p = all->pools; p; p = p->next) {
+		json_t *members = json_array();
+		const struct member *active = active_of(p);
+
+		for (const struct member *m = p->members; m; m = m->next)
+			json_array_append_new(members, json_pack("{s:s, s:s, s:I, s:b, s:b, s:I}", "instance", m->instance, "state",
+				state_names[m->state], "health", (json_int_t)m->health, "linked", m->service != 0, "dead", is_dead(p, m),
+				"heard_ms_ago", (json_int_t)(loop_now_ms(all->loop) - m->heard_ms)));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:I, s:o}", "content", p->content_id, "active",
+			active ? active->instance : "", "switching", p->to != NULL, "switches", (json_int_t)all->last_number, "members", members));
+	}
+	return list;
+}
