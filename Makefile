@@ -55,7 +55,7 @@ router_LIBS := libevent_core libssl libcrypto jansson
 dispatcher_LIBS := $(router_LIBS) zlib sqlite3
 collab_LIBS := $(router_LIBS) zlib sqlite3 libxml-2.0 libcurl krb5-gssapi krb5
 simulator_LIBS := $(router_LIBS) zlib libxml-2.0 libosip2 krb5-gssapi
-simulator_MORE := $(HTTP_PARSER)
+simulator_MORE := $(HTTP_PARSER) -lm
 admin_LIBS := $(router_LIBS) zlib sqlite3 libxml-2.0 libosip2
 router_PROGRAM := bramble-router
 dispatcher_PROGRAM := bramble-dispatcher
@@ -116,7 +116,7 @@ $(OUT)/db/migrations_list.o: $(OUT)/db/migrations_list.c
 # --- tests -------------------------------------------------------------------------------------------------------------
 EVERYTHING = $(foreach u,admin collab dispatcher router simulator db protocol base,$(call archive,$(u)))
 link_all = $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
-	$(shell pkg-config --libs $(LIBRARIES)) $(HTTP_PARSER) -lpthread
+	$(shell pkg-config --libs $(LIBRARIES)) $(HTTP_PARSER) -lm -lpthread
 
 $(TESTS): $(OUT)/tests/%: $(OUT)/tests/%.o $(TEST_HELPERS) $(EVERYTHING)
 	@mkdir -p $(@D)

@@ -1,6 +1,7 @@
 #include "admin/lab_folder.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,12 +149,36 @@ static struct lab_user more_user(unsigned i, char *name, char *password, char *f
 	return (struct lab_user){ name, password, full_name, LAB_USERS_PIN + i - 1 };
 }
 
-static int make_people(struct folder *f, struct error *err)
+/* The key file of a device whose key has just been put into the database. */
+static int write_key(struct folder *f, const struct db_person *person, struct error *err)
 {
-	for (const struct lab_user *who = lab_users; who->name; who++) {
-		if (make_person(f, who, err) != 0)
-			return -1;
-	}
+	char *path = memory_printf("%s/devices/%s.json", f->dir, pin_text(person->pin));
+	struct device_identity identity = { .pin = person->pin };
+	struct channel_key *key = &identity.peer.keys[0];
+	int rc;
+
+	bytes_copy_str(bytes_str(LAB_SRP_ID), identity.srp_id, sizeof identity.srp_id);
+	*key = (struct channel_key){ .state = CHANNEL_KEY_CURRENT, .serial = 1, .key.suites = PACKET_SUITES_DOCUMENTED };
+	memcpy(key->key.secret, person->secret, sizeof person->secret);
+	rc = device_keys_store(path, &identity, false, err);
+	device_identity_free(&identity);
+	free(path);
+	return rc;
+}
+
+/* All key files reach the disk together, before the settings say that the folder is whole. */
+static int sync_folder(const char *dir, struct error *err)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = fd < 0 || syncfs(fd) != 0 ? error_set(err, "%s: the key files cannot be brought to the disk: %s", dir, strerror(errno)) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+static int make_more_one_by_one(struct folder *f, struct error *err)
+{
 	for (unsigned i = 1; i <= f->fresh->users; i++) {
 		char name[32], password[32], full_name[32];
 		struct lab_user who = more_user(i, name, password, full_name, sizeof name);
@@ -162,6 +187,46 @@ static int make_people(struct folder *f, struct error *err)
 			return -1;
 	}
 	return 0;
+}
+
+/* Thousands of users in one transaction: one for each would wait for the disk each time. */
+static int make_more_at_once(struct folder *f, struct error *err)
+{
+	struct text { char name[32], mail[64]; } *texts = memory_new(f->fresh->users * sizeof *texts);
+	size_t size = f->fresh->users * sizeof(struct db_person);
+	struct db_person *people = memory_new(size);
+	int rc;
+
+	for (unsigned i = 0; i < f->fresh->users; i++) {
+		char password[32], full_name[32];
+		struct lab_user who = more_user(i + 1, texts[i].name, password, full_name, sizeof texts[i].name);
+
+		snprintf(texts[i].mail, sizeof texts[i].mail, "%s@corp.test", who.name);
+		people[i] = (struct db_person){ .name = who.name, .mail = texts[i].mail, .pin = who.pin };
+		secret_new(people[i].secret, sizeof people[i].secret);
+	}
+	db_people_add(f->db, LAB_SERVER, people, f->fresh->users, PACKET_SUITES_DOCUMENTED, on_done, f);
+	rc = wait_done(f, "users", err);
+	for (unsigned i = 0; i < f->fresh->users && rc == 0 && f->status == DB_OK; i++)
+		rc = write_key(f, &people[i], err);
+	explicit_bzero(people, size);
+	free(people);
+	free(texts);
+	return rc != 0 || f->status != DB_OK ? rc : sync_folder(f->dir, err);
+}
+
+static int make_people(struct folder *f, struct error *err)
+{
+	for (const struct lab_user *who = lab_users; who->name; who++) {
+		if (make_person(f, who, err) != 0)
+			return -1;
+	}
+	if (!f->fresh->users)
+		return 0;
+	if (make_more_at_once(f, err) != 0)
+		return -1;
+	/* Some are there: of a start that was broken off. Their key files come from the database. */
+	return f->status == DB_EXISTS ? make_more_one_by_one(f, err) : 0;
 }
 
 static int open_database(struct folder *f, const char *database, const char *key, int *status, struct error *err)

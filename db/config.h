@@ -56,6 +56,20 @@ void db_device_rekey(struct db *db, uint32_t pin, struct bytes secret, unsigned 
 typedef void db_devices_done(void *ctx, enum db_status status, const struct db_device *devices, size_t count);
 void db_device_list(struct db *db, db_devices_done *done, void *ctx);
 
+/* --- many at once -------------------------------------------------------------------------------------------------------- */
+
+struct db_person {
+	const char *name;                        /* DisplayName; permitted */
+	const char *mail;                        /* may be NULL */
+	uint32_t pin;                            /* of the device, not 0 */
+	uint8_t secret[DB_KEY_SECRET_SIZE];      /* its first key, current at once */
+};
+
+/* Adds users with their devices in one transaction: all of them, or none. DB_EXISTS: one of the names or PINs is taken. The texts are
+ * copied, the secrets are wiped from the verb's memory when it is done. */
+void db_people_add(struct db *db, const char *server, const struct db_person *people, size_t count, unsigned suites,
+	db_status_done *done, void *ctx);
+
 /* --- IM environments: emu_IMServiceConfig -------------------------------------------------------------------------------- */
 
 enum db_environment_type { DB_GROUPWISE, DB_CWA };

@@ -4,7 +4,7 @@
 #include "db/config.h"
 #include "db/key_rows.h"
 
-enum { USER_MAX_BYTES = 256, SUITES_KNOWN = 1 << 1 | 1 << 2 | 1 << 3 };
+enum { USER_MAX_BYTES = 256 };
 
 struct device_write_verb {
 	struct verb verb;
@@ -19,15 +19,11 @@ struct device_write_verb {
 /* Adds the next serial's key in that state. */
 static void add_key(struct core *core, struct device_write_verb *v, enum db_key_state state, uint32_t serial)
 {
-	struct sql_pin pin = sql_pin(v->pin);
-	struct key_row_name row = key_row_name(v->pin, serial);
-	struct secret_place place = { "emu_DeviceKey", "Secret", row.text };
-	struct buf sealed = { 0 };
+	struct db_device_key key = { .serial = serial, .state = state, .suites = v->suites };
 
-	secret_seal(core->secrets, &place, bytes_of(v->secret, sizeof v->secret), &sealed);
-	sql_run(core, SQL_KEY_ADD, text(pin.text), number(serial), text(db_key_state_name(state)), number(v->suites),
-		blob(buf_bytes(&sealed)), number((int64_t)loop_wall_ms()));
-	buf_free(&sealed);
+	memcpy(key.secret, v->secret, sizeof key.secret);
+	key_row_add(core, v->pin, &key);
+	explicit_bzero(&key, sizeof key);
 	v->serial = serial;
 }
 
@@ -119,8 +115,7 @@ static void take_key(struct device_write_verb *v, struct bytes secret, unsigned 
 		verb_refuse(&v->verb, DB_INVALID, "the transport key has %zu bytes, not %d", secret.len, DB_KEY_SECRET_SIZE);
 	else
 		memcpy(v->secret, secret.data, DB_KEY_SECRET_SIZE);
-	if (suites == 0 || (suites & ~(unsigned)SUITES_KNOWN))
-		verb_refuse(&v->verb, DB_INVALID, "the suites 0x%x of the transport key: at least one, and none but the known ones", suites);
+	key_check_suites(&v->verb, suites);
 	v->suites = suites;
 }
 

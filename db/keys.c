@@ -5,6 +5,8 @@
 
 #include "db/key_rows.h"
 
+enum { SUITES_KNOWN = 1 << 1 | 1 << 2 | 1 << 3 };
+
 static const char *const state_names[] = { "none", "pending", "current", "previous" };
 
 const char *db_key_state_name(enum db_key_state state)
@@ -34,6 +36,25 @@ bool key_have_secrets(struct core *core, struct verb *verb)
 	if (!core->secrets)
 		verb_refuse(verb, DB_UNAVAILABLE, "the configuration database %s was opened without an install key", core->where);
 	return core->secrets != NULL;
+}
+
+void key_check_suites(struct verb *verb, unsigned suites)
+{
+	if (suites == 0 || (suites & ~(unsigned)SUITES_KNOWN))
+		verb_refuse(verb, DB_INVALID, "the suites 0x%x of the transport key: at least one, and none but the known ones", suites);
+}
+
+void key_row_add(struct core *core, uint32_t pin, const struct db_device_key *key)
+{
+	struct sql_pin name = sql_pin(pin);
+	struct key_row_name row = key_row_name(pin, key->serial);
+	struct secret_place place = { "emu_DeviceKey", "Secret", row.text };
+	struct buf sealed = { 0 };
+
+	secret_seal(core->secrets, &place, bytes_of(key->secret, sizeof key->secret), &sealed);
+	sql_run(core, SQL_KEY_ADD, text(name.text), number(key->serial), text(db_key_state_name(key->state)), number(key->suites),
+		blob(buf_bytes(&sealed)), number((int64_t)loop_wall_ms()));
+	buf_free(&sealed);
 }
 
 /* --- reading ----------------------------------------------------------------------------------------------------------------- */

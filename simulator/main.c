@@ -8,6 +8,7 @@
 #include "simulator/cwa/cwa.h"
 #include "simulator/device/device_command.h"
 #include "simulator/groupwise/groupwise.h"
+#include "simulator/load/load_command.h"
 #include "simulator/ocs/ocs.h"
 #include "simulator/scenario/scenario_command.h"
 
@@ -17,6 +18,7 @@ static const struct sim_command *const commands[] = {
 	&sim_cwa,
 	&sim_ocs,
 	&sim_run,
+	&sim_load,
 	NULL,
 };
 

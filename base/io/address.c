@@ -94,6 +94,13 @@ static bool numeric(const char *host, struct in6_addr *out)
 	return true;
 }
 
+bool address_is_numeric(const char *text)
+{
+	struct in6_addr ip;
+
+	return numeric(text, &ip);
+}
+
 /* The host part of an address with or without port. */
 static bool host_of(const char *text, char *host, size_t size)
 {

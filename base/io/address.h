@@ -19,6 +19,9 @@ int address_parse(const char *text, struct address *out, struct error *err);
 /* A name of at most 253 letters, digits, dots and hyphens: it may stand in any URI. */
 bool address_is_host(const char *text);
 
+/* "127.0.0.3", "::1": an address in digits, without a port. */
+bool address_is_numeric(const char *text);
+
 /* 127.0.0.0/8, ::1, "localhost" and Unix sockets; also for a peer text as connection_peer gives it. */
 bool address_is_loopback(const char *text);
 

@@ -55,6 +55,11 @@ struct connection_limits {
 struct connection *connection_dial(struct loop *loop, const char *address, struct tls *tls, const char *server_name,
 	const struct connection_limits *limits, const struct connection_callbacks *callbacks, void *ctx);
 
+/* The same from a local IP address ("127.0.0.3"; the kernel picks the port), for a process with more connections than one address has
+ * ports. from NULL: whatever the kernel takes. Peers of the other family, and Unix sockets, cannot be reached from it. */
+struct connection *connection_dial_from(struct loop *loop, const char *from, const char *address, struct tls *tls,
+	const char *server_name, const struct connection_limits *limits, const struct connection_callbacks *callbacks, void *ctx);
+
 /* Queues one message: it leaves at the end of this round, and over TLS in a record (or records) of its own, never joined
  * with another. After the end, and before up, it is kept back or dropped without harm. */
 void connection_send(struct connection *c, struct bytes message);

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,6 +23,7 @@ struct target {
 
 struct dial {
 	struct address address;
+	struct address from;            /* host only; empty: any */
 	struct tls *tls;
 	char *server_name;
 	bool begun;
@@ -38,6 +40,12 @@ struct dial {
 struct connection *connection_dial(struct loop *loop, const char *address, struct tls *tls, const char *server_name,
 	const struct connection_limits *limits, const struct connection_callbacks *callbacks, void *ctx)
 {
+	return connection_dial_from(loop, NULL, address, tls, server_name, limits, callbacks, ctx);
+}
+
+struct connection *connection_dial_from(struct loop *loop, const char *from, const char *address, struct tls *tls,
+	const char *server_name, const struct connection_limits *limits, const struct connection_callbacks *callbacks, void *ctx)
+{
 	struct connection *c = connection_new(loop, limits);
 	struct dial *dial = memory_new(sizeof(*dial));
 	struct error err = { "" };
@@ -50,6 +58,8 @@ struct connection *connection_dial(struct loop *loop, const char *address, struc
 	dial->tls = tls;
 	if (address_parse(address, &dial->address, &err) != 0)
 		connection_end_later(c, CONNECTION_FAILED, "%s", err.text);
+	if (from && (!address_is_numeric(from) || !bytes_copy_str(bytes_str(from), dial->from.host, sizeof dial->from.host)))
+		connection_end_later(c, CONNECTION_FAILED, "%s is no IP address to dial from", log_str(from));
 	dial->server_name = memory_str(server_name ? server_name : dial->address.host);
 	dial->until_ms = loop_real_us() / 1000 + c->limits.connect_ms;
 	connection_wait_for(c, WAIT_CONNECT, c->limits.connect_ms);
@@ -112,8 +122,8 @@ static void failed(struct connection *c, int wrong)
 		log_debug("dial to=%s address=%s error=%s", log_str(dial->address.host), tried, strerror(wrong));
 		try_next(c);
 	} else {
-		connection_end(c, wrong == ETIMEDOUT ? CONNECTION_TOO_SLOW : CONNECTION_FAILED, "connecting to %s: %s", tried,
-			strerror(wrong));
+		connection_end(c, wrong == ETIMEDOUT ? CONNECTION_TOO_SLOW : CONNECTION_FAILED, "connecting to %s%s%s: %s", tried,
+			dial->from.host[0] ? " from " : "", dial->from.host, strerror(wrong));
 	}
 	free(tried);
 }
@@ -144,6 +154,23 @@ static void tried_long_enough(void *arg)
 	connection_leave(c);
 }
 
+/* The port is left to connect(), which may then give one port to connections that go to different peers. */
+static int bind_from(struct dial *dial, int family)
+{
+	struct addrinfo *found = resolve_numeric(&dial->from);
+	const int on = 1;
+	int wrong = 0;
+
+	if (!found || found->ai_family != family)
+		wrong = EAFNOSUPPORT;
+	else if (setsockopt(dial->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) != 0 ||
+		bind(dial->fd, found->ai_addr, found->ai_addrlen) != 0)
+		wrong = errno;
+	if (found)
+		freeaddrinfo(found);
+	return wrong;
+}
+
 static void try_next(struct connection *c)
 {
 	struct dial *dial = c->dial;
@@ -155,6 +182,14 @@ static void try_next(struct connection *c)
 	if (dial->fd < 0) {
 		failed(c, errno);
 		return;
+	}
+	if (dial->from.host[0]) {
+		int wrong = bind_from(dial, target->address.ss_family);
+
+		if (wrong) {
+			failed(c, wrong);
+			return;
+		}
 	}
 	if (connect(dial->fd, (const struct sockaddr *)&target->address, target->len) == 0) {
 		connected(c);

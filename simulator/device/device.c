@@ -306,6 +306,7 @@ struct device *device_new(struct loop *loop, const struct device_settings *setti
 	d->callbacks = *callbacks;
 	d->ctx = ctx;
 	d->router = memory_str(settings->router);
+	d->source = memory_str(settings->source);
 	if (!d->settings.login_timeout_ms)
 		d->settings.login_timeout_ms = LOGIN_TIMEOUT_MS;
 	if (!d->settings.resend_ms)
@@ -321,7 +322,7 @@ struct device *device_new(struct loop *loop, const struct device_settings *setti
 	device_habits_new(d);
 	d->search_timer = loop_timer_new(loop, device_search_late, d);
 	d->link = device_link_new(loop, &(struct device_link_settings){
-		.router = d->router, .channel = d->settings.channel, .identity = d->settings.identity, .store = settings->store,
+		.router = d->router, .source = d->source, .channel = d->settings.channel, .identity = d->settings.identity, .store = settings->store,
 		.store_ctx = settings->store_ctx, .faults = settings->faults,
 	}, &link_callbacks, d);
 	device_link_coverage(d->link, true);
@@ -350,6 +351,7 @@ void device_free(struct device **device)
 	buf_free(&d->scratch);
 	free(d->login_user);
 	free(d->router);
+	free(d->source);
 	free(d);
 	*device = NULL;
 }

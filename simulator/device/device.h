@@ -75,6 +75,7 @@ struct device_event {
 
 struct device_settings {
 	const char *router;                 /* HOST:PORT */
+	const char *source;                 /* the local IP address to dial from; NULL: any */
 	struct device_identity *identity;   /* the caller's, outlives the device */
 	struct channel *channel;            /* may be shared by all devices of a process; NULL: one of its own */
 	uint64_t login_timeout_ms;          /* 0: 60000 */

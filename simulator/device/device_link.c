@@ -425,7 +425,7 @@ static void dial(void *arg)
 
 	if (l->connection)
 		return;
-	l->connection = connection_dial(l->loop, l->settings.router, NULL, NULL, &limits, &callbacks, l);
+	l->connection = connection_dial_from(l->loop, l->settings.source, l->settings.router, NULL, NULL, &limits, &callbacks, l);
 }
 
 struct device_link *device_link_new(struct loop *loop, const struct device_link_settings *settings,

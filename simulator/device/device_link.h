@@ -25,6 +25,7 @@ struct device_link_callbacks {
 
 struct device_link_settings {
 	const char *router;               /* HOST:PORT */
+	const char *source;               /* the local IP address to dial from; NULL: any */
 	struct channel *channel;          /* shared by all devices of a process */
 	struct device_identity *identity; /* the caller's; counted up here */
 	/* Stores the identity's ceilings; -1 with a sentence. NULL: they live in memory only. */

@@ -18,7 +18,7 @@ struct device {
 	struct device_settings settings;
 	struct device_callbacks callbacks;
 	void *ctx;
-	char *router;
+	char *router, *source;
 	struct channel *own_channel;
 	struct device_link *link;
 	enum device_state state;

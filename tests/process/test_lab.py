@@ -72,6 +72,21 @@ class TestLab(unittest.TestCase):
                 bob.say("login bob bob-secret")
                 bob.wait({"event": "login-ok"})
 
+    def test_users_come_all_at_once_and_a_start_that_was_broken_off_is_gone_on_with(self):
+        with bramble.Lab("--users", "300") as lab:
+            keys = {p.name: p.read_text() for p in (lab.dir / "devices").glob("220*.json")}
+            self.assertEqual(len(keys), 300)
+            self.assertEqual(len({json.loads(k)["keys"][0]["secret"] for k in keys.values()}), 300)
+            lab.down()
+            # As if it had ended after the database: neither settings nor all key files are there.
+            (lab.dir / "bramble.ini").unlink()
+            (lab.dir / "devices" / "2200012C.json").unlink()
+            lab.up()
+            self.assertEqual({p.name: p.read_text() for p in (lab.dir / "devices").glob("220*.json")}, keys)
+            with bramble.Device("--lab", lab.dir, "--pin", "2200012C", "--json") as last:
+                last.say("login user0300 user0300-secret")
+                last.wait({"event": "login-ok"})
+
     def test_lists_are_kept_where_a_folder_is_given_for_them(self):
         with bramble.Lab() as lab:
             for options, kept in (((), False), (("-o", f"groupwise.state={lab.dir}"), True)):

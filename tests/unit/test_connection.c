@@ -202,6 +202,35 @@ static void a_dial_that_fails_says_where_and_why(void **state)
 	}
 }
 
+static void a_dial_from_an_address_of_ones_own_is_seen_to_come_from_it(void **state)
+{
+	static const struct { const char *from, *words; } wrong[] = {
+		{ "::1", "from ::1: Address family not supported" },
+		{ "192.0.2.1", "from 192.0.2.1: Cannot assign requested address" },
+		{ "localhost", "localhost is no IP address to dial from" },
+		{ "127.0.0.1:80", "127.0.0.1:80 is no IP address to dial from" },
+	};
+	struct fixture *f = *state;
+	struct peer *client = &f->pair.client;
+
+	listen_tcp(f, NULL);
+	client->connection = connection_dial_from(f->pair.loop, "127.0.0.5", listener_address(f->pair.listener), NULL, NULL, NULL,
+		&peer_callbacks, client);
+	RUN_UNTIL(f->pair.loop, f->pair.accepted == 1 && client->ups == 1);
+	assert_ptr_equal(strstr(connection_peer(f->pair.server.connection), "127.0.0.5:"), connection_peer(f->pair.server.connection));
+	assert_ptr_equal(strstr(connection_local(client->connection), "127.0.0.5:"), connection_local(client->connection));
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		connection_free(&client->connection);
+		client->ends = 0;
+		client->connection = connection_dial_from(f->pair.loop, wrong[i].from, listener_address(f->pair.listener), NULL, NULL, NULL,
+			&peer_callbacks, client);
+		RUN_UNTIL(f->pair.loop, client->ends == 1);
+		assert_int_equal(client->end, CONNECTION_FAILED);
+		if (!strstr(client->why, wrong[i].words))
+			fail_msg("'%s' does not hold '%s'", client->why, wrong[i].words);
+	}
+}
+
 static void a_message_may_come_in_any_pieces(void **state)
 {
 	struct fixture *f = *state;
@@ -681,6 +710,7 @@ int main(void)
 		ROW(messages_go_both_ways_over_a_unix_socket),
 		ROW(a_name_is_looked_up_off_the_loop),
 		ROW(a_dial_that_fails_says_where_and_why),
+		ROW(a_dial_from_an_address_of_ones_own_is_seen_to_come_from_it),
 		ROW(a_message_may_come_in_any_pieces),
 		ROW(a_large_message_arrives_whole),
 		ROW(a_paused_connection_holds_back_and_loses_nothing),

@@ -322,6 +322,40 @@ static void ceilings_go_up_only_and_per_direction(void **state)
 	failed_with(d, DO(db_key_ceiling, ALICE, 2, DB_KEY_SEND, 256), DB_NOT_FOUND, "device 2100000A has no key 2");
 }
 
+static void many_people_come_with_their_devices_or_none_of_them(void **state)
+{
+	struct database *d = *state;
+	struct db_person people[] = {
+		{ .name = "zoe", .mail = "zoe@corp.test", .pin = 0x22000001 }, { .name = "yves", .pin = 0x22000002 },
+	};
+	struct heard_device heard;
+
+	memcpy(people[1].secret, key_of(9).data, sizeof people[1].secret);
+	assert_int_equal(DO(db_people_add, "bes1", people, 2, PACKET_SUITES_DOCUMENTED), DB_OK);
+	heard = keys(d, 0x22000002);
+	assert_int_equal(heard.status, DB_OK);
+	assert_string_equal(heard.user, "yves");
+	assert_int_equal(heard.device.key_count, 1);
+	assert_int_equal(heard.device.keys[0].serial, 1);
+	assert_int_equal(heard.device.keys[0].state, DB_KEY_CURRENT);
+	assert_memory_equal(heard.device.keys[0].secret, key_of(9).data, 32);
+
+	/* The second one's PIN is taken: the first one is not there either. */
+	people[0] = (struct db_person){ .name = "xaver", .pin = 0x22000003 };
+	people[1] = (struct db_person){ .name = "willi", .pin = 0x22000001 };
+	failed_with(d, DO(db_people_add, "bes1", people, 2, PACKET_SUITES_DOCUMENTED), DB_EXISTS, "'willi' or the device 22000001");
+	assert_int_equal(keys(d, 0x22000003).status, DB_NOT_FOUND);
+	people[1] = (struct db_person){ .name = "Zoe", .pin = 0x22000004 };
+	failed_with(d, DO(db_people_add, "bes1", people, 2, PACKET_SUITES_DOCUMENTED), DB_EXISTS, "'Zoe' or the device 22000004");
+	assert_int_equal(keys(d, 0x22000003).status, DB_NOT_FOUND);
+
+	failed_with(d, DO(db_people_add, "bes9", people, 2, PACKET_SUITES_DOCUMENTED), DB_NOT_FOUND, "no server 'bes9'");
+	failed_with(d, DO(db_people_add, "bes1", people, 2, 0u), DB_INVALID, "suites 0x0");
+	people[1] = (struct db_person){ .name = "willi" };
+	failed_with(d, DO(db_people_add, "bes1", people, 2, PACKET_SUITES_DOCUMENTED), DB_INVALID, "00000000");
+	assert_int_equal(DO(db_people_add, "bes1", people, 0, PACKET_SUITES_DOCUMENTED), DB_OK);
+}
+
 struct heard_devices { size_t count; char text[256]; bool secret; };
 static void hear_devices(void *ctx, enum db_status status, const struct db_device *devices, size_t count)
 {
@@ -551,6 +585,7 @@ int main(void)
 		TEST(a_pending_key_is_promoted_and_the_current_one_becomes_previous),
 		TEST(a_serial_never_names_two_keys),
 		TEST(ceilings_go_up_only_and_per_direction),
+		TEST(many_people_come_with_their_devices_or_none_of_them),
 		TEST(devices_are_listed_without_their_secrets),
 		TEST(a_key_row_copied_to_another_device_does_not_open),
 		TEST(environments_have_the_documented_settings_and_our_defaults),
