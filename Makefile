@@ -17,12 +17,12 @@ OUT := build/$(VARIANT)
 BIN := $(if $(filter gcc,$(VARIANT)),build/bin,$(OUT)/bin)
 
 PACKAGES := gcc make pkg-config libevent-dev libssl-dev zlib1g-dev libxml2-dev libsqlite3-dev libjansson-dev uthash-dev \
-	libhttp-parser-dev libosip2-dev libkrb5-dev gss-ntlmssp libcurl4-openssl-dev
+	libhttp-parser-dev libosip2-dev libkrb5-dev gss-ntlmssp libcurl4-openssl-dev libpq-dev
 TEST_PACKAGES := libcmocka-dev libpurple-dev libpurple0 pidgin-sipe libglib2.0-dev python3 iproute2 openssl tcpdump curl \
-	krb5-kdc krb5-admin-server krb5-user kamailio kamailio-tls-modules haproxy systemd python3-yaml
+	krb5-kdc krb5-admin-server krb5-user kamailio kamailio-tls-modules haproxy postgresql-15 systemd python3-yaml
 CHECK_PACKAGES := clang clang-tidy cppcheck
 
-LIBRARIES := libevent_core libssl libcrypto zlib libxml-2.0 sqlite3 jansson libosip2 krb5-gssapi krb5 libcurl
+LIBRARIES := libevent_core libssl libcrypto zlib libxml-2.0 sqlite3 jansson libosip2 krb5-gssapi krb5 libcurl libpq
 LIBRARY_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 # Debian's package of it has no .pc file.
 HTTP_PARSER := -lhttp_parser
@@ -52,11 +52,11 @@ collab_USES := collab db protocol base
 simulator_USES := simulator protocol base
 admin_USES := admin db protocol base
 router_LIBS := libevent_core libssl libcrypto jansson
-dispatcher_LIBS := $(router_LIBS) zlib sqlite3
-collab_LIBS := $(router_LIBS) zlib sqlite3 libxml-2.0 libcurl krb5-gssapi krb5
+dispatcher_LIBS := $(router_LIBS) zlib sqlite3 libpq
+collab_LIBS := $(router_LIBS) zlib sqlite3 libpq libxml-2.0 libcurl krb5-gssapi krb5
 simulator_LIBS := $(router_LIBS) zlib libxml-2.0 libosip2 krb5-gssapi
 simulator_MORE := $(HTTP_PARSER) -lm
-admin_LIBS := $(router_LIBS) zlib sqlite3 libxml-2.0 libosip2
+admin_LIBS := $(router_LIBS) zlib sqlite3 libpq libxml-2.0 libosip2
 router_PROGRAM := bramble-router
 dispatcher_PROGRAM := bramble-dispatcher
 collab_PROGRAM := bramble-collab
@@ -107,9 +107,10 @@ $(OUT)/db/migrations_list.c: $(wildcard db/migrations/*.sql)
 	@mkdir -p $(@D)
 	@{ echo '#include "db/migrations.h"'; echo 'const struct db_migration db_migrations[] = {'; \
 	  for f in $(sort $(wildcard db/migrations/*.sql)); do \
-	    n=$$(basename $$f | sed 's/^0*\([0-9]*\)_.*/\1/'); printf '{ %s, "%s",\n' "$$n" "$$(basename $$f)"; \
+	    n=$$(basename $$f | sed 's/^0*\([0-9]*\)_.*/\1/'); e=$$(basename $$f .sql | sed -n 's/.*\.\(.*\)/"\1"/p'); \
+	    printf '{ %s, "%s", %s,\n' "$$n" "$$(basename $$f)" "$${e:-0}"; \
 	    sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $$f; echo '},'; \
-	  done; echo '{ 0, 0, 0 } };'; } > $@
+	  done; echo '{ 0, 0, 0, 0 } };'; } > $@
 $(OUT)/db/migrations_list.o: $(OUT)/db/migrations_list.c
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 

@@ -162,11 +162,14 @@ static int up(int argc, char **argv)
 {
 	const char *services = "1", *dispatchers = "1";
 	const char *offset = NULL, *clock = NULL, *users = NULL, *backend = NULL, *profile = NULL;
+	const char *offset = NULL, *clock = NULL, *users = NULL, *backend = NULL, *profile = NULL, *database = NULL;
 	const char **overrides = NULL;
 	bool detach = false;
 	const struct command_option options[] = {
 		{ .name = "backend", .value = "groupwise|cwa", .text = &backend, .help = "the IM system, when the folder is made (groupwise)" },
 		{ .name = "profile", .value = "ocs2007|lcs2005", .text = &profile, .help = "of cwa: XML and OCS 2007, or JSON and LCS 2005 (ocs2007)" },
+		{ .name = "database", .value = "URL", .text = &database, .help = "postgresql://..., an empty database or schema, when the folder is\n"
+			"made (a file in the folder)" },
 		{ .name = "port-offset", .value = "N", .text = &offset, .help = "added to the ports 3101, 3200, 8300; 5061 and 10443 of cwa" },
 		{ .name = "detach", .set = &detach, .help = "return when it is ready; `bramble lab down` ends it" },
 		{ .name = "clock", .value = "manual", .text = &clock, .help = "clocks that stand until `bramble clock advance` moves them" },
@@ -194,6 +197,7 @@ static int up(int argc, char **argv)
 		return command_fail(EXIT_USAGE, "--services and --dispatchers are 1 or 2, not %s and %s", log_str(services), log_str(dispatchers));
 	lab.services = (unsigned)(*services - '0');
 	lab.dispatchers = (unsigned)(*dispatchers - '0');
+	lab.database = database;
 	if (common.config)
 		return command_fail(EXIT_USAGE, "a lab has its settings in its folder: use --dir");
 	if (offset) {

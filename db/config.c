@@ -30,7 +30,7 @@ static void server_write_work(struct core *core, struct verb *verb)
 	int64_t id;
 
 	if (!core->secrets) {
-		verb_refuse(verb, DB_UNAVAILABLE, "the configuration database %s was opened without an install key", core->where);
+		verb_refuse(verb, DB_UNAVAILABLE, "the configuration database %s was opened without an install key", core->place);
 		return;
 	}
 	if (!sql_row(core, which, text(v->name))) {
@@ -110,7 +110,7 @@ static void server_get_work(struct core *core, struct verb *verb)
 		return;
 	buf_reserve(&clear, SRP_KEY_MAX + 1);
 	if (!core->secrets)
-		verb_refuse(verb, DB_UNAVAILABLE, "the configuration database %s was opened without an install key", core->where);
+		verb_refuse(verb, DB_UNAVAILABLE, "the configuration database %s was opened without an install key", core->place);
 	else if (secret_open(core->secrets, &place, sql_bytes(core, SQL_SERVER_GET, 2), &clear) < 0)
 		verb_refuse(verb, DB_UNAVAILABLE, "the SRP key of server '%s' cannot be opened with this install key: its row was "
 			"changed, or comes from another installation; set it again", v->name);

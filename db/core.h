@@ -9,15 +9,25 @@
 
 /* Inside db/ only: what the database's thread works with, how verbs reach it, and how they speak SQL. */
 
+struct seat_list {
+	struct seat_taken { uint64_t session, owner; uint32_t epoch; } *items;
+	size_t count;
+};
+
 /* Owned by the database's thread while a batch runs there. */
 struct core {
 	const struct driver_ops *driver_ops;
 	struct driver *driver;           /* NULL while the file is gone */
-	char *where;
+	char *where;                     /* as the driver opens it: may hold a password */
+	char *place;                     /* as sentences call it */
 	struct secret_box *secrets;      /* NULL: opened without an install key */
 	enum driver_result failed;       /* not DRIVER_DONE: this transaction cannot go on; later statements do nothing */
 	struct error error;              /* why */
 	struct seat_batch *seats;        /* what the seat verbs have counted in this transaction */
+	struct seat_list taken;          /* seats that this transaction gives */
+	struct seat_list doubtful;       /* seats of commits of which nobody knows: nobody was told of them, and they are to be ended */
+	uint64_t clock_ahead_ms;         /* what leases are written in, before the loop's clock; see core_lease_ms */
+	bool clock_was_manual;
 	uint64_t commits, retries, failures;
 };
 
@@ -32,6 +42,7 @@ struct verb {
 	enum verb_kind kind;
 	bool secret;                     /* the arena holds keys: wiped */
 	bool refused;                    /* before it was given: it is only answered */
+	bool manual_clock;               /* the loop's stood, or was moved by hand, when it was given */
 	enum db_status status;
 	struct error error;              /* in words, when status is not DB_OK */
 	uint64_t deadline_us;            /* a locked database is tried until then */
@@ -104,7 +115,17 @@ void sql_fail(struct core *core, const char *format, ...) __attribute__((format(
 /* db/schema.c: applies what is missing; a newer one is refused. */
 int schema_bring_up(const struct driver_ops *ops, struct driver *driver, const char *where, struct error *err);
 
-/* db/seats.c: forgets what was counted; before each transaction. */
+/* db/seat_batch.c: forgets what was counted; before each transaction. */
 void seat_batch_clear(struct core *core);
+/* The transaction was committed (DRIVER_DONE), was not, or nobody knows (DRIVER_UNKNOWN). */
+void seats_settled(struct core *core, enum driver_result commit);
+/* First thing in a transaction that writes: ends the seats that may have been given although nobody was told. */
+void seats_end_doubtful(struct core *core);
+void seats_forget(struct core *core);
+
+/* now_ms of the loop as leases and marks are written: in the clock of the server where there is one, since its services may be on
+ * several hosts. A clock that is moved by hand has moved away from the server's: from then on the difference stays what it was last (0 if
+ * it stood from the start), so that services whose clocks are moved as one agree. */
+uint64_t core_lease_ms(struct core *core, const struct verb *verb, uint64_t now_ms);
 
 #endif

@@ -11,6 +11,7 @@
 /* How many verbs share a transaction at most: bounds how long the first of them waits for the last. */
 enum { BATCH_MAX = 512 };
 enum { RETRY_FIRST_US = 200, RETRY_MAX_US = 1000 };
+enum { REOPEN_FIRST_US = 10000, REOPEN_MAX_US = 200000 };
 
 struct db {
 	struct loop *loop;
@@ -58,12 +59,30 @@ static int core_open(struct core *core, bool create, struct error *err)
 	core->driver = core->driver_ops->open(core->where, create, err);
 	if (!core->driver)
 		return -1;
-	if (schema_bring_up(core->driver_ops, core->driver, core->where, err) < 0 ||
+	if (schema_bring_up(core->driver_ops, core->driver, core->place, err) < 0 ||
 		core->driver_ops->prepare(core->driver, db_statements, SQL_COUNT, err) < 0) {
 		core_close(core);
 		return -1;
 	}
 	return 0;
+}
+
+static void core_free(struct core *core)
+{
+	seats_forget(core);
+	secret_box_free(&core->secrets);
+	memory_wipe_str(&core->where);
+	free(core->place);
+}
+
+uint64_t core_lease_ms(struct core *core, const struct verb *verb, uint64_t now_ms)
+{
+	if (!core->driver_ops->clock_ms)
+		return now_ms;
+	core->clock_was_manual = core->clock_was_manual || verb->manual_clock;
+	if (!core->clock_was_manual)
+		core->clock_ahead_ms = core->driver_ops->clock_ms(core->driver) - now_ms;
+	return now_ms + core->clock_ahead_ms;
 }
 
 static void core_reset(struct core *core)
@@ -93,10 +112,15 @@ static bool core_begin(struct core *core, bool write, uint64_t deadline_us)
 
 static bool core_commit(struct core *core, bool write)
 {
-	if (core->failed == DRIVER_DONE && core->driver_ops->commit(core->driver) != DRIVER_DONE) {
-		core->failed = DRIVER_FAILED;
-		error_set(&core->error, "%s", core->driver_ops->error(core->driver));
+	if (core->failed == DRIVER_DONE) {
+		core->failed = core->driver_ops->commit(core->driver);
+		if (core->failed != DRIVER_DONE)
+			error_set(&core->error, "%s", core->driver_ops->error(core->driver));
+		if (core->failed == DRIVER_BUSY || core->failed == DRIVER_EXISTS || core->failed == DRIVER_REFUSED)
+			core->failed = DRIVER_FAILED;    /* no verb's own failure */
 	}
+	if (write)
+		seats_settled(core, core->failed);
 	if (core->failed != DRIVER_DONE) {
 		core->driver_ops->rollback(core->driver);
 		return false;
@@ -142,7 +166,7 @@ static int core_open_secrets(struct core *core, const char *file, bool create, s
 		if (good && secret_open(core->secrets, &key_check_place, buf_bytes(&value), &clear) < 0) {
 			good = false;
 			error_set(&core->error, "the install key %s is not the one that the configuration database %s was made with", file,
-				core->where);
+				core->place);
 		}
 		buf_free(&clear);
 	}
@@ -154,12 +178,15 @@ static int choose_driver(struct core *core, const char *url, struct error *err)
 {
 	const char *colon = strchr(url, ':');
 	bool bare = !colon || (strchr(url, '/') && strchr(url, '/') < colon);
+	bool postgres = strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
 
-	if (!bare && strncmp(url, "sqlite:", 7) != 0)
-		return error_set(err, "database = %.*s...: this program knows sqlite:PATH or a bare path", (int)(colon - url), url);
-	core->driver_ops = &driver_sqlite;
-	core->where = memory_str(bare ? url : url + 7);
-	return 0;
+	if (!bare && !postgres && strncmp(url, "sqlite:", 7) != 0)
+		return error_set(err, "database = %.*s...: this program knows sqlite:PATH, a bare path, and "
+			"postgresql://USER@HOST/DATABASE", (int)(colon - url), url);
+	core->driver_ops = postgres ? &driver_postgres : &driver_sqlite;
+	core->where = memory_str(bare || postgres ? url : url + 7);
+	core->place = core->driver_ops->place(core->where, err);
+	return core->place ? 0 : -1;
 }
 
 static void start_batch(void *arg);
@@ -183,28 +210,47 @@ struct db *db_open(struct loop *loop, const char *url, const char *install_key_f
 failed:
 	core_reset(&db->core);
 	core_close(&db->core);
-	secret_box_free(&db->core.secrets);
-	free(db->core.where);
+	core_free(&db->core);
 	free(db);
 	return NULL;
 }
 
 /* --- batches --------------------------------------------------------------------------------------------------------------- */
 
-/* A file that was removed or replaced is not written to any more; when it is back, it is opened again. */
-static bool core_ready(struct db *db)
+/* A file that was removed or replaced is not written to any more; when it is back, it is opened again. A server that is away is tried
+ * again in the time that the first verb has. */
+static bool core_ready(struct db *db, uint64_t deadline_us)
 {
 	struct core *core = &db->core;
+	unsigned pause_us = REOPEN_FIRST_US;
 
 	core_reset(core);
 	if (core->driver && core->driver_ops->moved(core->driver))
 		core_close(core);
 	if (core->driver)
 		return true;
-	if (core_open(core, false, &core->error) < 0)
-		return false;
+	while (core_open(core, false, &core->error) < 0) {
+		if (!core->driver_ops->waits || loop_real_us() + pause_us >= deadline_us)
+			return false;
+		usleep(pause_us);
+		pause_us = pause_us * 2 > REOPEN_MAX_US ? REOPEN_MAX_US : pause_us * 2;
+	}
 	db->opened++;
 	return true;
+}
+
+/* A connection that breaks before anything was done is made anew. */
+static bool core_ready_to_work(struct db *db, bool write, uint64_t deadline_us)
+{
+	struct core *core = &db->core;
+
+	do {
+		if (!core_ready(db, deadline_us))
+			return false;
+		if (core_begin(core, write, deadline_us))
+			return true;
+	} while (core->driver_ops->waits && core->driver_ops->moved(core->driver) && loop_real_us() < deadline_us);
+	return false;
 }
 
 /* What a constraint refused, or the verb itself, is its own failure and not the database's. */
@@ -219,15 +265,18 @@ static void work_alone_status(struct core *core, struct verb *verb)
 }
 
 /* Everything of the batch or nothing: an answer never goes out for what is not on the disk. */
-static bool work_transaction(struct core *core, struct verb *batch)
+static bool work_transaction(struct db *db, struct verb *batch)
 {
+	struct core *core = &db->core;
 	bool alone = batch->kind == VERB_ALONE;
 	bool write = false;
 
 	for (struct verb *v = batch; v; v = v->next)
 		write = write || v->kind != VERB_READ;
-	if (!core_begin(core, write, batch->deadline_us))
+	if (!core_ready_to_work(db, write, batch->deadline_us))
 		return false;
+	if (write)
+		seats_end_doubtful(core);
 	for (struct verb *v = batch; v && core->failed == DRIVER_DONE; v = v->next) {
 		if (!v->refused)
 			v->work(core, v);
@@ -251,11 +300,13 @@ static void work_batch(void *arg)
 		needed = needed || !v->refused;
 	if (!needed)
 		return;
-	good = core_ready(db);
-	if (good && batch->kind == VERB_PLAIN)
-		batch->work(core, batch);
-	else if (good)
-		good = work_transaction(core, batch);
+	if (batch->kind == VERB_PLAIN) {
+		good = core_ready(db, batch->deadline_us);
+		if (good)
+			batch->work(core, batch);
+	} else {
+		good = work_transaction(db, batch);
+	}
 	if (good || core->failed == DRIVER_EXISTS || core->failed == DRIVER_REFUSED)
 		return;
 	core->failures++;
@@ -333,6 +384,7 @@ static void start_batch(void *arg)
 void verb_give(struct db *db, struct verb *verb)
 {
 	verb->refused = verb->status != DB_OK;
+	verb->manual_clock = loop_clock_is_manual(db->loop);
 	verb->deadline_us = loop_real_us() + DB_LOCKED_MAX_MS * 1000;
 	*db->last = verb;
 	db->last = &verb->next;
@@ -363,8 +415,7 @@ void db_close(struct db **db_at)
 	loop_drop(db->loop, &db->start);
 	core_reset(&db->core);
 	core_close(&db->core);
-	secret_box_free(&db->core.secrets);
-	free(db->core.where);
+	core_free(&db->core);
 	free(db);
 }
 

@@ -34,7 +34,7 @@ struct key_row_name key_row_name(uint32_t pin, uint32_t serial)
 bool key_have_secrets(struct core *core, struct verb *verb)
 {
 	if (!core->secrets)
-		verb_refuse(verb, DB_UNAVAILABLE, "the configuration database %s was opened without an install key", core->where);
+		verb_refuse(verb, DB_UNAVAILABLE, "the configuration database %s was opened without an install key", core->place);
 	return core->secrets != NULL;
 }
 

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "db/core.h"
@@ -37,7 +38,7 @@ static int apply(struct driver *driver, const struct db_migration *m, const char
 			m->name, m->number - 1);
 	snprintf(note, sizeof note, "INSERT INTO emu_SchemaVersion (Version, Name, AppliedMs) VALUES (%d, '%s', %llu)", m->number,
 		m->name, (unsigned long long)loop_wall_ms());
-	if (ops->run(driver, m->sql) != DRIVER_DONE || ops->run(driver, note) != DRIVER_DONE)
+	if (((!m->engine || strcmp(m->engine, ops->name) == 0) && ops->run(driver, m->sql) != DRIVER_DONE) || ops->run(driver, note) != DRIVER_DONE)
 		return error_set(err, "%s (migration %s)", ops->error(driver), m->name);
 	return 0;
 }

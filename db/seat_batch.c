@@ -51,6 +51,52 @@ uint64_t seats_end_of_owner(struct core *core, uint64_t owner_id, int reason)
 	return ended;
 }
 
+/* --- seats of commits whose outcome is unknown ------------------------------------------------------------------------------- */
+
+static void append(struct seat_list *list, const struct seat_taken *seat)
+{
+	list->items = memory_resize(list->items, (list->count + 1) * sizeof *list->items);
+	list->items[list->count++] = *seat;
+}
+
+static void clear(struct seat_list *list)
+{
+	free(list->items);
+	*list = (struct seat_list){ 0 };
+}
+
+void seat_taken(struct core *core, uint64_t session, struct seat_owner owner)
+{
+	append(&core->taken, &(struct seat_taken){ session, owner.id, owner.epoch });
+}
+
+void seats_settled(struct core *core, enum driver_result commit)
+{
+	if (commit == DRIVER_DONE)
+		clear(&core->doubtful);
+	for (size_t i = 0; commit == DRIVER_UNKNOWN && i < core->taken.count; i++)
+		append(&core->doubtful, &core->taken.items[i]);
+	clear(&core->taken);
+}
+
+void seats_end_doubtful(struct core *core)
+{
+	for (size_t i = 0; i < core->doubtful.count; i++) {
+		const struct seat_taken *seat = &core->doubtful.items[i];
+
+		if (sql_row(core, SQL_SEAT_OWNED, number((int64_t)seat->session), number((int64_t)seat->owner), number(seat->epoch)))
+			seat_end(core, seat->session, SEAT_REASON_REFUSED, "", false);
+		else
+			sql_run(core, SQL_CLOSING_REMOVE, number((int64_t)seat->session));    /* another login has it, and waits */
+	}
+}
+
+void seats_forget(struct core *core)
+{
+	clear(&core->taken);
+	clear(&core->doubtful);
+}
+
 bool seat_owner_valid(struct core *core, struct seat_owner owner, int64_t environment_id)
 {
 	return sql_row(core, SQL_OWNER_EPOCH, number((int64_t)owner.id), number(owner.epoch), number(environment_id));

@@ -25,6 +25,9 @@ void seat_end(struct core *core, uint64_t session, int reason, const char *by, b
 /* All of an owner's. Returns how many. */
 uint64_t seats_end_of_owner(struct core *core, uint64_t owner_id, int reason);
 
+/* A seat that this transaction gives; should nobody know if it was committed, it is ended again. */
+void seat_taken(struct core *core, uint64_t session, struct seat_owner owner);
+
 /* The owner is who it says, and not superseded. */
 bool seat_owner_valid(struct core *core, struct seat_owner owner, int64_t environment_id);
 

@@ -106,8 +106,9 @@ static void take_seat(struct core *core, struct admit_verb *v, struct seat_batch
 	if (sql_row(core, SQL_SEAT_ADD, number(batch->id), number((int64_t)v->request.owner.id), number(v->request.owner.epoch),
 		text(pin.text), text(v->request.im_user), text(v->request.login_id), number((int64_t)loop_wall_ms())))
 		v->answer.session = (uint64_t)sql_number(core, SQL_SEAT_ADD, 0);
+	seat_taken(core, v->answer.session, v->request.owner);
 	if (v->answer.session > UINT32_MAX)
-		sql_fail(core, "the session ids of the configuration database %s are used up", core->where);
+		sql_fail(core, "the session ids of the configuration database %s are used up", core->place);
 	batch->census.live += 1 - (uint32_t)replaced->count;
 	batch->census.evictable -= replaced->marked;
 }
@@ -142,7 +143,7 @@ static void admit_work(struct core *core, struct verb *verb)
 {
 	struct admit_verb *v = (struct admit_verb *)(void *)verb;
 	struct seat_request *r = &v->request;
-	struct seat_batch *batch = seat_batch_of(core, r->environment, r->owner.id, r->now_ms);
+	struct seat_batch *batch = seat_batch_of(core, r->environment, r->owner.id, core_lease_ms(core, verb, r->now_ms));
 	struct replaced replaced = { 0 };
 	struct sql_pin pin = sql_pin(r->pin);
 

@@ -63,7 +63,7 @@ struct seat_ended {
 
 /* Why a seat ended, as history names it: the protocol's names ("evicted-coverage") for its numbers, and one of the database's
  * own for seats whose owner is gone. */
-enum { SEAT_REASON_OWNER_LOST = 256 };
+enum { SEAT_REASON_REFUSED = 12, SEAT_REASON_OWNER_LOST = 256 };
 const char *seat_reason_name(int reason);
 
 struct seat_answer {

@@ -18,7 +18,8 @@ static void owner_start_work(struct core *core, struct verb *verb)
 {
 	struct owner_verb *v = (struct owner_verb *)(void *)verb;
 	int64_t environment = seat_environment_id(core, v->environment);
-	struct db_value lease = number((int64_t)v->lease_ms), until = number((int64_t)(v->now_ms + v->lease_ms));
+	struct db_value lease = number((int64_t)v->lease_ms);
+	struct db_value until = number((int64_t)(core_lease_ms(core, verb, v->now_ms) + v->lease_ms));
 	struct db_value started = number((int64_t)loop_wall_ms());
 
 	if (!environment) {
@@ -62,7 +63,7 @@ static void owner_renew_work(struct core *core, struct verb *verb)
 	struct owner_verb *v = (struct owner_verb *)(void *)verb;
 
 	sql_run(core, SQL_OWNER_RENEW, number((int64_t)v->owner.id), number(v->owner.epoch), number((int64_t)v->lease_ms),
-		number((int64_t)(v->now_ms + v->lease_ms)));
+		number((int64_t)(core_lease_ms(core, verb, v->now_ms) + v->lease_ms)));
 	if (core->failed == DRIVER_DONE && sql_changed(core) == 0)
 		verb_refuse(verb, DB_CONFLICT, "the seats of this service were taken over, by another life of it or after its lease ran out");
 }
@@ -135,7 +136,7 @@ static void mark_work(struct core *core, struct verb *verb)
 	}
 	environment = sql_number(core, SQL_SEAT_OWNED, 0);
 	change = (v->reason != 0) - (sql_number(core, SQL_SEAT_OWNED, 1) != 0);
-	sql_run(core, SQL_SEAT_MARK, OWNED(v), number(v->reason), number((int64_t)v->now_ms));
+	sql_run(core, SQL_SEAT_MARK, OWNED(v), number(v->reason), number((int64_t)core_lease_ms(core, verb, v->now_ms)));
 	seat_batch_adjust(core, environment, 0, change);
 }
 

@@ -430,8 +430,14 @@ static const char *sqlite_error(struct driver *driver)
 	return of(driver)->error.text;
 }
 
+static char *sqlite_place(const char *where, struct error *err)
+{
+	(void)err;
+	return memory_str(where);
+}
+
 const struct driver_ops driver_sqlite = {
-	.open = sqlite_open, .close = sqlite_close, .moved = sqlite_moved, .schema_version = sqlite_schema_version,
+	.name = "sqlite", .place = sqlite_place, .open = sqlite_open, .close = sqlite_close, .moved = sqlite_moved, .schema_version = sqlite_schema_version,
 	.run = sqlite_run, .prepare = sqlite_prepare, .begin = sqlite_begin, .commit = sqlite_commit,
 	.rollback = sqlite_rollback, .start = sqlite_start, .step = sqlite_step, .is_null = sqlite_is_null,
 	.number = sqlite_number, .bytes = sqlite_bytes, .changed = sqlite_changed, .data_version = sqlite_data_version,

@@ -125,7 +125,7 @@ const struct db_statement db_statements[SQL_COUNT] = {
 		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)" },
 	[SQL_TRAIL_PRUNE] = { "trail-prune", "DELETE FROM emu_EventTrail WHERE Id <= (SELECT max(Id) FROM emu_EventTrail) - ?1" },
 	[SQL_TRAIL_AFTER] = { "trail-after", "SELECT " TRAIL_COLUMNS " FROM emu_EventTrail WHERE Id > ?1 "
-		"AND (?2 IS NULL OR PIN = ?2) ORDER BY Id LIMIT ?3" },
+		"AND (PIN = ?2 OR ?2 IS NULL) ORDER BY Id LIMIT ?3" },
 	[SQL_TRAIL_LAST] = { "trail-last", "SELECT * FROM (SELECT " TRAIL_COLUMNS " FROM emu_EventTrail "
-		"WHERE ?1 IS NULL OR PIN = ?1 ORDER BY Id DESC LIMIT ?2) ORDER BY Id" },
+		"WHERE PIN = ?1 OR ?1 IS NULL ORDER BY Id DESC LIMIT ?2) last ORDER BY Id" },
 };

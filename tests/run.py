@@ -7,6 +7,7 @@ Unit, vector and flow tests are cmocka programs; corpora are replayed by their f
 Python files that drive the real programs. Whatever cannot run has failed: nothing is skipped."""
 import argparse
 import concurrent.futures
+import contextlib
 import glob
 import os
 import re
@@ -14,10 +15,26 @@ import subprocess
 import sys
 import time
 
+sys.path.insert(0, "tests/support")
+import postgres
+
 TIMEOUT_S = 300
+# What runs a second time, on PostgreSQL: the database's verbs and races, and the seats of real processes.
+ON_POSTGRES = ("unit/test_db_config", "unit/test_db_open", "unit/test_db_race", "unit/test_db_seats",
+               "process/test_admission", "process/test_four_services", "process/test_seats")
+ONLY_ON_POSTGRES = ("unit/test_db_postgres", "process/test_postgres")
 
 
 def jobs(out):
+    """Name, command, and the database: "" is SQLite."""
+    for name, command in programs(out):
+        if name not in ONLY_ON_POSTGRES:
+            yield name, command, ""
+        if name in ON_POSTGRES or name in ONLY_ON_POSTGRES:
+            yield f"{name} on postgresql", command, "postgresql"
+
+
+def programs(out):
     """Those that drive processes first: they take longest, and the many short ones then fill the gaps at the end."""
     for kind in ("process", "interop", "vectors"):
         for source in sorted(glob.glob(f"tests/{kind}/test_*.py")):
@@ -72,9 +89,18 @@ def main():
                ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:strict_string_checks=1",
                UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1", PYTHONPATH="tests/support")
     todo = [j for j in jobs(options.out) if not options.words or any(w in j[0] for w in options.words)]
+    with contextlib.ExitStack() as stack:
+        urls = {"": {}}
+        if any(database for _, _, database in todo):
+            server = stack.enter_context(postgres.Server())
+            urls["postgresql"] = {"BRAMBLE_TEST_POSTGRES": server.url, "SEAT_ATTEMPTS": os.environ.get("SEAT_ATTEMPTS", "700")}
+        return run_all([(name, command, env | urls[database]) for name, command, database in todo])
+
+
+def run_all(todo):
     passed = failed = 0
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
-        for done in concurrent.futures.as_completed([pool.submit(run, n, c, env) for n, c in todo]):
+        for done in concurrent.futures.as_completed([pool.submit(run, *job) for job in todo]):
             name, text, status, seconds = done.result()
             good, bad = counts(text, status)
             passed, failed = passed + good, failed + bad

@@ -14,6 +14,56 @@
 #include "base/memory.h"
 #include "collab/limits.h"
 
+bool database_on_postgres(void)
+{
+	return getenv("BRAMBLE_TEST_POSTGRES") != NULL;
+}
+
+static PGconn *connect_to(const char *url)
+{
+	PGconn *raw = PQconnectdb(url);
+
+	if (PQstatus(raw) != CONNECTION_OK)
+		fail_msg("%s: %s", url, PQerrorMessage(raw));
+	return raw;
+}
+
+static int64_t exec_on(PGconn *raw, const char *sql)
+{
+	PGresult *result = PQexec(raw, sql);
+	int64_t out = 0;
+
+	if (PQresultStatus(result) != PGRES_TUPLES_OK && PQresultStatus(result) != PGRES_COMMAND_OK)
+		fail_msg("%s: %s", sql, PQresultErrorMessage(result));
+	if (PQntuples(result) > 0 && PQnfields(result) > 0)
+		out = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+	PQclear(result);
+	return out;
+}
+
+/* The database of this program: made for its first test, emptied for the others; the server is thrown away. */
+static void empty_postgres(struct database *d)
+{
+	static pid_t made_by;
+	const char *admin = getenv("BRAMBLE_TEST_POSTGRES"), *rest = strstr(admin, "/postgres?");
+	char name[32], sql[128];
+	PGconn *raw;
+
+	assert_non_null(rest);
+	snprintf(name, sizeof name, "unit_%d", getpid());
+	snprintf(d->file, sizeof d->file, "%.*s/%s?%s", (int)(rest - admin), admin, name, rest + strlen("/postgres?"));
+	if (made_by != getpid()) {
+		raw = connect_to(admin);
+		snprintf(sql, sizeof sql, "CREATE DATABASE %s TEMPLATE template0", name);
+		exec_on(raw, sql);
+		PQfinish(raw);
+		made_by = getpid();
+	}
+	raw = connect_to(d->file);
+	exec_on(raw, "SET client_min_messages = error; DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+	PQfinish(raw);
+}
+
 int database_setup_empty(void **state)
 {
 	struct database *d = memory_new(sizeof *d);
@@ -21,9 +71,15 @@ int database_setup_empty(void **state)
 
 	snprintf(d->folder, sizeof d->folder, "%s/bramble-db-XXXXXX", where ? where : "/tmp");
 	assert_non_null(mkdtemp(d->folder));
-	snprintf(d->file, sizeof d->file, "%s/bramble.db", d->folder);
+	d->postgres = database_on_postgres();
+	if (d->postgres)
+		empty_postgres(d);
+	else
+		snprintf(d->file, sizeof d->file, "%s/bramble.db", d->folder);
 	snprintf(d->key_file, sizeof d->key_file, "%s/install.key", d->folder);
 	d->loop = loop_new();
+	if (d->postgres)
+		loop_clock_manual(d->loop, 0);
 	*state = d;
 	return 0;
 }
@@ -80,18 +136,49 @@ sqlite3 *database_raw(const struct database *d)
 {
 	sqlite3 *raw = NULL;
 
+	assert_false(d->postgres);
 	assert_int_equal(sqlite3_open(d->file, &raw), SQLITE_OK);
 	sqlite3_busy_timeout(raw, 5000);
 	return raw;
 }
 
+PGconn *database_raw_postgres(const struct database *d)
+{
+	assert_true(d->postgres);
+	return connect_to(d->file);
+}
+
+void database_try(const struct database *d, const char *sql)
+{
+	if (d->postgres) {
+		PGconn *raw = database_raw_postgres(d);
+
+		PQclear(PQexec(raw, "SET statement_timeout = 5000"));
+		PQclear(PQexec(raw, sql));
+		PQfinish(raw);
+	} else {
+		sqlite3 *raw = database_raw(d);
+
+		sqlite3_exec(raw, sql, NULL, NULL, NULL);
+		sqlite3_close(raw);
+	}
+}
+
 int64_t database_exec(const struct database *d, const char *sql)
 {
-	sqlite3 *raw = database_raw(d);
+	sqlite3 *raw;
 	sqlite3_stmt *statement = NULL;
 	int64_t out = 0;
 	int code;
 
+	if (d->postgres) {
+		PGconn *server = database_raw_postgres(d);
+
+		out = exec_on(server, sql);
+		PQfinish(server);
+		return out;
+	}
+	raw = database_raw(d);
 	if (sqlite3_prepare_v2(raw, sql, -1, &statement, NULL) != SQLITE_OK)
 		fail_msg("%s: %s", sql, sqlite3_errmsg(raw));
 	code = sqlite3_step(statement);
@@ -122,6 +209,17 @@ enum db_status user_with_device(struct database *d, const char *name, uint32_t p
 	db_device_add(d->db, name, pin, some_key(32), 1 << 2, hear_status, &heard);
 	db_wait(d->db);
 	return heard.status;
+}
+
+void crowd(const struct database *d, uint32_t first_pin, unsigned count)
+{
+	struct buf sql = { 0 };
+
+	buf_text(&sql, "INSERT INTO UserConfig (ServerConfigId, DisplayName, PIN) VALUES");
+	for (unsigned i = 0; i < count; i++)
+		buf_printf(&sql, "%s (1, 'user%u', '%08X')", i ? "," : "", i, first_pin + i);
+	database_exec(d, buf_cstr(&sql));
+	buf_free(&sql);
 }
 
 enum db_status set_limits(struct database *d, uint32_t max, uint64_t idle_timeout_ms, uint32_t capacity)

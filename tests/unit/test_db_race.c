@@ -239,7 +239,7 @@ static void one_round(struct player *p, unsigned round)
 		/* Their lease would give them back. */;
 	else if (any(p, 40) == 0)
 		usleep((LEASE_MS + 50) * 1000);      /* as if it had been stopped */
-	else if (any(p, 40) == 0) {
+	else if ((round + p->number * 10) % 40 == 39) {
 		p->report->restarts++;
 		start_owner(p);
 	}
@@ -287,9 +287,25 @@ static int run_process(const struct database *d, const struct scene *scene, stru
 
 static void people(struct database *d)
 {
-	database_exec(d, "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 159) INSERT INTO UserConfig "
-		"(ServerConfigId, DisplayName, PIN) SELECT 1, 'user' || i, printf('%08X', 0x21000000 + i) FROM n");
+	crowd(d, FIRST_PIN, PEOPLE);
 	database_exec(d, "INSERT INTO emu_IMPermission SELECT Id FROM UserConfig WHERE Id % 10 <> 0");
+}
+
+/* The same as below. That a plain UPDATE of the limits cannot come between the count and the commit is the driver's lock. */
+static void watch_from_inside_postgres(struct database *d)
+{
+	database_exec(d, "CREATE FUNCTION test_taken() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE n bigint; BEGIN "
+		"SELECT count(*) INTO n FROM emu_IMSession; UPDATE test_seats SET granted = granted + 1, most = greatest(most, n), "
+		"over = over + (SELECT ((MaxSessions > 0 AND n > MaxSessions) OR n > TransportCapacity)::int FROM emu_IMServiceConfig), "
+		"ownerless = ownerless + (NOT EXISTS (SELECT 1 FROM emu_ServiceState WHERE Id = new.ServiceStateId AND "
+		"Epoch = new.OwnerEpoch))::int; RETURN NULL; END $$");
+	database_exec(d, "CREATE FUNCTION test_freed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE test_seats SET "
+		"released = released + 1; RETURN NULL; END $$");
+	database_exec(d, "CREATE FUNCTION test_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE test_seats SET "
+		"kept = kept + 1; RETURN NULL; END $$");
+	database_exec(d, "CREATE TRIGGER test_taken AFTER INSERT ON emu_IMSession FOR EACH ROW EXECUTE FUNCTION test_taken()");
+	database_exec(d, "CREATE TRIGGER test_freed AFTER DELETE ON emu_IMSession FOR EACH ROW EXECUTE FUNCTION test_freed()");
+	database_exec(d, "CREATE TRIGGER test_kept AFTER INSERT ON emu_IMSessionHistory FOR EACH ROW EXECUTE FUNCTION test_kept()");
 }
 
 /* Every new seat is counted against the limits of that moment, which no other process can change before the commit; every end,
@@ -299,6 +315,11 @@ static void watch_from_inside(struct database *d)
 	database_exec(d, "CREATE TABLE test_seats (granted INTEGER, released INTEGER, kept INTEGER, most INTEGER, over INTEGER, "
 		"ownerless INTEGER)");
 	database_exec(d, "INSERT INTO test_seats VALUES (0, 0, 0, 0, 0, 0)");
+	database_exec(d, "CREATE UNIQUE INDEX test_once ON emu_IMSessionHistory (SessionId)");
+	if (d->postgres) {
+		watch_from_inside_postgres(d);
+		return;
+	}
 	database_exec(d, "CREATE TRIGGER test_taken AFTER INSERT ON emu_IMSession BEGIN UPDATE test_seats SET granted = granted + 1, "
 		"most = max(most, (SELECT count(*) FROM emu_IMSession)), "
 		"over = over + (SELECT (MaxSessions > 0 AND n > MaxSessions) OR n > TransportCapacity FROM emu_IMServiceConfig, "
@@ -307,7 +328,6 @@ static void watch_from_inside(struct database *d)
 		"END");
 	database_exec(d, "CREATE TRIGGER test_freed AFTER DELETE ON emu_IMSession BEGIN UPDATE test_seats SET released = released + 1; END");
 	database_exec(d, "CREATE TRIGGER test_kept AFTER INSERT ON emu_IMSessionHistory BEGIN UPDATE test_seats SET kept = kept + 1; END");
-	database_exec(d, "CREATE UNIQUE INDEX test_once ON emu_IMSessionHistory (SessionId)");
 }
 
 static unsigned sum(const struct report *reports, size_t member)
@@ -351,11 +371,12 @@ static const char *verdict(struct database *d, const struct report *reports)
 		return "not one row of history per ended session";
 	while ((last = (uint64_t)database_exec(d, last ? "SELECT coalesce(min(Id), 0) FROM emu_IMSession WHERE Id > (SELECT at FROM test_at)"
 		: "SELECT coalesce(min(Id), 0) FROM emu_IMSession"))) {
-		char at[64];
+		char at[128];
 
 		if (!is_held(reports, last))
 			return "a seat that nobody holds any more";
-		snprintf(at, sizeof at, "INSERT OR REPLACE INTO test_at VALUES (1, %llu)", (unsigned long long)last);
+		snprintf(at, sizeof at, "INSERT INTO test_at VALUES (1, %llu) ON CONFLICT (one) DO UPDATE SET at = excluded.at",
+			(unsigned long long)last);
 		database_exec(d, at);
 	}
 	return NULL;
@@ -366,15 +387,12 @@ static void meanwhile(struct database *d, const struct scene *scene, const struc
 {
 	static unsigned turn;
 	char sql[128];
-	sqlite3 *raw;
 
 	turn++;
 	if (scene->limits_change) {
 		snprintf(sql, sizeof sql, "UPDATE emu_IMServiceConfig SET MaxSessions = %u, Evict = '%s', IdleTimeoutMs = %u",
 			turn * 7 % 40, turn % 3 ? "all" : "one", turn % 5 ? 600000 : 0);
-		raw = database_raw(d);
-		sqlite3_exec(raw, sql, NULL, NULL, NULL);     /* or not, when the others are too busy */
-		sqlite3_close(raw);
+		database_try(d, sql);     /* or not, when the others are too busy */
 	}
 	if (getenv("SEAT_PROGRESS") && turn % 100 == 0)
 		fprintf(stderr, "seats: maximum %u: %u of %u logins\n", scene->max, SUM(attempts), PROCESSES * scene->attempts);

@@ -226,8 +226,7 @@ static void logins_of_one_round_share_a_transaction_and_the_counts_follow(void *
 	unsigned admitted = 0;
 	char name[16];
 
-	database_exec(d, "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 39) INSERT INTO UserConfig "
-		"(ServerConfigId, DisplayName, PIN) SELECT 1, 'user' || i, printf('%08X', 0x22000000 + i) FROM n");
+	crowd(d, 0x22000000, 40);
 	database_exec(d, "INSERT INTO emu_IMPermission SELECT Id FROM UserConfig WHERE DisplayName LIKE 'user%'");
 	set_limits(d, 17, 600000, 0);
 	db_stats(d->db, &before);
@@ -384,7 +383,8 @@ static void session_ids_end_at_32_bits(void **state)
 	struct database *d = *state;
 	struct seat_owner me = owner_start(d->db, "collab1", 0);
 
-	database_exec(d, "INSERT OR REPLACE INTO sqlite_sequence (name, seq) VALUES ('emu_IMSession', 4294967294)");
+	database_exec(d, d->postgres ? "SELECT setval(pg_get_serial_sequence('emu_IMSession', 'id'), 4294967294)"
+		: "INSERT OR REPLACE INTO sqlite_sequence (name, seq) VALUES ('emu_IMSession', 4294967294)");
 	assert_int_equal(admit(d->db, me, ALICE, "alice", 1).answer.session, UINT32_MAX);
 	assert_int_equal(admit(d->db, me, BOB, "bob", 1).status, DB_UNAVAILABLE);
 	assert_non_null(strstr(db_last_error(d->db), "used up"));
