@@ -192,6 +192,7 @@ static void local_change_contact(void *ctx, struct session *s, const char *rid, 
 	struct endpoint *e = session_home(s);
 	struct person *p = e->person;
 	struct list_contact *c = local_contact(p, given->uri);
+	bool is_new = !c;
 	struct home_contact out;
 
 	if (given->change != HOME_ADDED && !c) {
@@ -215,7 +216,7 @@ static void local_change_contact(void *ctx, struct session *s, const char *rid, 
 		local_fail(s, rid, CWA_INVALID_OPERATION, "there is no such group");
 		return;
 	}
-	if (!c) {
+	if (is_new) {
 		c = add_contact(local, p, given);
 	} else {
 		free(c->name);
@@ -225,7 +226,7 @@ static void local_change_contact(void *ctx, struct session *s, const char *rid, 
 		c->subscribed = given->subscribed;
 		c->tag = given->tag;
 	}
-	out = contact_out(c, given->change);
+	out = contact_out(c, is_new ? HOME_ADDED : HOME_UPDATED);
 	tell_change(p, NULL, &out);
 	watch_everywhere(p, c->person, c->subscribed);
 	home_done(s, rid, &good);

@@ -167,6 +167,8 @@ class Everything:
         self.assertEqual(alice.command("addContact", {}, [element("contact", {"uri": uri("dave")})])[0], "requestFailed")
         alice.command("updateContact", {}, [element("contact", dict(contact, name="Dave", groups="1"))])
         self.assertEqual(find(alice.wait("contactGroup"), "contact")[1]["action"], "updated")
+        alice.command("addContact", {}, [element("contact", dict(contact, name="Dave D.", groups="1"))])     # who is there already
+        self.assertEqual(find(alice.wait("contactGroup"), "contact")[1]["action"], "updated")
         alice.command("deleteGroup", {}, [element("group", {"id": "1"})])
         self.assertEqual(code(alice.wait("requestFailed")), "18102")
         alice.command("updateGroup", {}, [element("group", {"id": "3", "name": "The team"})])
