@@ -47,6 +47,14 @@ static void measure_cpu(struct load *load)
 	load->cpu_from_us = loop_real_us();
 }
 
+static void note_memory(struct load *load)
+{
+	uint64_t now = rss_kib();
+
+	if (now > load->result.processes[0].rss_kib)
+		load->result.processes[0].rss_kib = now;
+}
+
 /* A phase of less than a second says nothing. */
 static void note_cpu(struct load *load)
 {
@@ -256,6 +264,11 @@ static bool all_answered(const struct load *load)
 	return load->begun == load->count && load->going == 0;
 }
 
+static bool none_going(const struct load *load)
+{
+	return load->going == 0;
+}
+
 void load_log_in(struct load *load)
 {
 	uint64_t start_us = loop_real_us();
@@ -269,10 +282,11 @@ void load_log_in(struct load *load)
 	enter(load, LOAD_LOGGING_IN);
 	/* A plan may leave long pauses; each login has a deadline of its own. */
 	run(load, all_answered, UINT64_MAX, 0, 1);
+	run(load, none_going, UINT64_MAX, 0, 2);
 	load->result.login_us = load->last_progress_us - start_us;
 	note_cpu(load);
 	load_logins_settle(load);
-	load->result.processes[0].rss_kib = rss_kib();
+	note_memory(load);
 }
 
 static bool never(const struct load *load)
@@ -292,6 +306,8 @@ static void begin_traffic(struct load *load, uint64_t start_us)
 	uint64_t all_ms = s->warm_up_ms + s->for_ms;
 
 	load->counted_from_us = start_us + s->warm_up_ms * 1000;
+	if (load->stops)
+		return;
 	load->messages = load_plan_make(start_us, s->in_flight || load->talkers < 2 ? 0 : s->message_rate, all_ms);
 	load->cycles = load_plan_make(start_us, s->in_flight || load->talkers == load->count ? 0 : s->login_rate, all_ms);
 	enter(load, LOAD_WARMING_UP);
@@ -345,6 +361,7 @@ void load_traffic(struct load *load)
 	/* A closed loop has sent its last ones at the end: they belong to the time until they were answered. */
 	if (load->settings.in_flight && load->last_progress_us > from_us)
 		load->result.counted_us = load->last_progress_us - from_us;
+	note_memory(load);
 	load_messages_settle(load);
 	load_cycles_settle(load);
 	count_resent(load);

@@ -13,6 +13,8 @@ enum {
 	BUCKETS = EXACT + DOUBLINGS * HALF,
 };
 
+#define COUNT_MAX (UINT64_C(1) << 53)      /* so that hundreds of them can be added */
+
 struct load_histogram {
 	uint64_t total, max, sum;
 	uint64_t counts[BUCKETS];
@@ -123,7 +125,7 @@ int load_histogram_put(struct load_histogram *h, uint64_t upper, uint64_t count)
 {
 	size_t bucket;
 
-	if (upper >= (uint64_t)EXACT << DOUBLINGS || count > INT64_MAX - h->total)
+	if (upper >= (uint64_t)EXACT << DOUBLINGS || count > COUNT_MAX - h->total)
 		return -1;
 	bucket = bucket_of(upper);
 	if (upper_end(bucket) != upper)

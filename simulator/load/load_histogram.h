@@ -28,7 +28,7 @@ uint64_t load_histogram_at(const struct load_histogram *h, double percent);
 
 /* For files: the buckets that hold something, in order. *place starts at 0; false after the last. upper is the bucket's upper end. */
 bool load_histogram_next(const struct load_histogram *h, size_t *place, uint64_t *upper, uint64_t *count);
-/* Puts back what was read with load_histogram_next. -1: upper is no bucket's upper end, or the counts leave 63 bits. */
+/* Puts back what was read with load_histogram_next. -1: upper is no bucket's upper end, or there are more than 2^53 in all. */
 int load_histogram_put(struct load_histogram *h, uint64_t upper, uint64_t count);
 /* The exact maximum and sum of what was put back. -1: they do not fit the buckets. */
 int load_histogram_settle(struct load_histogram *h, uint64_t max, uint64_t sum);

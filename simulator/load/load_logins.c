@@ -60,6 +60,8 @@ static void log_in_first(struct load *load, uint64_t planned_us)
 
 void load_logins_pump(struct load *load, uint64_t now_us)
 {
+	if (load->stops)
+		return;
 	if (!load->settings.login_rate) {
 		while (load->begun < load->count && load->going < load->settings.at_once)
 			log_in_first(load, now_us);

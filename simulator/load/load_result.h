@@ -54,7 +54,7 @@ struct load_process {
 	uint64_t devices;
 	uint64_t cpu_permille;       /* of one core, the highest of the phases that are measured */
 	uint64_t late_p99_us;
-	uint64_t rss_kib;            /* when all were logged in */
+	uint64_t rss_kib;            /* when all were logged in, or after the traffic, if that is more */
 };
 #define LOAD_PROCESSES_MAX 256
 #define LOAD_LATE_US 10000         /* more at the 99th percentile, */

@@ -23,7 +23,7 @@ static void include(struct scale *scale, uint64_t us)
 
 	if (us == 0)
 		return;
-	for (uint64_t left = us; left >= 10; left /= 10)
+	for (uint64_t left = us < LOAD_HISTOGRAM_MAX_US ? us : LOAD_HISTOGRAM_MAX_US; left >= 10; left /= 10)
 		tens++;
 	if (tens < scale->low)
 		scale->low = tens;
@@ -35,7 +35,7 @@ static double y_of(const struct scale *scale, uint64_t us)
 {
 	double at = (log10((double)(us ? us : 1)) - scale->low) / (scale->high - scale->low);
 
-	return scale->top + HIGH - (at < 0 ? 0 : at) * HIGH;
+	return scale->top + HIGH - (at < 0 ? 0 : at > 1 ? 1 : at) * HIGH;
 }
 
 static double x_of_percent(double percent)

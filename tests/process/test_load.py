@@ -215,6 +215,20 @@ class Load(unittest.TestCase):
         self.assertEqual(self.sessions(), 0)
         self.assertRegex(lines[0], r"^ +\d+ s  .*online \d+, logins \d+/s, messages \d+/s, p50 ")
 
+    def test_stopped_while_they_log_in_it_waits_for_those_under_way(self):
+        load = subprocess.Popen([bramble.program("bramble-sim"), *self.words("--devices", 50, "--logins", 4, "--messages", 40, "--json", "-q")],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        bramble.wait_until(lambda: self.sessions() >= 3, "some to be logged in")
+        load.send_signal(signal.SIGTERM)
+        out, err = load.communicate(timeout=60)
+        self.assertEqual((load.returncode, err), (1, ""), out)
+        result = self.checked(json.loads(out))
+        logins = result["logins"]
+        self.assertTrue(result["stopped"] and result["whole"])
+        self.assertEqual((logins["planned"], logins["ok"] + logins["not_begun"], result["messages"]["planned"]), (50, 50, 0))
+        self.assertGreaterEqual(logins["ok"], 3)
+        self.assertEqual(self.sessions(), 0)
+
     def test_it_comes_from_several_addresses(self):
         self.load("--devices", 6, "--source", "127.0.0.5-127.0.0.7")
         log = (self.lab.dir / "log" / "router.log").read_text()
