@@ -64,13 +64,19 @@ static void finish(struct takeover *t, size_t count, bool is_lost)
 
 /* --- of a dead one ------------------------------------------------------------------------------------------------------------- */
 
+static int by_pin(const void *a, const void *b)
+{
+	const struct link_moved_device *x = a, *y = b;
+
+	return x->pin < y->pin ? -1 : x->pin > y->pin;
+}
+
+/* The list was sorted when it was complete. */
 static bool is_moved(const struct takeover *t, uint32_t pin)
 {
-	for (size_t i = 0; i < t->count; i++) {
-		if (t->devices[i].pin == pin)
-			return true;
-	}
-	return false;
+	const struct link_moved_device wanted = { .pin = pin };
+
+	return t->count && bsearch(&wanted, t->devices, t->count, sizeof wanted, by_pin);
 }
 
 static void ended(void *ctx, enum db_status status)
@@ -130,6 +136,8 @@ void takeover_moved(struct takeover *t, const struct link_moved *moved, takeover
 	if (moved->more)
 		return;
 	if (moved->lost) {
+		if (t->count)
+			qsort(t->devices, t->count, sizeof *t->devices, by_pin);
 		t->is_reading = true;
 		db_session_list(t->collab->db, false, SESSIONS_MAX, got_sessions, t);
 		return;

@@ -21,6 +21,7 @@ struct member {
 	uint32_t health;
 	enum member_state state;
 	bool wants, has_left, is_excluded;
+	bool is_unsure;              /* it was asked to demote after all, and is still the active one: nobody could take over */
 };
 
 struct pool {
@@ -184,6 +185,8 @@ static void give_up(struct pool *p)
 		/* A dead one stays the one to be replaced. */
 		if (from && p->is_lost)
 			set_state(p, from, ACTIVE);
+		if (from)
+			from->is_unsure = p->is_lost;
 	} else {
 		log_warning("pool content=%s instance=%s did not demote in time: its sessions count as lost", p->content_id,
 			log_str(from->instance));
@@ -389,6 +392,10 @@ void pools_health(struct pools *all, const struct link_service *service, uint32_
 	m->health = health;
 	m->heard_ms = loop_now_ms(all->loop);
 	m->is_excluded = false;
+	/* It wakes up before anybody could take over. */
+	if (m->state == ACTIVE && m->is_unsure)
+		say_promote(p, m, NULL, false);
+	m->is_unsure = false;
 	look(p);
 }
 

@@ -174,7 +174,7 @@ static void on_register(struct link_service *service, const void *message)
 		end(service, SRP_NOT_PERMITTED, "content id is not known here, or instance has no name");
 		return;
 	}
-	service->health = request->health;
+	service->health = request->health < LINK_HEALTH_MAX ? request->health : LINK_HEALTH_MAX;
 	service->role = request->role;
 	service->features = request->features;
 	service->takes_any = service->takes_its_own = !(request->features & LINK_POOL);
@@ -213,6 +213,10 @@ static void on_health(struct link_service *service, const void *message)
 {
 	const struct link_health *health = message;
 
+	if (health->health > LINK_HEALTH_MAX) {
+		end(service, SRP_PROTOCOL_ERROR, "a health score above 100");
+		return;
+	}
 	service->health = health->health;
 	service->owner->callbacks.health(service->owner->ctx, service, health);
 }

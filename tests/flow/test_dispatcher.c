@@ -71,6 +71,66 @@ static void what_a_router_may_not_say_closes_the_link(void **state)
 	router_accept(s, 0, ALICE, 0);
 }
 
+/* The opening up to the Dispatcher's last word, which it says only if it wants to be accepted. */
+static bool opens(struct scene *s, bool is_understood, bool *is_modest)
+{
+	struct raw *router = &s->router[0];
+	struct srp_info info, own = { .entries = { { bytes_str(SRP_IF_FREE) } }, .count = is_understood };
+	struct srp_connect connect;
+	uint8_t challenge[20] = { 7 }, proof[20];
+
+	raw_expect(s, router, &srp_info_msg, &info);
+	*is_modest = bytes_is(info.entries[info.count - 1].entry, SRP_IF_FREE);
+	raw_expect(s, router, &srp_connect_msg, &connect);
+	raw_say(router, &srp_info_msg, &own);
+	raw_say(router, &srp_connect_msg, &(struct srp_connect){ .value = bytes_of(challenge, sizeof challenge) });
+	raw_expect(s, router, &srp_connect_msg, &connect);
+	srp_proof(s->srp_key, connect.value, proof);
+	raw_say(router, &srp_connect_msg, &(struct srp_connect){ .value = bytes_of(proof, sizeof proof) });
+	scene_settle(s);
+	return router->came > router->taken;
+}
+
+static void one_that_is_superseded_steps_back_and_asks_whether_it_is_free(void **state)
+{
+	struct scene *s = *state;
+	uint64_t now_ms = 1000000;
+	struct raw *service;
+	bool is_modest;
+
+	s->set.srp_standby_ms = 60000;
+	service = scene_ready(s, ALICE, 0);
+	raw_say(&s->router[0], &srp_disconnect_msg, &(struct srp_disconnect){ .reason = SRP_SUPERSEDED });
+	expect_coverage(s, service, ALICE, 0);
+	for (unsigned second = 1; second < 60; second++)
+		loop_clock_advance(s->loop, now_ms + second * 1000);
+	scene_settle(s);
+	assert_int_equal(s->dials[0], 1);
+	/* It asks, and is told that the other one is still there. */
+	loop_clock_advance(s->loop, now_ms += 60000);
+	scene_await(s, s->dials[0] == 2);
+	assert_true(opens(s, true, &is_modest));
+	assert_true(is_modest);
+	raw_say(&s->router[0], &srp_return_msg, &(struct srp_return){ .code = SRP_SUPERSEDED });
+	scene_settle(s);
+	assert_int_equal(scene_number(s, "routers_up"), 0);
+	/* A router that does not know what it asks would take it from the other one: it gets no proof. */
+	loop_clock_advance(s->loop, now_ms += 60000);
+	scene_await(s, s->dials[0] == 3);
+	assert_false(opens(s, false, &is_modest));
+	loop_clock_advance(s->loop, now_ms += 60000);
+	scene_await(s, s->dials[0] == 4);
+	assert_true(opens(s, true, &is_modest));
+	raw_say(&s->router[0], &srp_return_msg, &(struct srp_return){ .code = SRP_OK });
+	scene_await(s, scene_number(s, "routers_up") == 1);
+	/* From here on a loss is a loss like any other: it dials again at once, and asks nothing. */
+	raw_say(&s->router[0], &srp_disconnect_msg, &(struct srp_disconnect){ .reason = SRP_SHUTTING_DOWN });
+	scene_await(s, s->dials[0] == 5);
+	opens(s, true, &is_modest);
+	assert_false(is_modest);
+	raw_free(&service);
+}
+
 static void a_router_that_answers_no_pings_is_lost(void **state)
 {
 	struct scene *s = *state;
@@ -499,6 +559,7 @@ int main(void)
 		FLOW(a_router_that_does_not_know_the_key_gets_no_proof),
 		FLOW(what_a_router_may_not_say_closes_the_link),
 		FLOW(a_router_that_answers_no_pings_is_lost),
+		FLOW(one_that_is_superseded_steps_back_and_asks_whether_it_is_free),
 		FLOW(bad_input_on_the_service_port_ends_the_connection),
 		FLOW(the_same_instance_again_supersedes),
 		FLOW(another_address_needs_tls),

@@ -261,6 +261,32 @@ static void one_that_does_not_become_active_in_time_is_passed_over(void **state)
 	raw_free(&c);
 }
 
+static void a_sleeper_that_nobody_could_replace_is_the_active_one_when_it_wakes(void **state)
+{
+	struct scene *s = *state;
+	struct raw *a, *b;
+	uint32_t number;
+
+	two(s, &a, &b);
+	to_ms(s, DEAD_MS - 1);
+	says_health(s, b, 100);
+	to_ms(s, DEAD_MS);
+	number = expect_promote(s, b, "a", 1);
+	assert_int_equal(expect_demote(s, a, "b"), number);
+	to_ms(s, DEAD_MS + 10000);
+	/* b did not answer, and is told to stand by. a wakes: it reads that it was to demote, and then that it is to be active. */
+	expect_demote(s, b, "a");
+	says_health(s, a, 100);
+	says_role(s, a, expect_promote(s, a, "", 0), 1);
+	device_sends(s, &s->alice, ALICE, bytes_str("hello"));
+	expect_up(s, a, ALICE, "hello");
+	/* A score that is none ends the link. */
+	raw_say(b, &link_health_msg, &(struct link_health){ .health = 101 });
+	raw_expect_closed(s, b);
+	raw_free(&a);
+	raw_free(&b);
+}
+
 static void one_that_does_not_demote_in_time_counts_as_dead(void **state)
 {
 	struct scene *s = *state;
@@ -323,6 +349,7 @@ int main(void)
 		T(one_that_is_back_within_the_dead_time_has_lost_nothing),
 		T(one_that_says_goodbye_is_replaced_at_once),
 		T(one_that_does_not_become_active_in_time_is_passed_over),
+		T(a_sleeper_that_nobody_could_replace_is_the_active_one_when_it_wakes),
 		T(one_that_does_not_demote_in_time_counts_as_dead),
 		T(services_of_the_first_version_share_as_before),
 	};

@@ -459,6 +459,43 @@ static void test_a_second_connection_supersedes_the_first(void **state)
 	hang_up(&other);
 }
 
+/* A service that says that it wants its identifier only if nobody has it. */
+static struct raw *modest(const char *name)
+{
+	struct raw *raw = dial(name);
+	struct srp_info info = { .entries = { { bytes_str(SRP_IF_FREE) } }, .count = 1 };
+
+	say(raw, &srp_info_msg, &info);
+	expect(raw, "INFO *claim=if-free*");
+	handshake(raw, "T00000001", KEY);
+	return raw;
+}
+
+static void test_one_that_wants_the_identifier_only_if_it_is_free_supersedes_nobody(void **state)
+{
+	struct raw *first = service_up("first", "T00000001"), *second;
+
+	(void)state;
+	/* However often it asks: nothing of it counts as a connection. */
+	for (unsigned i = 0; i < 8; i++) {
+		second = modest("second");
+		expect(second, "RETURN code=3 *");
+		expect_closed(second);
+		hang_up(&second);
+	}
+	expect_nothing(first);
+	hang_up(&first);
+	settle();
+	second = modest("second");
+	expect(second, "RETURN code=0 text=accepted");
+	expect(second, "COVERAGE pin=00000000 available=0");
+	/* It is one like any other now. */
+	first = service_up("first again", "T00000001");
+	expect(second, "DISCONNECT reason=3 *");
+	hang_up(&first);
+	hang_up(&second);
+}
+
 static void connect_and_drop(const char *id)
 {
 	struct raw *raw = service_up("short-lived", id);
@@ -1177,6 +1214,7 @@ int main(void)
 		FLOW(test_unknown_identifier_is_refused),
 		FLOW(test_our_own_challenge_cannot_be_handed_back),
 		FLOW(test_a_second_connection_supersedes_the_first),
+		FLOW(test_one_that_wants_the_identifier_only_if_it_is_free_supersedes_nobody),
 		FLOW(test_five_connects_in_a_minute_deactivate_over_restarts),
 		FLOW(test_an_end_of_the_router_is_not_the_services_doing),
 		FLOW(test_connects_that_are_spread_do_not_deactivate),

@@ -247,7 +247,8 @@ class TestBadStreams(Case):
     def test_any_stream_ends_in_a_closed_connection_without_harm(self):
         streams = [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", bytes(100), b"\xff" * 100, srp.frame(0x66), srp.frame(UP, 1, 2, 3),
                    srp.frame(DOWN, PIN, 1, "BBIM", "clear"), srp.frame(REGISTER, "XXXX", "a", 1, 1), srp.frame(REGISTER, "BBIM", "", 1, 1),
-                   srp.frame(REGISTER, "BBIM", "a" * 65, 1, 1), srp.frame(REGISTER, "BBIM"), srp.frame(REGISTER, "BBIM", "a", 1, 1, 1),
+                   srp.frame(REGISTER, "BBIM", "a" * 65, 1, 1), srp.frame(REGISTER, "BBIM"), srp.frame(REGISTER, "BBIM", "a", 1, 1, 0),
+                   srp.frame(REGISTER, "BBIM", "a", 1, 1, 1, 1),
                    struct.pack(">BBI", 1, REGISTER, 0xFFFFFFFF), struct.pack(">BBI", 1, REGISTER, 5), b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"]
         chance = random.Random(7)
         streams += [bytes([1, REGISTER]) + struct.pack(">I", 6 + n) + chance.randbytes(n) for n in range(1, 60)]

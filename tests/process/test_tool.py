@@ -19,7 +19,8 @@ COMMANDS = {
     "environment": ["add", "list", "set"],
     "limits": ["show", "set"],
     "session": ["list", "events", "logout"],
-    "trace": ["list", "show"],
+    "trace": ["list", "show", "failover"],
+    "failover": ["show", "switch", "claim"],
     "srp": ["add", "list", "enable"],
     "config": ["check", "show"],
 }

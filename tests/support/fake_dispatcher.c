@@ -35,8 +35,27 @@ static void tell_coverage(struct fake_dispatcher *d, uint32_t pin, bool availabl
 	send_frame(d, &link_coverage_msg, &(struct link_coverage){ .pin = pin, .available = available });
 }
 
-static void got_register(struct fake_dispatcher *d)
+static void got_pool(struct fake_pool *p, const struct wire_msg *msg, const union link_any *m)
 {
+	if (msg == &link_health_msg) {
+		p->health = m->health.health;
+		p->healths++;
+	} else if (msg == &link_role_msg) {
+		p->number = m->role.number;
+		p->role = m->role.role;
+		p->roles++;
+	} else {
+		memcpy(p->devices, m->moved.devices, m->moved.count * sizeof p->devices[0]);
+		p->device_count = m->moved.count;
+		p->moved++;
+	}
+}
+
+static void got_register(struct fake_dispatcher *d, const struct link_register *reg)
+{
+	d->pool.features = reg->features;
+	d->pool.wants = reg->role;
+	d->pool.health = reg->health;
 	d->registrations++;
 	send_frame(d, &link_return_msg, &(struct link_return){ .code = SRP_OK });
 	tell_coverage(d, 0, false);
@@ -71,7 +90,9 @@ static void message(void *ctx, struct bytes frame)
 	if (frame_decode(msg, frame, &m, &err) != 0)
 		fail_msg("%s", err.text);
 	if (msg == &link_register_msg)
-		got_register(d);
+		got_register(d, &m.reg);
+	else if (msg == &link_health_msg || msg == &link_role_msg || msg == &link_moved_msg)
+		got_pool(&d->pool, msg, &m);
 	else if (msg == &link_down_msg)
 		got_down(d, &m.down);
 	else if (msg == &link_ping_msg)
@@ -133,6 +154,11 @@ void fake_dispatcher_coverage(struct fake_dispatcher *d, uint32_t pin, bool avai
 {
 	pin_of(d, pin)->available = available;
 	tell_coverage(d, pin, available);
+}
+
+void fake_dispatcher_say(struct fake_dispatcher *d, const struct wire_msg *msg, const void *in)
+{
+	send_frame(d, msg, in);
 }
 
 uint32_t fake_dispatcher_up(struct fake_dispatcher *d, uint32_t pin, const struct wire_msg *msg, uint32_t sequence, const void *in)

@@ -22,6 +22,13 @@ struct fake_dispatcher {
 		bool taken;                  /* by fake_dispatcher_take */
 	} downs[1024];
 	size_t down_count;
+	/* What a member of the pool says. */
+	struct fake_pool {
+		uint32_t features, wants, health, number, role;
+		unsigned healths, roles, moved;      /* how often */
+		struct link_moved_device devices[LINK_MOVED_MAX];
+		size_t device_count;
+	} pool;
 	struct buf out;
 };
 
@@ -33,6 +40,9 @@ void fake_dispatcher_drop_service(struct fake_dispatcher *d);       /* closes th
 void fake_dispatcher_coverage(struct fake_dispatcher *d, uint32_t pin, bool available);
 /* Hands up one IM message of a device. Returns its transaction. */
 uint32_t fake_dispatcher_up(struct fake_dispatcher *d, uint32_t pin, const struct wire_msg *msg, uint32_t sequence, const void *in);
+
+/* Any other message of the link. */
+void fake_dispatcher_say(struct fake_dispatcher *d, const struct wire_msg *msg, const void *in);
 
 /* The first delivered message of a type for a PIN that no test has taken yet; decoded into out. false: none. */
 bool fake_dispatcher_take(struct fake_dispatcher *d, uint32_t pin, const struct wire_msg *msg, uint32_t *sequence, void *out);
