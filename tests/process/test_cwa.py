@@ -9,6 +9,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import bramble
 import cwa_client
+import cwa_conferences
 from cwa_client import element, find, text, uri
 
 STATE = ('<state xmlns="http://schemas.microsoft.com/2006/09/sip/state" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
@@ -193,39 +194,6 @@ class Everything:
                 self.assertEqual((result[1]["returned"], result[1]["moreAvailable"], result[1]["rid"]),
                                  (str(len(users)), "false", str(alice.rid)))
 
-    def test_a_third_person_makes_a_conference_of_a_conversation(self):
-        alice, bob, carol = self.client("alice"), self.client("bob"), self.client("carol")
-        mine, its = self.talk(alice, bob)
-        alice.conference(mine, "inviteParticipants", [element("uris", {}, "", [element("uri", {}, uri("carol"))])])
-        bob.wait("conference", "escalationMode", want="escalating")
-        self.assertEqual(code(bob.say(its, "not now")), "18102")
-        invited = carol.wait("conference", "imSessionReceived")
-        self.assertEqual(text(invited, "imSessionReceived", "escalationMode"), "escalated")
-        hers = invited[1]["confId"]
-        carol.conference(hers, "acceptImSession")
-        focus = text(carol.wait("conference", "confUri"), "confUri")
-        carol.wait("conference", "imSessionState", want="connected")
-        self.assertEqual({find(carol.wait("conference", "participant"), "participant")[1]["uri"] for _ in range(2)},
-                         {uri("alice"), uri("bob")})
-        self.assertEqual(text(alice.wait("conference", "confUri"), "confUri"), focus)
-        alice.wait("conference", "role", want="presenter")
-        bob.wait("conference", "role", want="attendee")
-        carol.say(hers, "to both")
-        for client in (alice, bob):
-            self.assertEqual(text(client.wait("conference", "messageReceived"), "messageReceived", "message", "content"), "to both")
-        bob.conference(its, "lock", words="true")
-        self.assertEqual(code(bob.wait("requestFailed")), "18102")
-        alice.conference(mine, "ejectParticipant", [element("uri", {}, uri("bob"))])
-        bob.wait("conference", "imSessionState", want="terminated")
-        self.assertEqual(find(carol.wait("conference", "participant"), "participant")[1]["action"], "deleted")
-        carol.conference(hers, "terminateImSession")
-        alice.wait("conference", "participant", want=lambda e: find(e, "participant")[1]["uri"] == uri("carol") and
-                   find(e, "participant")[1]["action"] == "deleted")
-        self.assertEqual(carol.invite(focus)[0], "initiateImSessionAccepted")    # who was in it comes back
-        carol.wait("conference", "imSessionState", want="connected")
-        bob.invite(focus)
-        self.assertEqual(find(bob.wait("conference", "inviteFailed"), "inviteFailed", "error", "sipResponse")[1]["code"], "403")
-
     def test_who_is_blocked_sees_nothing_and_reaches_nobody(self):
         alice, bob = self.client("alice"), self.client("bob")
         member = [element("addMember", {"type": "user", "value": uri("bob")})]
@@ -258,11 +226,11 @@ class Everything:
         self.assertEqual(answer[1], {"requestProcessed": "2", "unexpectedElement": "1"})
 
 
-class Xml(Everything, Cwa):
+class Xml(Everything, cwa_conferences.Conferences, Cwa):
     pass
 
 
-class Json(Everything, Cwa):
+class Json(Everything, cwa_conferences.Conferences, Cwa):
     profile = "json"
 
 
