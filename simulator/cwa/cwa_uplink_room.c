@@ -239,7 +239,7 @@ static void on_watched_again(struct step *step, const struct sip_message *answer
 	if (!step->room)
 		return;
 	if (outcome->code) {
-		room_over(step->room);
+		room_failed(step->room, outcome);
 		return;
 	}
 	go_on_watching(step->room, answer);
@@ -274,15 +274,19 @@ void room_on_notification(struct room *room, const struct sip_message *m)
 
 /* --- out ---------------------------------------------------------------------------------------------------------------------------------- */
 
+/* At the factory, which knows us whether we have come in or not. */
 static void delete_it(struct room *room)
 {
+	struct endpoint *e = room->leg->endpoint;
+	char *factory = sip_conference_uri(e->address, SIP_FOCUS_FACTORY, NULL);
 	struct sip_conference_keys keys = { room->uri };
 	struct sip_delete_conference delete = { .keys = &keys };
 	struct sip_cccp command = { .delete_conference = &delete };
-	struct sip_message *m = sip_dialog_request(&room->focus, "INFO");
+	struct sip_message *m = endpoint_request(e, "SERVICE", factory);
 
-	room_add_command(room, m, room->uri, &command);
-	(void)uplink_ask(room->leg->endpoint->uplink, NULL, &m, NULL, NULL, NULL);
+	room_add_command(room, m, factory, &command);
+	free(factory);
+	(void)uplink_ask(e->uplink, NULL, &m, NULL, NULL, NULL);
 }
 
 void room_leave(struct room *room)
@@ -295,14 +299,12 @@ void room_leave(struct room *room)
 		add_watch(room, m, 0);
 		(void)uplink_ask(u, NULL, &m, NULL, NULL, NULL);
 	}
-	if (room->origin == ROOM_MADE && !room->leg->many && room->in_focus) {
+	if (room->chats)
+		talk_bye(u, &room->chat);
+	if (room->in_focus)
+		talk_bye(u, &room->focus);
+	if (room->made && !room->leg->many)
 		delete_it(room);
-	} else {
-		if (room->chats)
-			talk_bye(u, &room->chat);
-		if (room->in_focus)
-			talk_bye(u, &room->focus);
-	}
 	room_forget(room);
 }
 

@@ -216,7 +216,7 @@ void access_forget(struct endpoint *e);
 void uplink_acknowledge(void *ctx, struct session *s, const char *rid, const char *uri);
 void uplink_change_member(void *ctx, struct session *s, const char *rid, uint32_t container, bool add, const struct home_member *member);
 
-/* --- conversations (cwa_uplink_talk.c and those of cwa_uplink_talk.h) -------------------------------------------------------------------------------------------------------------------- */
+/* --- conversations (cwa_uplink_talk.c, cwa_uplink_hear.c and those of cwa_uplink_talk.h) -------------------------------------------------------------------------------------------------------------------- */
 
 /* INVITE, ACK, CANCEL, MESSAGE, INFO, BYE, OPTIONS */
 void talk_on_request(struct uplink *u, const struct sip_message *request);

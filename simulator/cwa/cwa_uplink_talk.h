@@ -1,7 +1,8 @@
 #ifndef BRAMBLE_SIMULATOR_CWA_CWA_UPLINK_TALK_H
 #define BRAMBLE_SIMULATOR_CWA_CWA_UPLINK_TALK_H
 
-/* What the files about conversations on a Communications Server share (cwa_uplink_talk.c, _call.c, _room.c, _people.c, _escalate.c). */
+/* What the files about conversations on a Communications Server share (cwa_uplink_talk.c, _hear.c, _call.c, _room.c, _people.c,
+ * _escalate.c, _guests.c). */
 
 #include "protocol/sip/conference.h"
 #include "simulator/cwa/cwa_uplink_state.h"
@@ -100,7 +101,8 @@ struct room {
 	size_t people_count;
 	bool presenter, locked, told_presenter, told_locked;
 	struct guest *guests;                   /* whom we have invited, or shall */
-	bool inviting;                          /* they are asked at once */
+	bool made;                              /* by us, and there */
+	bool inviting;                          /* guests are asked at once */
 };
 
 /* What is said on the way of a room, by itself: its answer may come after the room. */
@@ -146,6 +148,21 @@ void room_follow(struct leg *leg, const struct sip_message *invite, const char *
 void room_is_in(struct room *room);
 void room_failed(struct room *room, const struct outcome *outcome);
 void room_people_changed(struct room *room);
+/* Nobody has come, and nobody is awaited: the conference that we have made is given up. */
+void room_look_whether_alone(struct room *room);
+
+/* --- guests (cwa_uplink_guests.c) ----------------------------------------------------------------------------------------------------------- */
+
+/* How many are to be asked, by guests_invite. The others have their outcome. rid: of the method that succeeds with the first who rings, and
+ * fails when nobody is left of those who were to be asked; NULL: of none. */
+size_t guests_add(struct room *room, const char *const *uris, size_t count, const char *rid);
+/* Those that were not asked yet, and from now on all. */
+void guests_invite(struct room *room);
+/* The other one of a conversation of two, who is to follow; when he does not, the room has failed. */
+void guests_take_along(struct room *room);
+/* Who has come is awaited no more. true: the one who was to follow is among them. */
+bool guests_welcome(struct room *room);
+void guests_fail(struct room *room, const struct outcome *outcome);
 void guests_forget(struct room *room);
 
 #endif

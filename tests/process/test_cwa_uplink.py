@@ -12,7 +12,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import bramble
 import communications
 import cwa_client
-import cwa_conferences
 import cwa_uplink
 from communications import Sip, availability, every, first, state, uri
 from cwa_client import element, find, text
@@ -435,25 +434,6 @@ class Conversations(Together):
         alice.say(conf, "anybody?")
         self.assertEqual(error_of(find(alice.wait("conference", "messageSendFailed"), "messageSendFailed")), ("18201", "481"))
         alice.wait("conference", "imSessionState", want="terminated")
-
-
-class Conferences(cwa_conferences.Conferences, Together):
-    """Those of the web server's own users: its clients see the same as where they live there themselves."""
-
-    def client(self, user):
-        return self.pair.client(user)
-
-    def talk(self, first, second):
-        mine = first.invite(second.user)[1]["confId"]
-        its = second.wait("conference", "imSessionReceived")[1]["confId"]
-        self.assertEqual(second.conference(its, "acceptImSession")[0], "requestAccepted")
-        for client in (first, second):
-            client.wait("conference", "imSessionState", want="connected")
-        return mine, its
-
-    def tearDown(self):
-        super().tearDown()
-        bramble.wait_until(lambda: (lambda c: c["conferences"] == c["conversations"] == c["waiting"] == 0)(self.pair.ocs.ask("census")), "nothing is left of it")
 
 
 class Refusals(Together):

@@ -20,7 +20,7 @@ def about(name, action="added", role=None):
     return is_it
 
 
-class Conferences:
+class Helpers:
     def take_in(self, client, conf, *users):
         status = client.conference(conf, "inviteParticipants", [element("uris", {}, "", [element("uri", {}, uri(u)) for u in users])])
         self.assertEqual(status[0], "requestAccepted", status)
@@ -52,6 +52,8 @@ class Conferences:
             got = find(client.wait("conference", "messageReceived"), "messageReceived")
             self.assertEqual((got[1]["sender"], text(got, "message", "content")), (uri(sender), words))
 
+
+class Conferences(Helpers):
     def test_a_third_person_makes_a_conference_of_a_conversation(self):
         alice, bob, carol = self.client("alice"), self.client("bob"), self.client("carol")
         mine, its = self.talk(alice, bob)
@@ -173,6 +175,14 @@ class Conferences:
             failed = alice.wait("conference", "inviteFailed")
             self.assertEqual((find(failed, "inviteFailed")[1]["uri"], sip_code(failed)), (uri(who), sip))
             self.assertEqual(code(alice.wait("requestFailed", want=lambda e, rid=rid: e[1]["rid"] == rid)), "18102")
+
+    def test_whoever_is_in_it_may_invite(self):
+        (alice, _), (bob, _), (carol, hers), _ = self.three()
+        dave = self.client("dave")
+        self.take_in(carol, hers, "dave")
+        self.accept(dave)
+        for client in (alice, bob, carol):
+            client.wait("conference", "participant", want=about("dave"))
 
     def test_the_last_one_is_heard_by_nobody(self):
         (alice, mine), (bob, its), (carol, hers), _ = self.three()
