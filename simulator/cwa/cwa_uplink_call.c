@@ -190,7 +190,6 @@ static void accept_conference(struct leg *leg)
 	leg->guest = true;
 	leg->state = LEG_JOINING;
 	sip_free(&leg->invite);
-	invitation_release(leg);
 	room_join(room_new(leg, ROOM_INVITED, leg->focus));
 }
 

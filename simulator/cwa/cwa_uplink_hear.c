@@ -146,11 +146,9 @@ static void on_inside(struct endpoint *e, const struct sip_message *m)
 
 	while (i < sizeof methods / sizeof methods[0] && strcmp(methods[i].method, m->method) != 0)
 		i++;
-	if (i == sizeof methods / sizeof methods[0])
-		uplink_answer(e->uplink, m, 405);
-	else if (!leg || !leg->conference)
+	if (i < sizeof methods / sizeof methods[0] && (!leg || !leg->conference))
 		uplink_answer(e->uplink, m, 481);
-	else if (methods[i].in_session && place != PLACE_TWO && place != PLACE_CHAT)
+	else if (i == sizeof methods / sizeof methods[0] || (methods[i].in_session && place != PLACE_TWO && place != PLACE_CHAT))
 		uplink_answer(e->uplink, m, 405);
 	else
 		methods[i].run(leg, place, m);

@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "simulator/ocs/ocs_state.h"
 
+#define SAID_MAX_BYTES 65536            /* so that what goes to a hundred people of one web server fits its link; ours */
+
 /* --- a session ---------------------------------------------------------------------------------------------------------------------- */
 
 static void accept(struct request *r, const struct meeting *c)
@@ -88,13 +90,15 @@ void on_mcu(struct request *r, struct meeting *c)
 		on_bye(r, m);
 	} else if (strcmp(method, "INVITE") == 0) {
 		accept(r, c);
-	} else if (strcmp(method, "MESSAGE") == 0 || strcmp(method, "INFO") == 0) {
+	} else if (strcmp(method, "MESSAGE") != 0 && strcmp(method, "INFO") != 0) {
+		answer(r, 405);
+	} else if (r->message->body.len > SAID_MAX_BYTES) {
+		answer(r, 413);
+	} else {
 		if (strcmp(method, "MESSAGE") == 0)
 			r->server->messages_total++;
 		answer(r, 200);
 		pass_on(r, m);
-	} else {
-		answer(r, 405);
 	}
 }
 

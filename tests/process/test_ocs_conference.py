@@ -285,7 +285,8 @@ class Conference(Case):
         self.assertEqual([a.enter_chat().status, a.enter_chat().status], [200, 403])
         for method, target in (("MESSAGE", chat()), ("BYE", focus()), ("INFO", focus())):
             self.assertEqual(bob.ask(method, target, "bob").status, 481, method)
-        self.assertEqual(a.inside(focus(), "MESSAGE").status, 405)
+        self.assertEqual([a.inside(focus(), "MESSAGE").status, a.inside(chat(), "OPTIONS").status], [405, 200])
+        self.assertEqual([a.say("x" * 65536).status, a.say("x" * 65537).status], [200, 413])
         self.assertEqual(a.inside(focus(), "INFO", ("Content-Type", "text/plain"), body="x").status, 415)
         self.assertEqual(a.command(f'<addUser><conferenceKeys confEntity="{focus()}"/></addUser>'), (200, "failure", "notSupported"))
         self.assertEqual([a.inside(focus(), "INVITE", a.contact()).status, a.inside(chat(), "INVITE", a.contact(), body=SDP).status], [200, 200])
