@@ -167,6 +167,7 @@ const struct xml_form sip_batch_form = { "batchSub", "http://schemas.microsoft.c
 
 static const struct xml_field provision_group_fields[] = {
 	XML_ATTR_ROW(struct sip_provision_group, name, "name", XML_STRING, XML_REQUIRED),
+	XML_CHILD_ROW(struct sip_provision_group, focus_factory, "focusFactoryUri", XML_STRING, XML_OPTIONAL),
 	{ 0 },
 };
 static const struct xml_form provision_group_form = { "provisionGroup", NULL, sizeof(struct sip_provision_group),

@@ -156,6 +156,7 @@ extern const struct xml_form sip_batch_form;
 /* What a server tells of itself. */
 struct sip_provision_group {
 	char *name;
+	char *focus_factory;            /* where the user makes conferences; NULL: nowhere */
 };
 struct sip_provision {
 	struct sip_provision_group *items;

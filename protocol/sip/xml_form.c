@@ -102,12 +102,23 @@ static const xmlNode *find_child(const xmlNode *node, const char *name)
 	return NULL;
 }
 
-#define XSI "xsi:"
-#define XSI_NS "http://www.w3.org/2001/XMLSchema-instance"
+/* Attributes that stand in a namespace. */
+static const struct {
+	const char *prefix, *declaration, *ns;
+} prefixes[] = {
+	{ "xsi:", "xsi=", "http://www.w3.org/2001/XMLSchema-instance" },
+	{ "msci:", "msci=", "http://schemas.microsoft.com/rtc/2005/08/confinfoextensions" },
+};
+#define PREFIXES (sizeof prefixes / sizeof prefixes[0])
 
-static bool is_xsi(const struct xml_field *f)
+/* PREFIXES: it has none. */
+static size_t prefix_of(const struct xml_field *f)
 {
-	return strncmp(f->name, XSI, strlen(XSI)) == 0;
+	size_t i = 0;
+
+	while (i < PREFIXES && strncmp(f->name, prefixes[i].prefix, strlen(prefixes[i].prefix)) != 0)
+		i++;
+	return i;
 }
 
 /* An attribute is found by its local name: SOAP writes m:attrib. */
@@ -156,6 +167,7 @@ static int read_many(const xmlNode *node, const struct xml_field *f, void *out, 
 static int read_field(const xmlNode *node, const struct xml_form *form, const struct xml_field *f, void *out, struct error *err)
 {
 	xmlChar *text = NULL;
+	size_t prefix;
 	int rc = 0;
 
 	switch (f->kind) {
@@ -170,7 +182,8 @@ static int read_field(const xmlNode *node, const struct xml_form *form, const st
 		*(char **)member(out, f->offset) = inner_of(node, f->kind == XML_OTHERS ? form : NULL);
 		return 0;
 	case XML_ATTRIBUTE:
-		text = attribute_of(node, is_xsi(f) ? f->name + strlen(XSI) : f->name);
+		prefix = prefix_of(f);
+		text = attribute_of(node, prefix < PREFIXES ? f->name + strlen(prefixes[prefix].prefix) : f->name);
 		break;
 	case XML_CHILD:
 		node = find_child(node, f->name);
@@ -340,7 +353,7 @@ static void write_content(const struct xml_form *form, const void *in, const cha
 
 static void write_element(const struct xml_form *form, const void *in, const char *ns, struct buf *out)
 {
-	bool xsi = false;
+	bool declared[PREFIXES] = { false };
 	size_t start;
 
 	buf_printf(out, "<%s", form->name);
@@ -349,12 +362,15 @@ static void write_element(const struct xml_form *form, const void *in, const cha
 	for (const struct xml_field *f = form->fields; f->kind != XML_END; f++) {
 		char number[16];
 		const char *text;
+		size_t prefix;
 
 		if (f->kind != XML_ATTRIBUTE || !value_of(f, in, number, sizeof number, &text))
 			continue;
-		if (is_xsi(f) && !xsi)
-			buf_text(out, " xmlns:xsi=\"" XSI_NS "\"");
-		xsi = xsi || is_xsi(f);
+		prefix = prefix_of(f);
+		if (prefix < PREFIXES && !declared[prefix])
+			buf_printf(out, " xmlns:%s\"%s\"", prefixes[prefix].declaration, prefixes[prefix].ns);
+		if (prefix < PREFIXES)
+			declared[prefix] = true;
 		buf_printf(out, " %s=\"", f->name);
 		xml_escape(text, out);
 		buf_text(out, "\"");

@@ -33,7 +33,7 @@ enum xml_presence {
 struct xml_form;
 struct xml_field {
 	enum xml_kind kind;
-	const char *name;                   /* ATTRIBUTE ("xsi:type": in that namespace), CHILD; the others have their form's */
+	const char *name;                   /* ATTRIBUTE ("xsi:type", "msci:...": in that namespace), CHILD; the others have their form's */
 	enum xml_type type;
 	enum xml_presence presence;
 	size_t offset;

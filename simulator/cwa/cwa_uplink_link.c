@@ -19,6 +19,7 @@ struct asked {
 	answered_fn *done;
 	void *arg;
 	void (*free_arg)(void *arg);
+	void (*ringing)(void *arg);             /* NULL: nobody wants to know */
 };
 
 /* --- out ------------------------------------------------------------------------------------------------------------------------- */
@@ -189,6 +190,12 @@ void asked_cancel(struct asked *a)
 		send_same_hop(a, "CANCEL", NULL);
 }
 
+void asked_on_ringing(struct asked *a, void (*ringing)(void *arg))
+{
+	if (a)
+		a->ringing = ringing;
+}
+
 size_t uplink_waiting(const struct uplink *u)
 {
 	return HASH_COUNT(u->asked);
@@ -246,6 +253,8 @@ static void on_answer(struct uplink *u, const struct sip_message *m)
 		loop_timer_set(a->timer, RINGING_MS);
 	if (a->cancel_due)
 		asked_cancel(a);
+	if (a->ringing && m->status > 100)
+		a->ringing(a->arg);
 }
 
 static void on_request(struct uplink *u, const struct sip_message *m)

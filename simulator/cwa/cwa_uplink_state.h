@@ -70,6 +70,8 @@ struct asked *uplink_ask(struct uplink *u, struct endpoint *e, struct sip_messag
 	void (*free_arg)(void *arg));
 /* Of an INVITE: it is not wanted any more. Its final answer still comes. */
 void asked_cancel(struct asked *asked);
+/* ringing is called when an answer has come that is more than "trying" and not the last. NULL is fine. */
+void asked_on_ringing(struct asked *asked, void (*ringing)(void *arg));
 void asked_forget(struct asked **asked);         /* without a call; NULL inside is fine */
 void asked_forget_all(const struct endpoint *e);
 size_t uplink_waiting(const struct uplink *u);          /* requests whose answer is awaited */
@@ -214,10 +216,12 @@ void access_forget(struct endpoint *e);
 void uplink_acknowledge(void *ctx, struct session *s, const char *rid, const char *uri);
 void uplink_change_member(void *ctx, struct session *s, const char *rid, uint32_t container, bool add, const struct home_member *member);
 
-/* --- conversations (cwa_uplink_talk.c) -------------------------------------------------------------------------------------------------------------------- */
+/* --- conversations (cwa_uplink_talk.c, cwa_uplink_hear.c and those of cwa_uplink_talk.h) -------------------------------------------------------------------------------------------------------------------- */
 
 /* INVITE, ACK, CANCEL, MESSAGE, INFO, BYE, OPTIONS */
 void talk_on_request(struct uplink *u, const struct sip_message *request);
+/* NOTIFY or BENOTIFY of no subscription of the endpoint's own; false: of no conversation either. */
+bool talk_on_notification(struct endpoint *e, const struct sip_message *request);
 void talk_lost(struct endpoint *e);             /* the link is: all end */
 void talk_forget(struct endpoint *e);
 struct leg *uplink_invite(void *ctx, struct conference *c, const char *const *uris, size_t count, const char *subject,

@@ -284,14 +284,16 @@ void on_notification(struct uplink *u, const struct sip_message *m)
 {
 	struct endpoint *e = endpoint_of(u, m);
 	struct subscription *s = NULL;
+	bool known;
 
 	if (e)
 		DL_FOREACH(e->subscriptions, s)
 			if (s->there && sip_dialog_has(&s->dialog, m))
 				break;
+	known = s || (e && talk_on_notification(e, m));
 	/* Nobody waits for the answer to a BENOTIFY. */
 	if (strcmp(m->method, "NOTIFY") == 0)
-		uplink_answer(u, m, s ? 200 : 481);
+		uplink_answer(u, m, known ? 200 : 481);
 	if (s)
 		(void)take(s, m);
 }

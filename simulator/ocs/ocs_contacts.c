@@ -434,7 +434,7 @@ void on_service(struct request *r)
 		void (*run)(struct request *r);
 	} bodies[] = {
 		{ SIP_TYPE_PUBLISH, on_publish }, { SIP_TYPE_SUBSCRIBERS, on_set_subscribers }, { SIP_TYPE_MEMBERS, on_set_members },
-		{ SIP_TYPE_SOAP, on_soap },
+		{ SIP_TYPE_SOAP, on_soap }, { SIP_TYPE_CCCP, on_focus_factory },
 	};
 
 	for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {

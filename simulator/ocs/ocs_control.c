@@ -28,11 +28,12 @@ static void verb_census(void *ctx, struct control_request *request)
 	}
 	for (const struct link *link = server->links; link; link = link->next)
 		servers += link->kind == LINK_SERVER && !link->ending;
-	all = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "listen", server->address, "links",
+	all = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "listen", server->address, "links",
 		(json_int_t)server->link_count, "server_links", (json_int_t)servers, "links_total", (json_int_t)server->links_total,
 		"registers_total", (json_int_t)server->registers_total, "refused_total", (json_int_t)server->refused_total, "messages_total",
 		(json_int_t)server->messages_total, "notifications_total", (json_int_t)server->notifications_total, "conversations",
-		(json_int_t)HASH_COUNT(server->calls), "waiting", (json_int_t)HASH_COUNT(server->forks), "users", users);
+		(json_int_t)HASH_COUNT(server->calls), "conferences", (json_int_t)HASH_COUNT(server->meetings), "conferences_total",
+		(json_int_t)server->conferences_total, "waiting", (json_int_t)HASH_COUNT(server->forks), "users", users);
 	if (server->tcp_address)
 		json_object_set_new(all, "listen_tcp", json_string(server->tcp_address));
 	control_done(&request, all);

@@ -183,7 +183,7 @@ static void run(struct request *r)
 	} else if (methods[i].signed_on && !r->endpoint) {
 		if (!is_ack)
 			answer_because(r, 403, 0, "the user in From has not registered over this connection");
-	} else {
+	} else if (!methods[i].signed_on || !on_conference(r)) {
 		methods[i].run(r);
 	}
 }
@@ -236,7 +236,7 @@ static void on_message(void *ctx, struct bytes raw)
 		on_request(link, message);
 	else if (link->kind != LINK_REFUSED && strcmp(message->cseq_method, "NOTIFY") == 0)
 		on_notify_answer(link->server, message);
-	else if (link->kind != LINK_REFUSED)
+	else if (link->kind != LINK_REFUSED && !on_mcu_answer(link->server, message))
 		on_proxied_answer(link, message);
 	sip_free(&message);
 }
@@ -497,6 +497,7 @@ void ocs_server_free(struct ocs_server **pointer)
 	}
 	listener_free(&server->listener);
 	listener_free(&server->tcp_listener);
+	meetings_free(server);
 	proxy_free(server);
 	users_free(server);
 	faults_free(&server->faults);

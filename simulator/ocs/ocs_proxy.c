@@ -268,6 +268,7 @@ static void pass_outside(struct request *r)
 			struct sip_message *m = sip_answer(r->message, 100, NULL, NULL);
 
 			link_send(r->link, &m, no_fault);
+			meeting_pardon(r, to);
 		}
 		fork = fork_new(r);
 		for (struct endpoint *e = to->endpoints; e; e = e->next)

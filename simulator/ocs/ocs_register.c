@@ -65,6 +65,7 @@ static void endpoint_move(struct endpoint *e, struct link *link)
 	while (e->subscriptions)
 		subscription_free(e->subscriptions);
 	proxy_endpoint_gone(e);
+	meetings_endpoint_gone(e);
 	e->link->endpoint_count--;
 	link_rearm(e->link);
 	e->link = link;
@@ -105,6 +106,7 @@ void endpoint_end(struct endpoint *e, const char *why)
 	while (e->subscriptions)
 		subscription_free(e->subscriptions);
 	proxy_endpoint_gone(e);
+	meetings_endpoint_gone(e);
 	presence_endpoint_changed(user, e);
 	document_endpoint_gone(e);
 	loop_timer_free(&e->timer);

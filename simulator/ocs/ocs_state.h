@@ -7,6 +7,7 @@
 
 #include "base/io/connection.h"
 #include "base/io/loop.h"
+#include "protocol/sip/conference.h"
 #include "protocol/sip/dialog.h"
 #include "protocol/sip/im.h"
 #include "protocol/sip/multipart.h"
@@ -28,6 +29,9 @@
 #define SUBSCRIBERS_OF_USER 1000
 #define PARTS_BYTES 131072              /* of the documents in one notification of several users; the rest follows in the next one */
 #define CALLS_OF_USER 500               /* conversations one is part of */
+#define CONFERENCES_MAX 1000            /* of more than two, of all users */
+#define CONFERENCES_OF_USER 100         /* that one has made */
+#define UNJOINED_MS 60000               /* a conference that nobody has joined is forgotten then */
 #define FORKS_MAX 10000                 /* requests passed on whose answer is awaited */
 #define REGISTER_MAX_S 7200
 #define SUBSCRIBE_MAX_S 28800
@@ -157,7 +161,7 @@ void endpoints_of_link_end(struct link *link, const char *why);
 /* --- subscriptions (ocs_subscribe.c) ----------------------------------------------------------------------------------------------- */
 
 enum event_kind { EVENT_CONTACTS, EVENT_SELF, EVENT_PROVISIONING, EVENT_PROVISIONING_V1, EVENT_ACL, EVENT_PENDING, EVENT_PRESENCE,
-	EVENT_KINDS };
+	EVENT_CONFERENCE, EVENT_KINDS };
 
 /* In what form presence is told: categories, the older dialect's document of everything, or the standard's. */
 enum presence_form { FORM_CATEGORIES, FORM_DOCUMENT, FORM_PLAIN };
@@ -177,7 +181,8 @@ struct subscription {
 	struct sip_roaming_list wants;          /* EVENT_SELF */
 	enum presence_form form;                /* EVENT_PRESENCE */
 	bool listed;                            /* documents of several users come in parts */
-	uint32_t list_version;
+	uint32_t list_version;                  /* of what was told last, of a conference too */
+	struct meeting *meeting;          /* EVENT_CONFERENCE */
 	struct sip_names categories;
 	struct user **watched;
 	size_t watched_count;
@@ -331,6 +336,63 @@ void proxy_endpoint_gone(struct endpoint *endpoint);
 void proxy_link_gone(struct link *link);
 void proxy_free(struct ocs_server *server);
 
+/* --- conversations of more than two (ocs_meeting.c, ocs_focus.c, ocs_mcu.c) ---------------------------------------------------------- */
+
+/* One who has joined the focus, with one of his endpoints. */
+struct member {
+	struct meeting *meeting;
+	struct member *prev, *next;
+	struct endpoint *endpoint;
+	char *entity;                           /* his endpoint's name for itself in the conference */
+	bool presenter;
+	struct sip_dialog focus, chat;          /* the latter with the IM MCU, when he chats */
+	bool chats;
+};
+
+struct meeting {
+	struct ocs_server *server;
+	char *key;                              /* the focus in lower case */
+	UT_hash_handle hh;
+	struct user *organizer;
+	char *id, *focus, *chat, *subject;      /* URIs */
+	bool locked;
+	struct member *members;                 /* at most SIP_CONFERENCE_PEOPLE_MAX */
+	size_t member_count;
+	struct user **ejected;
+	size_t ejected_count;
+	struct loop_timer *unjoined;
+};
+
+/* By the URI of its focus or of its chat; NULL: there is none. */
+struct meeting *meeting_find(const struct ocs_server *server, const char *uri);
+struct meeting *meeting_new(struct ocs_server *server, struct user *organizer, const char *id, const char *subject);
+/* Everybody in it is told, and it is no more. */
+void meeting_end(struct meeting *c);
+unsigned meetings_of(const struct user *user);
+struct member *member_of(const struct meeting *c, const struct user *user);
+struct member *member_new(struct meeting *c, struct request *r, const char *entity);
+/* hang_up: he is told. The others are; with the last one the conference ends. */
+void member_end(struct member *m, bool hang_up);
+/* He has changed: everybody who watches is told. */
+void member_tell(const struct member *m);
+void meeting_tell_lock(const struct meeting *c);
+bool meeting_is_ejected(const struct meeting *c, const struct user *user);
+void meeting_eject(struct member *m);
+/* Somebody in a conference invites a user into it: he may come although he was ejected. */
+void meeting_pardon(const struct request *r, struct user *to);
+void meeting_write(const struct subscription *s, struct buf *out);
+void meetings_endpoint_gone(const struct endpoint *endpoint);
+void meetings_free(struct ocs_server *server);
+
+/* A request to a focus or an IM MCU; false: it is to neither. */
+bool on_conference(struct request *r);
+/* SERVICE to a focus factory. */
+void on_focus_factory(struct request *r);
+void on_focus(struct request *r, struct meeting *c);
+void on_mcu(struct request *r, struct meeting *c);
+/* The answer to a request of an IM MCU; false: it is of something else. */
+bool on_mcu_answer(struct ocs_server *server, const struct sip_message *message);
+
 /* --- the server ------------------------------------------------------------------------------------------------------------------------ */
 
 struct ocs_server {
@@ -347,6 +409,8 @@ struct ocs_server {
 	struct fork *forks;
 	struct branch *branches;
 	struct call *calls;
+	struct meeting *meetings;
+	uint64_t conferences_total;
 	struct faults *faults;
 	struct keep *keep;                      /* NULL: nothing is kept */
 	struct buf scratch;

@@ -18,6 +18,7 @@ static const struct {
 	[EVENT_ACL] = { "vnd-microsoft-roaming-ACL", false },
 	[EVENT_PENDING] = { "presence.wpending", false },
 	[EVENT_PRESENCE] = { "presence", false },
+	[EVENT_CONFERENCE] = { "conference", false },
 };
 
 /* --- what is told ----------------------------------------------------------------------------------------------------------------- */
@@ -127,6 +128,18 @@ static size_t documents(struct subscription *s, size_t n, char type[CONTENT_TYPE
 	return n + 1;
 }
 
+/* Where clients make conferences. */
+static void provisioning(const struct user *user, struct buf *out)
+{
+	static char name[] = "ServerConfiguration";
+	char *factory = user->server->settings.lcs2005 ? NULL : sip_conference_uri(user->address, SIP_FOCUS_FACTORY, NULL);
+	struct sip_provision_group group = { name, factory };
+	struct sip_provision provision = { &group, 1 };
+
+	xml_form_write(&sip_provision_form, &provision, out);
+	free(factory);
+}
+
 static void provisioning_v1(const struct user *user, struct buf *out)
 {
 	struct sip_provisioned_user provisioned = { .uri = user->address };
@@ -138,8 +151,6 @@ static void provisioning_v1(const struct user *user, struct buf *out)
 /* The first news, one notification after the other: *n counts what was told, and starts with 0. false: there are none any more. */
 static bool first_news(struct subscription *s, size_t *n, char type[CONTENT_TYPE_MAX], struct buf *out)
 {
-	struct sip_provision_group group = { "ServerConfiguration" };
-	struct sip_provision provision = { &group, 1 };
 	const struct user *user = s->endpoint->user;
 	const char *its = NULL;
 
@@ -152,11 +163,12 @@ static bool first_news(struct subscription *s, size_t *n, char type[CONTENT_TYPE
 	switch (s->kind) {
 	case EVENT_CONTACTS: its = SIP_TYPE_CONTACTS, contacts_write(user, out); break;
 	case EVENT_SELF: its = SIP_TYPE_ROAMING_SELF, watch_write_self(user, s, out); break;
-	case EVENT_PROVISIONING: its = SIP_TYPE_PROVISIONING, xml_form_write(&sip_provision_form, &provision, out); break;
+	case EVENT_PROVISIONING: its = SIP_TYPE_PROVISIONING, provisioning(user, out); break;
 	case EVENT_PROVISIONING_V1: its = SIP_TYPE_PROVISIONING_V1, provisioning_v1(user, out); break;
 	case EVENT_ACL: its = SIP_TYPE_ACL, acl_write(user, out); break;
 	case EVENT_PENDING: its = SIP_TYPE_PENDING, acl_write_pending(user, out); break;
 	case EVENT_PRESENCE: its = SIP_TYPE_CATEGORIES, watch_write(s->watched[*n], s, NULL, false, out); break;
+	case EVENT_CONFERENCE: its = SIP_TYPE_CONFERENCE_INFO, meeting_write(s, out); break;
 	case EVENT_KINDS: return false;
 	}
 	++*n;
@@ -419,6 +431,7 @@ static struct subscription *find_dialog(const struct request *r)
 
 static void on_first(struct request *r, enum event_kind kind)
 {
+	struct meeting *meeting = NULL;
 	struct error err = { "" };
 	struct subscription *s;
 
@@ -426,7 +439,15 @@ static void on_first(struct request *r, enum event_kind kind)
 		answer_because(r, 403, 0, "too many subscriptions of this endpoint");
 		return;
 	}
+	if (kind == EVENT_CONFERENCE) {
+		meeting = meeting_find(r->server, r->message->uri);
+		if (!meeting || !member_of(meeting, r->user)) {
+			answer_because(r, meeting ? 403 : 404, 0, meeting ? "only who is in a conference is told of it" : "there is no such conference");
+			return;
+		}
+	}
 	s = subscription_new(r, kind);
+	s->meeting = meeting;
 	if (kind == EVENT_PRESENCE && !r->message->body.len && choose_form(r, s) < 0) {
 		answer_because(r, 406, 0, "presence is told as " SIP_TYPE_CATEGORIES ", " SIP_TYPE_PIDF " or " SIP_TYPE_PLAIN_PIDF);
 		subscription_free(s);

@@ -361,7 +361,7 @@ static void do_room(const char *who)
 	for (GList *at = menu; at; at = at->next) {
 		PurpleMenuAction *action = at->data;
 
-		if (action && strstr(action->label, "Chat")) {
+		if (action && (strstr(action->label, "Chat") || strstr(action->label, "New chat"))) {
 			((void (*)(PurpleBlistNode *, gpointer))action->callback)((PurpleBlistNode *)buddy, action->data);
 			g_list_free(menu);
 			return;

@@ -8,6 +8,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "support"), os.path.join(HERE, "..", "process")]
 import kamailio
 import test_cwa_uplink
+import test_cwa_uplink_conference
 
 
 class SigningOn(test_cwa_uplink.SigningOn):
@@ -23,6 +24,10 @@ class Presence(test_cwa_uplink.Presence):
 
 
 class Conversations(test_cwa_uplink.Conversations):
+    proxy = kamailio
+
+
+class Conferences(test_cwa_uplink_conference.Conferences):
     proxy = kamailio
 
 

@@ -160,6 +160,60 @@ class EnhancedPresence(States, StockClient):
                 alice.stop(), bob.stop()
 
 
+def joined(*users):
+    return [{"event": "room-joined", "who": uri(user)} for user in users]
+
+
+class Conferences(StockClient):
+    """As a person does it: by the entry in a contact's menu. The stock client makes the conference at the factory that it was told, goes
+    in, and invites; whom it invites, it takes along."""
+
+    def room(self):
+        alice, bob, carol = self.client("alice"), self.client("bob"), self.client("carol")
+        self.settled(alice, "bob", "carol")
+        alice.say(f"room {uri('bob')}")
+        bob.seen(*joined("alice", "bob"))
+        alice.seen(*joined("alice", "bob"))
+        alice.say(f"invite {uri('carol')}")
+        for client in (alice, bob, carol):
+            client.seen(*joined("alice", "bob", "carol"))
+        return alice, bob, carol
+
+    def census(self):
+        return self.server.ask("census")["conferences"]
+
+    def test_three_stock_clients_chat_in_a_conference(self):
+        clients = dict(zip(("alice", "bob", "carol"), self.room()))
+        self.assertEqual(self.census(), 1)
+        for sender, client in clients.items():
+            words = f"{sender}: \u00e9 <b> & \U0001f600"
+            client.say(f"say {words}")
+            for name, other in clients.items():
+                if name != sender:
+                    self.assertEqual(other.wait({"event": "room-text", "from": uri(sender)})["text"], words)
+        clients["bob"].say("leave")
+        for name in ("alice", "carol"):
+            clients[name].wait({"event": "room-left", "who": uri("bob")})
+        # The connection of who has made it is lost; the others go on.
+        self.server.ask("kick", user="alice")
+        clients["carol"].wait({"event": "room-left", "who": uri("alice")})
+        self.assertEqual(self.census(), 1)
+        clients["carol"].say("leave")
+        bramble.wait_until(lambda: self.census() == 0, "the conference is over")
+
+    def test_who_left_is_invited_again(self):
+        alice, bob, carol = self.room()
+        carol.say("leave")
+        for client in (alice, bob):
+            client.wait({"event": "room-left", "who": uri("carol")})
+        carol.events.clear()
+        bob.say(f"invite {uri('carol')}")
+        carol.seen(*joined("alice", "bob", "carol"))
+        carol.say("say there again")
+        for client in (alice, bob):
+            client.wait({"event": "room-text", "from": uri("carol"), "text": "there again"})
+
+
 class OlderServer(States, StockClient):
     options = ("--profile", "lcs2005")
 

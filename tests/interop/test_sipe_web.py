@@ -16,7 +16,7 @@ STATE = ('<state xmlns="http://schemas.microsoft.com/2006/09/sip/state" xmlns:xs
 NOTE = '<note xmlns="http://schemas.microsoft.com/2006/09/sip/note"><body type="personal">{}</body></note>'
 
 
-class StockClient(unittest.TestCase):
+class Case(unittest.TestCase):
     def setUp(self):
         self.pair = Pair()
         self.addCleanup(self.pair.stop)
@@ -28,6 +28,8 @@ class StockClient(unittest.TestCase):
     def status(self, wanted):
         bramble.wait_until(lambda: self.bob.buddies().get("alice", {}).get("status") == wanted, f"alice is {wanted}")
 
+
+class StockClient(Case):
     def received(self):
         got = find(self.alice.wait("conference", "messageReceived"), "messageReceived")
         return got[1]["sender"], text(got, "message", "content")
@@ -73,6 +75,72 @@ class StockClient(unittest.TestCase):
         self.assertEqual(first, "knock knock")
         self.alice.say("1", "who is there?")
         self.bob.wait({"event": "im", "text": "who is there?"})
+
+
+def joined(*users):
+    return [{"event": "room-joined", "who": uri(user)} for user in users]
+
+
+class Conferences(Case):
+    """The stock client, and two web clients, in one conference."""
+
+    def setUp(self):
+        super().setUp()
+        self.carol = self.pair.client("carol")
+        self.status("available")
+
+    def comes(self, client, *names):
+        """The participants of whom it is told, in any order."""
+        self.assertEqual({find(client.wait("conference", "participant"), "participant")[1]["uri"] for _ in names}, {uri(n) for n in names})
+
+    def all_talk(self, mine, hers):
+        for sender, say, hear in (("alice", lambda w: self.alice.say(mine, w), (self.carol,)), ("carol", lambda w: self.carol.say(hers, w), (self.alice,)),
+                                  ("bob", lambda w: self.bob.say(f"say {w}"), (self.alice, self.carol))):
+            words = f"{sender} says \u00e9 & <b>"
+            say(words)
+            for client in hear:
+                got = find(client.wait("conference", "messageReceived"), "messageReceived")
+                self.assertEqual((got[1]["sender"], text(got, "message", "content")), (uri(sender), words))
+            if sender != "bob":
+                self.assertEqual(self.bob.wait({"event": "room-text", "from": uri(sender)})["text"], words)
+
+    def test_a_web_client_takes_a_third_into_its_conversation_with_the_stock_client(self):
+        mine = self.alice.invite("bob", words="hello")[1]["confId"]
+        self.bob.wait({"event": "im", "from": uri("alice"), "text": "hello"})
+        self.alice.wait("conference", "imSessionState", want="connected")
+        self.alice.conference(mine, "inviteParticipants", [element("uris", {}, "", [element("uri", {}, uri("carol"))])])
+        hers = self.carol.wait("conference", "imSessionReceived")[1]["confId"]
+        self.carol.conference(hers, "acceptImSession")
+        self.comes(self.carol, "alice", "bob")
+        self.alice.wait("conference", "role", want="presenter")
+        self.comes(self.alice, "bob", "carol")
+        self.bob.seen(*joined("alice", "bob", "carol"))
+        self.all_talk(mine, hers)
+        self.bob.say("leave")
+        for client in (self.alice, self.carol):
+            client.wait("conference", "participantRemoved", want=uri("bob"))
+
+    def test_the_stock_client_invites_web_clients(self):
+        self.bob.say(f"room {uri('alice')}")
+        received = self.alice.wait("conference", "imSessionReceived")
+        self.assertEqual((text(received, "imSessionReceived", "escalationMode"), find(received, "imSessionReceived", "inviter")[1]["uri"]),
+                         ("escalated", uri("bob")))
+        mine = received[1]["confId"]
+        self.alice.conference(mine, "acceptImSession")
+        self.alice.wait("conference", "role", want="attendee")
+        self.comes(self.alice, "bob")
+        self.bob.seen(*joined("alice"))
+        self.bob.say(f"invite {uri('carol')}")
+        hers = self.carol.wait("conference", "imSessionReceived")[1]["confId"]
+        self.carol.conference(hers, "acceptImSession")
+        self.comes(self.alice, "carol")
+        self.bob.seen(*joined("carol"))
+        self.all_talk(mine, hers)
+        self.bob.say("leave")
+        for client in (self.alice, self.carol):
+            client.wait("conference", "participant")
+        self.alice.say(mine, "we two")
+        self.assertEqual(text(self.carol.wait("conference", "messageReceived"), "messageReceived", "message", "content"), "we two")
 
 
 if __name__ == "__main__":

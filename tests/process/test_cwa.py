@@ -9,6 +9,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import bramble
 import cwa_client
+import cwa_conferences
 from cwa_client import element, find, text, uri
 
 STATE = ('<state xmlns="http://schemas.microsoft.com/2006/09/sip/state" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
@@ -195,38 +196,6 @@ class Everything:
                 self.assertEqual((result[1]["returned"], result[1]["moreAvailable"], result[1]["rid"]),
                                  (str(len(users)), "false", str(alice.rid)))
 
-    def test_a_third_person_makes_a_conference_of_a_conversation(self):
-        alice, bob, carol = self.client("alice"), self.client("bob"), self.client("carol")
-        mine, its = self.talk(alice, bob)
-        alice.conference(mine, "inviteParticipants", [element("uris", {}, "", [element("uri", {}, uri("carol"))])])
-        bob.wait("conference", "escalationMode", want="escalating")
-        self.assertEqual(code(bob.say(its, "not now")), "18102")
-        invited = carol.wait("conference", "imSessionReceived")
-        self.assertEqual(text(invited, "imSessionReceived", "escalationMode"), "escalated")
-        hers = invited[1]["confId"]
-        carol.conference(hers, "acceptImSession")
-        focus = text(carol.wait("conference", "confUri"), "confUri")
-        carol.wait("conference", "imSessionState", want="connected")
-        self.assertEqual({find(carol.wait("conference", "participant"), "participant")[1]["uri"] for _ in range(2)},
-                         {uri("alice"), uri("bob")})
-        self.assertEqual(text(alice.wait("conference", "confUri"), "confUri"), focus)
-        alice.wait("conference", "role", want="presenter")
-        bob.wait("conference", "role", want="attendee")
-        carol.say(hers, "to both")
-        for client in (alice, bob):
-            self.assertEqual(text(client.wait("conference", "messageReceived"), "messageReceived", "message", "content"), "to both")
-        bob.conference(its, "lock", words="true")
-        self.assertEqual(code(bob.wait("requestFailed")), "18102")
-        alice.conference(mine, "ejectParticipant", words=uri("bob"))
-        bob.wait("conference", "imSessionState", want="terminated")
-        carol.wait("conference", "participantRemoved", want=uri("bob"))
-        carol.conference(hers, "terminateImSession")
-        alice.wait("conference", "participantRemoved", want=uri("carol"))
-        self.assertEqual(carol.invite(focus)[0], "initiateImSessionAccepted")    # who was in it comes back
-        carol.wait("conference", "imSessionState", want="connected")
-        bob.invite(focus)
-        self.assertEqual(find(bob.wait("conference", "inviteFailed"), "inviteFailed", "error", "sipResponse")[1]["code"], "403")
-
     def test_a_system_message_is_accepted_in_a_conversation_alone(self):
         alice, bob = self.client("alice"), self.client("bob")
         mine, _ = self.talk(alice, bob)
@@ -239,22 +208,6 @@ class Everything:
         # Nobody is told of it: there is no event for it.
         alice.say(mine, "and now a message")
         self.assertEqual(text(bob.wait("conference", "messageReceived"), "messageReceived", "message", "content"), "and now a message")
-
-    def test_an_invitation_that_fails_is_told_in_the_documented_order(self):
-        alice = self.client("alice")
-        rid = alice.invite("dave")[1]["rid"]
-        alice.wait("conference", "imSessionState", want="connecting")
-        while not any(find(e, "imSessionState") and text(e, "imSessionState") == "terminated" for e in alice.events):
-            alice.poll()
-        told = [(e[0], e[1]["rid"]) if e[0] == "requestFailed" else (e[3][0][0], e[3][0][2]) for e in alice.events]
-        self.assertEqual(told, [("escalationMode", "none"), ("inviteFailed", ""), ("requestFailed", rid), ("imSessionState", "terminated")])
-
-    def test_a_conversation_of_two_ends_with_who_has_left(self):
-        alice, bob = self.client("alice"), self.client("bob")
-        mine, _ = self.talk(alice, bob)
-        alice.conference(mine, "terminateImSession")
-        bob.wait("conference", "participantRemoved", want=uri("alice"))
-        bob.wait("conference", "imSessionState", want="terminated")
 
     def test_a_new_session_is_told_the_configuration(self):
         told = self.client("alice", begin=False).begin().wait("configuration")
@@ -294,11 +247,11 @@ class Everything:
         self.assertEqual(answer[1], {"requestProcessed": "2", "unexpectedElement": "1"})
 
 
-class Xml(Everything, Cwa):
+class Xml(Everything, cwa_conferences.Conferences, Cwa):
     pass
 
 
-class Json(Everything, Cwa):
+class Json(Everything, cwa_conferences.Conferences, Cwa):
     profile = "json"
 
 

@@ -214,28 +214,9 @@ class OverJson(Rooms):
         """Once is enough."""
 
 
-class OnACommunicationsServer(Case):
-    """The web server's users live behind it, where there are no conversations of more than two."""
+class OnACommunicationsServer(Rooms):
+    """The web server's users live behind it: the same is seen."""
     more = {"uplink": True}
-
-    def test_a_room_of_two_is_one_and_a_third_is_refused_with_a_sentence(self):
-        alice, bob = self.alice, self.bob
-        self.open(alice, "bob")
-        self.happened("joined", "bob", alice)
-        alice.say(f"say {alice.room} just us")
-        self.assertEqual(bob.wait({"event": "message", "text": "just us"})["from"], "alice")
-        bob.say("send alice yes")
-        self.heard("yes", "bob", alice)
-        alice.say(f"invite {alice.room} carol")
-        ack = alice.wait({"event": "ack", "type": "ROOM_INVITE", "to": "carol"})
-        self.assertEqual(ack["code"], 502)
-        self.assertIn("InvalidOperation: ", ack["text"])
-        alice.say(f"say {alice.room} still us")
-        bob.wait({"event": "message", "text": "still us"})
-        self.leave(alice)
-        self.open(alice, "bob", "carol")
-        for name in ("bob", "carol"):
-            self.happened("declined", name, alice)
 
 
 class Accepted(Case):
@@ -288,6 +269,10 @@ class Accepted(Case):
         self.assertEqual(len(self.people(bob)), 1)
 
         other.close()
+
+
+class AcceptedOnACommunicationsServer(Accepted):
+    more = {"uplink": True}
 
 
 if __name__ == "__main__":

@@ -428,21 +428,6 @@ class Conversations(Together):
             self.assertEqual(error_of(failed), ("18201", sip))
             self.assertEqual(alice.wait("conference", "imSessionState", want="terminated")[1]["confId"], conf)
 
-    def test_a_third_person_cannot_be_asked_and_the_two_go_on(self):
-        alice, bob = self.pair.client("alice"), self.pair.sip("bob")
-        conf, _ = self.talk(alice, bob, "bob")
-        status = alice.conference(conf, "inviteParticipants", [element("uris", {}, "", [element("uri", {}, uri("carol"))])])
-        failed = find(alice.wait("conference", "inviteFailed"), "inviteFailed")
-        self.assertEqual((failed[1]["uri"], error_of(failed)), (uri("carol"), ("18102", None)))
-        self.assertEqual(error_of(self.outcome(alice, status)), ("18102", None))
-        alice.say(conf, "still here")
-        self.assertEqual(bob.request("MESSAGE").body, b"still here")
-        self.assertEqual(error_of(find(self.fails(alice, "bob", "carol"), "inviteFailed")), ("18102", None))
-
-    def fails(self, alice, *users):
-        alice.invite(*users)
-        return alice.wait("conference", "inviteFailed")
-
     def test_a_peer_that_vanishes_is_noticed_by_the_next_message(self):
         alice, bob = self.pair.client("alice"), self.pair.sip("bob")
         conf, _ = self.talk(alice, bob, "bob")

@@ -106,6 +106,12 @@ class Purple(bramble.Process):
         self.wait_line(matches, str(wanted), deadline_s)
         return self.events[-1]
 
+    def seen(self, *wanted):
+        """All of these events, in any order, those included that have come already."""
+        for one in wanted:
+            if not any(all(event.get(k) == v for k, v in one.items()) for event in self.events):
+                self.wait(one)
+
     def sign_on(self, user, port, password=None):
         self.connect(user, password or bramble.password(user), port)
         return self.wait({"event": "signed-on"})

@@ -2,6 +2,7 @@
 #define BRAMBLE_TESTS_SUPPORT_SIP_FORMS_H
 
 /* All XML bodies of SIP, and a walk over what one was read as. */
+#include "protocol/sip/conference.h"
 #include "protocol/sip/im.h"
 #include "protocol/sip/presence.h"
 #include "protocol/sip/roster.h"
@@ -10,7 +11,8 @@ static const struct xml_form *const sip_forms[] = {
 	&sip_contact_list_form, &sip_contact_delta_form, &sip_soap_form, &sip_categories_form, &sip_publish_form, &sip_fault_form,
 	&sip_set_members_form, &sip_set_subscribers_form, &sip_roaming_data_form, &sip_roaming_list_form, &sip_batch_form,
 	&sip_provision_form, &sip_keyboard_form, &sip_presentity_form, &sip_pidf_form, &sip_adhoc_list_form, &sip_resource_list_form,
-	&sip_provision_v1_form, &sip_acl_form, &sip_watchers_form,
+	&sip_provision_v1_form, &sip_acl_form, &sip_watchers_form, &sip_conference_info_form,
+	&sip_cccp_request_form, &sip_cccp_response_form, &sip_conf_invite_form,
 };
 
 #define SIP_FORM_COUNT (sizeof sip_forms / sizeof sip_forms[0])

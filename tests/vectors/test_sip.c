@@ -83,7 +83,7 @@ static int recode_body(struct bytes raw, struct buf *dump, struct buf *encoded, 
 static void bodies_of_the_page(void **state)
 {
 	(void)state;
-	assert_int_equal(vectors_check_slow("sip_body", recode_body), 29);
+	assert_int_equal(vectors_check_slow("sip_body", recode_body), 41);
 }
 
 /* --- what has no bytes of its own ------------------------------------------------------------------------------------------------ */
@@ -182,6 +182,45 @@ static void a_first_text_survives_its_header(void **state)
 	sip_free(&m);
 }
 
+static void the_parts_of_a_conference_are_named_by_their_uris(void **state)
+{
+	static const char id[] = "0A1b2C3D";
+	static const struct {
+		const char *uri;
+		enum sip_conference_part part;
+		bool has_id;
+	} rows[] = {
+		{ "sip:ana@corp.test;gruu;opaque=app:conf:focusfactory", SIP_FOCUS_FACTORY, false },
+		{ "sip:ana@corp.test;gruu;opaque=app:conf:focus:id:0A1b2C3D", SIP_FOCUS, true },
+		{ "sip:ana@corp.test;gruu;opaque=app:conf:chat:id:0A1b2C3D", SIP_CONFERENCE_CHAT, true },
+		{ "sip:ana@corp.test;opaque=APP:Conf:Focus:id:0A1b2C3D;gruu", SIP_FOCUS, true },
+		{ "sip:ana@corp.test", SIP_NO_CONFERENCE, false },
+		{ "sip:ana@corp.test;opaque=user:epid:x;gruu", SIP_NO_CONFERENCE, false },
+		{ "sip:ana@corp.test;gruu;opaque=app:conf:focusfactory:", SIP_NO_CONFERENCE, false },
+		{ "sip:ana@corp.test;gruu;opaque=app:conf:focus:id:", SIP_NO_CONFERENCE, false },
+		{ "sip:ana@corp.test;gruu;opaque=app:conf:focus:id:0A1b2C3", SIP_NO_CONFERENCE, false },
+		{ "sip:ana@corp.test;gruu;opaque=app:conf:focus:id:0A1b2C3-", SIP_NO_CONFERENCE, false },
+		{ "sip:ana@corp.test;gruu;opaque=app:conf:focus:id:012345678901234567890123456789012", SIP_NO_CONFERENCE, false },
+		{ "sip:ana@corp.test;gruu;opaque=app:conf:audio-video:id:0A1b2C3D", SIP_NO_CONFERENCE, false },
+		{ NULL, SIP_NO_CONFERENCE, false },
+	};
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		assert_int_equal(sip_conference_part_of(rows[i].uri, &text), rows[i].part);
+		assert_int_equal(text != NULL, rows[i].has_id);
+		if (text)
+			assert_string_equal(text, id);
+		free(text);
+		if (i >= 3)
+			continue;
+		text = sip_conference_uri("sip:ana@corp.test", rows[i].part, id);
+		assert_string_equal(text, rows[i].uri);
+		free(text);
+	}
+}
+
 static void an_offer_is_one_of_messages_in_both_dialects(void **state)
 {
 	struct buf sdp = { 0 };
@@ -227,6 +266,7 @@ int main(void)
 		cmocka_unit_test(both_ends_of_a_dialog_know_each_other),
 		cmocka_unit_test(a_format_rides_in_the_type_of_a_text),
 		cmocka_unit_test(a_first_text_survives_its_header),
+		cmocka_unit_test(the_parts_of_a_conference_are_named_by_their_uris),
 		cmocka_unit_test(an_offer_is_one_of_messages_in_both_dialects),
 		cmocka_unit_test(bounds_and_doctypes_are_refused_with_a_sentence),
 	};

@@ -105,6 +105,62 @@ def bodies():
            "Envelope [Body [directorySearch moreAvailable] [Array [row uri=sip:ben@corp.test displayName=Ben email=ben@corp.test]]]")
 
 
+FOCUS = "sip:ana@corp.test;gruu;opaque=app:conf:focus:id:0A1B2C3D"
+CHAT = FOCUS.replace("focus", "chat")
+EXTENSION = "http://schemas.microsoft.com/rtc/2005/08/confinfoextensions"
+INFO = "urn:ietf:params:xml:ns:conference-info"
+
+
+def cccp(kind, words, body, attributes=""):
+    return f'<{kind} xmlns="urn:ietf:params:xml:ns:cccp" C3PVersion="1" to="{FOCUS}" from="sip:ana@corp.test" requestId="7"{attributes}>{body}</{kind}>', \
+        f"{kind} C3PVersion=1 to={FOCUS} from=sip:ana@corp.test requestId=7{words}"
+
+
+def conferences():
+    user = (f'<user entity="sip:ben@corp.test" state="full"><display-text>Ben &lt;B&gt;</display-text><roles><entry>attendee</entry></roles>'
+            f'<endpoint entity="{{1F}}" xmlns:msci="{EXTENSION}" msci:session-type="focus"><status>connected</status></endpoint>'
+            f'<endpoint entity="{{1F}}" xmlns:msci="{EXTENSION}" msci:session-type="chat"><status>connected</status><joining-method>dialed-in</joining-method>'
+            '</endpoint></user>')
+    shown = ('[user entity=sip:ben@corp.test state=full display-text=Ben <B> [roles [entry "attendee"]] [endpoint entity={1F} msci:session-type=focus '
+             'status=connected] [endpoint entity={1F} msci:session-type=chat status=connected joining-method=dialed-in]]')
+    yield (f'<conference-info xmlns="{INFO}" entity="{FOCUS}" state="full" version="1"><conference-description><subject>plan &amp; tea</subject>'
+           f'<conf-uris><entry><uri>{CHAT}</uri><purpose>chat</purpose></entry></conf-uris><conference-id xmlns="{EXTENSION}">0A1B2C3D</conference-id>'
+           f'</conference-description><users state="full">{user}</users><conference-view xmlns="{EXTENSION}"><entity-view entity="{CHAT}"><entity-state>'
+           f'<locked>true</locked><media><entry xmlns="{INFO}" label="chat"><type>chat</type></entry></media></entity-state></entity-view>'
+           '</conference-view></conference-info>',
+           f'conference-info entity={FOCUS} state=full version=1 [conference-description subject=plan & tea [conf-uris [entry uri={CHAT} purpose=chat]] '
+           f'[conference-id "0A1B2C3D"]] [users state=full {shown}] [conference-view [entity-view entity={CHAT} [entity-state locked=true '
+           '[media [entry label=chat type=chat]]]]]')
+    yield (f'<conference-info xmlns="{INFO}" entity="{FOCUS}" state="partial" version="4"><users state="partial"><user entity="sip:ben@corp.test" '
+           'state="deleted"/></users></conference-info>',
+           f"conference-info entity={FOCUS} state=partial version=4 [users state=partial [user entity=sip:ben@corp.test state=deleted]]")
+    keys = f'<conferenceKeys confEntity="{FOCUS}"/>'
+    user_keys = f'<userKeys confEntity="{FOCUS}" userEntity="sip:ben@corp.test"/>'
+    yield cccp("request", f' [addConference [conference-info entity= [conference-description subject=s [conference-id "0A1B2C3D"] '
+               '[admission-policy "openAuthenticated"]]]]',
+               f'<addConference><conference-info xmlns="{INFO}" entity=""><conference-description><subject>s</subject>'
+               f'<conference-id xmlns="{EXTENSION}">0A1B2C3D</conference-id><admission-policy xmlns="{EXTENSION}">openAuthenticated</admission-policy>'
+               '</conference-description></conference-info></addConference>')
+    yield cccp("response", f" code=success [addUser [conferenceKeys confEntity={FOCUS}] [user entity=sip:ana@corp.test [roles [entry \"presenter\"]]]]",
+               f'<addUser>{keys}<user xmlns="{INFO}" entity="sip:ana@corp.test"><roles><entry>presenter</entry></roles></user></addUser>', ' code="success"')
+    yield cccp("request", f" [deleteUser [userKeys confEntity={FOCUS} userEntity=sip:ben@corp.test]]", f"<deleteUser>{user_keys}</deleteUser>")
+    yield cccp("response", f" code=failure [deleteUser reason=unauthorized [userKeys confEntity={FOCUS} userEntity=sip:ben@corp.test]]",
+               f'<deleteUser reason="unauthorized">{user_keys}</deleteUser>', ' code="failure"')
+    yield cccp("request", f" [modifyUserRoles [userKeys confEntity={FOCUS} userEntity=sip:ben@corp.test] [user-roles [entry \"presenter\"]]]",
+               f'<modifyUserRoles>{user_keys}<user-roles xmlns="{INFO}"><entry>presenter</entry></user-roles></modifyUserRoles>')
+    yield cccp("request", f" [modifyConferenceLock [conferenceKeys confEntity={FOCUS}] locked]",
+               f"<modifyConferenceLock>{keys}<locked>true</locked></modifyConferenceLock>")
+    yield cccp("request", f" [deleteConference [conferenceKeys confEntity={FOCUS}]]", f"<deleteConference>{keys}</deleteConference>")
+    yield cccp("response", ' code=success [getConferencingCapabilities [mcu-types [mcuType "chat"]]]',
+               "<getConferencingCapabilities><mcu-types><mcuType>chat</mcuType></mcu-types></getConferencingCapabilities>", ' code="success"')
+    yield (f'<Conferencing version="2.0"><focus-uri>{FOCUS}</focus-uri><subject>plan</subject><im available="true"/></Conferencing>',
+           f"Conferencing version=2.0 focus-uri={FOCUS} subject=plan [im available]")
+    factory = "sip:ana@corp.test;gruu;opaque=app:conf:focusfactory"
+    yield (f'<provisionGroupList xmlns="{NS}provisiongrouplist-notification"><provisionGroup name="ServerConfiguration"><focusFactoryUri>{factory}'
+           "</focusFactoryUri></provisionGroup></provisionGroupList>",
+           f"provisionGroupList [provisionGroup name=ServerConfiguration focusFactoryUri={factory}]")
+
+
 def vectors():
-    for xml, text in [*bodies(), *older()]:
+    for xml, text in [*bodies(), *older(), *conferences()]:
         yield xml.encode(), text
