@@ -161,7 +161,6 @@ static int up_detached(const struct lab_options *options)
 static int up(int argc, char **argv)
 {
 	const char *services = "1", *dispatchers = "1";
-	const char *offset = NULL, *clock = NULL, *users = NULL, *backend = NULL, *profile = NULL;
 	const char *offset = NULL, *clock = NULL, *users = NULL, *backend = NULL, *profile = NULL, *database = NULL;
 	const char **overrides = NULL;
 	bool detach = false;
