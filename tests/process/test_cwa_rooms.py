@@ -6,6 +6,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import bramble
 import cwa_client
 import cwa_pipeline
 
@@ -134,6 +135,8 @@ class Rooms(Case):
         # Who signs off has left; who is not there cannot be invited.
         dave.say("logout")
         dave.wait({"event": "logged-out"})
+        # His device has its answer before the server has been told.
+        bramble.wait_until(lambda: not self.pipeline.census("dave")["sessions"], "dave has left the server")
         for name, code in (("dave", 410), ("nobody", 410), ("x@", 502), ("bob", 410)):
             alice.say(f"invite {alice.room} {name}")
             self.assertEqual(alice.wait({"event": "ack", "type": "ROOM_INVITE", "to": name})["code"], code, name)
