@@ -94,7 +94,7 @@ static void push(struct session *s)
 	struct session_mark *mark = &s->mark;
 	int want = mark->wanted;
 
-	if (mark->busy || want == mark->stored)
+	if (mark->busy || (want == mark->stored && !mark->unsettled))
 		return;
 	mark->busy = true;
 	session_hold(s);

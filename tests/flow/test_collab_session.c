@@ -437,6 +437,27 @@ static void traffic_of_a_marked_session_goes_on_while_the_database_is_away(void 
 	bench_until(b, database_exec(b->database, "SELECT Mark FROM emu_IMSession") == 0);
 }
 
+/* The answer to the mark's commit was lost: it may have been stored all the same. */
+static void a_mark_that_may_have_been_stored_is_taken_back(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+	sqlite3 *raw;
+
+	bench_start(b, (struct bench_limits){ .max = 1, .idle_ms = 10 * MINUTE });
+	alice = bench_login(b, ALICE, "alice");
+	raw = database_raw(b->database);
+	assert_int_equal(sqlite3_exec(raw, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+	bench_advance(b, 10 * MINUTE);
+	bench_message(b, ALICE, alice, 1, "bob", "waits until it is known that nothing is known");
+	assert_int_equal(bench_ack(b, ALICE, 1), IM_OK);
+	assert_int_equal(sqlite3_exec(raw, "UPDATE emu_IMSession SET Mark = 3, MarkedMs = 1; COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(raw);
+	bench_message(b, ALICE, alice, 2, "bob", "is here");
+	assert_int_equal(bench_ack(b, ALICE, 2), IM_OK);
+	bench_until(b, database_exec(b->database, "SELECT Mark FROM emu_IMSession") == 0);
+}
+
 static void traffic_of_a_session_whose_seat_is_gone_is_not_acted_on(void **state)
 {
 	struct collab_bench *b = *state;
@@ -693,6 +714,7 @@ int main(void)
 		T(traffic_of_a_marked_session_waits_until_the_mark_is_taken_back),
 		T(traffic_that_waits_is_acted_on_though_the_device_is_lost_again),
 		T(traffic_of_a_marked_session_goes_on_while_the_database_is_away),
+		T(a_mark_that_may_have_been_stored_is_taken_back),
 		T(traffic_of_a_session_whose_seat_is_gone_is_not_acted_on),
 		T(a_session_that_another_service_evicted_ends_without_a_word_of_its_device),
 		T(logout_is_acknowledged_and_frees_the_seat),
