@@ -129,6 +129,9 @@ static int choose_processes(struct lab *lab, struct error *err)
 	if (lab->options.backend && strcmp(lab->options.backend, lab->place.lab_backend) != 0)
 		return error_set(err, "the lab in %s was made for %s: choose another --dir for %s, or delete that one", lab->dir,
 			lab->place.lab_backend, lab->options.backend);
+	if (lab->options.database && strcmp(lab->options.database, lab->place.database) != 0)
+		return error_set(err, "the lab in %s was made with another database: choose another --dir, or change 'database' in its "
+			"bramble.ini", lab->dir);
 	if (lab->options.profile && lab->backend != LAB_BACKEND_CWA)
 		return error_set(err, "--profile is for the back end cwa, and the lab in %s is for %s", lab->dir, lab->place.lab_backend);
 	for (int role = 0; role < LAB_ROLES; role++) {
@@ -148,7 +151,7 @@ static int choose_processes(struct lab *lab, struct error *err)
 static int prepare(struct lab *lab, int *status, struct error *err)
 {
 	const char *dir = lab->options.dir ? lab->options.dir : PLACE_DEFAULT_DIR;
-	struct lab_fresh fresh = { .users = lab->options.users, .profile = lab->options.profile ? lab->options.profile : "ocs2007" };
+	struct lab_fresh fresh = { .users = lab->options.users, .database = lab->options.database, .profile = lab->options.profile ? lab->options.profile : "ocs2007" };
 
 	*status = EXIT_USAGE;
 	if (lab_check_overrides(&lab->options, err) != 0 ||

@@ -20,6 +20,7 @@ struct lab;
 struct lab_options {
 	const char *dir;                    /* NULL: "lab" */
 	const char *backend;                /* "groupwise", "cwa"; NULL: groupwise, or what the folder has */
+	const char *database;               /* an URL, when the folder is made; NULL: a file in the folder, or what the folder has */
 	const char *profile;                /* of CWA: "ocs2007", "lcs2005"; NULL: ocs2007, or what the folder has */
 	unsigned port_offset;               /* added to the usual ports; a folder that is there keeps its own unless has_offset */
 	bool has_offset;

@@ -160,12 +160,14 @@ static int up_detached(const struct lab_options *options)
 
 static int up(int argc, char **argv)
 {
-	const char *offset = NULL, *clock = NULL, *users = NULL, *backend = NULL, *profile = NULL;
+	const char *offset = NULL, *clock = NULL, *users = NULL, *backend = NULL, *profile = NULL, *database = NULL;
 	const char **overrides = NULL;
 	bool detach = false;
 	const struct command_option options[] = {
 		{ .name = "backend", .value = "groupwise|cwa", .text = &backend, .help = "the IM system, when the folder is made (groupwise)" },
 		{ .name = "profile", .value = "ocs2007|lcs2005", .text = &profile, .help = "of cwa: XML and OCS 2007, or JSON and LCS 2005 (ocs2007)" },
+		{ .name = "database", .value = "URL", .text = &database, .help = "postgresql://..., an empty database or schema, when the folder is\n"
+			"made (a file in the folder)" },
 		{ .name = "port-offset", .value = "N", .text = &offset, .help = "added to the ports 3101, 3200, 8300; 5061 and 10443 of cwa" },
 		{ .name = "detach", .set = &detach, .help = "return when it is ready; `bramble lab down` ends it" },
 		{ .name = "clock", .value = "manual", .text = &clock, .help = "clocks that stand until `bramble clock advance` moves them" },
@@ -187,6 +189,7 @@ static int up(int argc, char **argv)
 	lab.overrides = overrides;
 	lab.backend = backend;
 	lab.profile = profile;
+	lab.database = database;
 	if (common.config)
 		return command_fail(EXIT_USAGE, "a lab has its settings in its folder: use --dir");
 	if (offset) {

@@ -47,7 +47,7 @@ static void settings_text(const struct lab_fresh *fresh, struct buf *out)
 		"[common]\n"
 		"run_dir = run\n"
 		"log_level = info\n"
-		"database = bramble.db\n"
+		"database = %s\n"
 		"install_key = install.key\n\n"
 		"[router]\n"
 		"listen = 127.0.0.1:%u\n"
@@ -57,7 +57,7 @@ static void settings_text(const struct lab_fresh *fresh, struct buf *out)
 		"routers = 127.0.0.1:%u\n"
 		"listen = 127.0.0.1:%u\n"
 		"server = " LAB_SERVER "\n\n",
-		router, router, dispatcher);
+		fresh->database ? fresh->database : "bramble.db", router, router, dispatcher);
 	collab_text(fresh, out);
 	simulators_text(fresh, out);
 }
@@ -140,7 +140,7 @@ int lab_files_make(const char *dir, const struct lab_fresh *fresh, struct bytes 
 	buf_hex(&identities, srp_key);
 	buf_text(&identities, "\n");
 	if (write_if_missing(dir, "world.xml", &world, 0600, err) != 0 || write_if_missing(dir, "srp.keys", &identities, 0600, err) != 0 ||
-	    make_certificates(dir, fresh->backend, err) != 0 || write_if_missing(dir, "bramble.ini", &settings, 0644, err) != 0)
+	    make_certificates(dir, fresh->backend, err) != 0 || write_if_missing(dir, "bramble.ini", &settings, fresh->database ? 0600 : 0644, err) != 0)
 		rc = -1;
 	buf_wipe(&settings);
 	buf_wipe(&world);

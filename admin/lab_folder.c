@@ -198,7 +198,7 @@ int lab_folder_make(const char *dir, const struct lab_fresh *fresh, int *status,
 {
 	struct folder f = { .dir = dir, .fresh = fresh };
 	char *settings = memory_printf("%s/bramble.ini", dir);
-	char *database = memory_printf("%s/bramble.db", dir);
+	char *database = fresh->database ? memory_str(fresh->database) : memory_printf("%s/bramble.db", dir);
 	char *key = memory_printf("%s/install.key", dir);
 	int rc = -1;
 
@@ -225,7 +225,7 @@ close:
 	close_database(&f);
 out:
 	free(settings);
-	free(database);
+	memory_wipe_str(&database);
 	free(key);
 	return rc;
 }

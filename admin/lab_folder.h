@@ -8,6 +8,7 @@
 struct lab_fresh {
 	enum lab_backend backend;
 	const char *profile;        /* of CWA */
+	const char *database;       /* NULL: bramble.db in the folder */
 	unsigned port_offset;
 	unsigned users;             /* so many more than the four */
 };

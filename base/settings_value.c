@@ -230,6 +230,38 @@ void setting_reset(const struct setting *s, const char *folder, const char *sect
 
 /* --- back to text ------------------------------------------------------------------------------------------------------ */
 
+/* From `from` on the rest of a parameter's value, or of what precedes the host, is not shown. */
+static void hide(char **text, const char *from, const char *to)
+{
+	char *hidden = memory_printf("%.*s***%s", (int)(from - *text), *text, to);
+
+	memory_wipe_str(text);
+	*text = hidden;
+}
+
+/* An URL's password: between the first : and the last @, since one that should have been escaped may be anything; and the parameters that
+ * hold one. */
+static char *without_password(const char *value)
+{
+	static const char *const keys[] = { "password=", "sslpassword=" };
+	char *shown = memory_str(value);
+	const char *start = strstr(shown, "://"), *colon = start ? strchr(start + 3, ':') : NULL, *host = strrchr(shown, '@');
+
+	if (!start)
+		return shown;
+	if (colon && host && colon < host)
+		hide(&shown, colon + 1, host);
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		for (const char *at = shown; (at = strstr(at, keys[i])) != NULL; ) {
+			size_t value_at = (size_t)(at - shown) + strlen(keys[i]);
+
+			hide(&shown, shown + value_at, shown + value_at + strcspn(shown + value_at, "&"));
+			at = shown + value_at;
+		}
+	}
+	return shown;
+}
+
 static void print_text(const char *value, struct buf *out)
 {
 	size_t len = strlen(value);
@@ -237,6 +269,14 @@ static void print_text(const char *value, struct buf *out)
 		(value[0] == '"' && value[len - 1] == '"'));
 
 	buf_printf(out, quote ? "\"%s\"" : "%s", value);
+}
+
+static void print_path(const char *value, struct buf *out)
+{
+	char *shown = without_password(value);
+
+	print_text(shown, out);
+	memory_wipe_str(&shown);
 }
 
 void settings_print(const struct setting *table, const void *from, const char *section, struct buf *out)
@@ -269,7 +309,7 @@ void settings_print(const struct setting *table, const void *from, const char *s
 		case SETTING_PATH:
 		case SETTING_ADDRESS:
 			if (!is_null)
-				print_text(*text_of(s, in), out);
+				print_path(*text_of(s, in), out);
 			break;
 		}
 		buf_text(out, "\n");

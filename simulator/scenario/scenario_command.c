@@ -40,6 +40,7 @@ static void usage(FILE *out)
 		"  --lab DIR         on the lab that runs in this folder; its clock must be manual\n"
 		"  --backend NAME    the IM system of the labs that are started: groupwise or cwa [groupwise]\n"
 		"  --profile NAME    of cwa: ocs2007 or lcs2005 [ocs2007]\n"
+		"  --database URL    of the labs that are started: postgresql://..., where each makes a schema of its own, which stays\n"
 		"  --seed N          what choose and any draw [another one each time; it is printed]\n"
 		"  --json            the results as one JSON object\n"
 		"  --junit FILE      the results also as JUnit XML\n"
@@ -58,11 +59,12 @@ static int refuse(const char *option, const char *why)
 /* 0 to go on; else the exit status plus one, so that --help can end well. */
 static int read_options(int argc, char **argv, struct options *o)
 {
-	enum { CHECK = 256, LAB, BACKEND, PROFILE, SEED, JSON, JUNIT, KEEP };
+	enum { CHECK = 256, LAB, BACKEND, PROFILE, DATABASE, SEED, JSON, JUNIT, KEEP };
 	static const struct option known[] = {
 		{ "check", no_argument, NULL, CHECK }, { "lab", required_argument, NULL, LAB },
 		{ "backend", required_argument, NULL, BACKEND }, { "profile", required_argument, NULL, PROFILE }, { "seed", required_argument, NULL, SEED },
 		{ "json", no_argument, NULL, JSON }, { "junit", required_argument, NULL, JUNIT }, { "keep", no_argument, NULL, KEEP },
+		{ "database", required_argument, NULL, DATABASE },
 		{ "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }, { 0 },
 	};
 	int c;
@@ -85,6 +87,11 @@ static int read_options(int argc, char **argv, struct options *o)
 			if (strcmp(optarg, "ocs2007") != 0 && strcmp(optarg, "lcs2005") != 0)
 				return refuse("--profile", "it is ocs2007 or lcs2005");
 			o->play.profile = optarg;
+			break;
+		case DATABASE:
+			if (!strstr(optarg, "://") || strstr(optarg, "options="))
+				return refuse("--database", "it is postgresql://..., without options= in it");
+			o->play.database = optarg;
 			break;
 		case SEED:
 			if (!*optarg || strspn(optarg, "0123456789") != strlen(optarg) || strlen(optarg) > 18)
@@ -113,8 +120,8 @@ static int read_options(int argc, char **argv, struct options *o)
 	}
 	if (o->play.profile && (!o->play.backend || strcmp(o->play.backend, "cwa") != 0))
 		return refuse("--profile", "it goes with --backend cwa");
-	if (o->play.lab && o->play.backend)
-		return refuse("--backend", "a lab that runs has its own");
+	if (o->play.lab && (o->play.backend || o->play.database))
+		return refuse(o->play.backend ? "--backend" : "--database", "a lab that runs has its own");
 	if (optind == argc)
 		return refuse("FILE", "a scenario is needed; ready ones are in simulator/scenarios/");
 	return 0;

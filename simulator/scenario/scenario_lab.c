@@ -1,5 +1,6 @@
 #include "simulator/scenario/scenario_lab.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -36,6 +37,7 @@ struct scenario_lab {
 	char dir[PATH_MAX];
 	char tool[PATH_MAX];
 	char *router, *backend;
+	const char *database;
 	bool is_own;                 /* started here, the folder included */
 	pid_t pid;                   /* 0: somebody else's, or it did not start */
 	int pidfd;
@@ -215,6 +217,18 @@ static unsigned free_offset(void)
 	}
 }
 
+/* The folder's name ends with six letters or digits that no other has. */
+static char *database_word(const struct scenario_lab *lab)
+{
+	char schema[16];
+
+	snprintf(schema, sizeof schema, "run_%s", lab->dir + strlen(lab->dir) - 6);
+	for (char *at = schema; *at; at++)
+		*at = (char)tolower((unsigned char)*at);
+	return memory_printf("--database=%s%coptions=-csearch_path%%3D%s_%d", lab->database, strchr(lab->database, '?') ? '&' : '?', schema,
+		(int)getpid());
+}
+
 static void up_words(const struct scenario *scenario, const struct scenario_cast *cast, const struct scenario_lab *lab, const char *profile,
 	unsigned offset, char **argv)
 {
@@ -233,6 +247,8 @@ static void up_words(const struct scenario *scenario, const struct scenario_cast
 		argv[count++] = memory_printf("--backend=%s", lab->backend);
 	if (profile)
 		argv[count++] = memory_printf("--profile=%s", profile);
+	if (lab->database)
+		argv[count++] = database_word(lab);
 	if (cast->users)
 		argv[count++] = memory_printf("--users=%ju", (uintmax_t)cast->users);
 	for (const struct scenario_node *set = of_lab ? of_lab->first : NULL; set && count < WORDS_MAX; set = set->next)
@@ -330,7 +346,7 @@ static int read_lab(struct scenario_lab *lab, struct error *err)
 }
 
 struct scenario_lab *scenario_lab_start(const struct scenario *scenario, const struct scenario_cast *cast, const char *backend, const char *profile,
-	int *status, struct error *err)
+	const char *database, int *status, struct error *err)
 {
 	struct scenario_lab *lab = memory_new(sizeof *lab);
 	const char *tmp = getenv("TMPDIR");
@@ -338,6 +354,7 @@ struct scenario_lab *scenario_lab_start(const struct scenario *scenario, const s
 
 	lab->pidfd = -1;
 	lab->backend = backend ? memory_str(backend) : NULL;
+	lab->database = database;
 	*status = EXIT_CONFIG;
 	snprintf(lab->dir, sizeof lab->dir, "%s/bramble-run-XXXXXX", tmp && *tmp ? tmp : "/tmp");
 	lab->is_own = mkdtemp(lab->dir) != NULL;

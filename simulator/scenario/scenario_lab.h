@@ -9,9 +9,10 @@
  * one that runs already. Everything goes through the tool `bramble`, which stands beside this program, and the control sockets. */
 struct scenario_lab;
 
-/* NULL with a sentence and the exit status that fits. backend, profile: as `bramble lab up` takes them; NULL: what it chooses. */
+/* NULL with a sentence and the exit status that fits. backend, profile: as `bramble lab up` takes them; NULL: what it chooses. database: an
+ * URL, to which a schema for this lab alone is added; NULL: a file. */
 struct scenario_lab *scenario_lab_start(const struct scenario *scenario, const struct scenario_cast *cast, const char *backend, const char *profile,
-	int *status, struct error *err);
+	const char *database, int *status, struct error *err);
 struct scenario_lab *scenario_lab_open(const char *dir, int *status, struct error *err);
 
 /* Ends a lab of its own; keep: its folder with the logs stays. false with a sentence: a process of it did not end well. */

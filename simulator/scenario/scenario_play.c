@@ -254,7 +254,7 @@ static int set_the_stage(struct scenario_play *play, const struct scenario_optio
 	if (options->lab)
 		play->lab = scenario_lab_open(options->lab, &status, err);
 	else
-		play->lab = scenario_lab_start(play->scenario, play->cast, options->backend, options->profile, &status, err);
+		play->lab = scenario_lab_start(play->scenario, play->cast, options->backend, options->profile, options->database, &status, err);
 	if (!play->lab)
 		return status;
 	play->story->backend = memory_str(scenario_lab_backend(play->lab));

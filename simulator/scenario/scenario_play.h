@@ -35,6 +35,7 @@ struct scenario_play {
 struct scenario_options {
 	const char *lab;                  /* the folder of one that runs; NULL: one of its own */
 	const char *backend, *profile;    /* of a lab of its own; NULL: as `bramble lab up` chooses */
+	const char *database;             /* the URL, likewise */
 	uint64_t seed;
 	bool keep;                        /* its folder, also when all is well */
 	const volatile int *stopped;      /* a signal came */
