@@ -88,6 +88,18 @@ static enum driver_result ask(struct postgres *p, const char *sql, char *answer,
 	return verdict;
 }
 
+/* A search_path that names a schema of its own, as one of several installations in one database may: it is made like the tables. */
+static int make_schema(struct postgres *p)
+{
+	char name[64] = "", sql[96];
+
+	if (ask(p, "SELECT name FROM trim(split_part(current_setting('search_path'), ',', 1)) AS name WHERE name ~ '^[a-z_][a-z0-9_]*$' AND "
+		"length(name) < 60", name, sizeof name) != DRIVER_ROW || !*name)
+		return -1;
+	snprintf(sql, sizeof sql, "CREATE SCHEMA IF NOT EXISTS %s", name);
+	return ask(p, sql, NULL, 0) == DRIVER_DONE ? 0 : -1;
+}
+
 /* Ours, or empty and becoming ours. Whether tables are there is asked of the schema in which they would be made. */
 static int check_tables(struct postgres *p, bool create, struct error *err)
 {
@@ -102,7 +114,7 @@ static int check_tables(struct postgres *p, bool create, struct error *err)
 	if (strcmp(answer, "other") == 0)
 		return error_set(err, "%s is the database of another program, not a configuration database: correct the setting 'database'",
 			p->link.place);
-	if (strcmp(answer, "nowhere") == 0)
+	if (strcmp(answer, "nowhere") == 0 && (!create || make_schema(p) < 0))
 		return error_set(err, "%s has no schema that this user may make tables in: check the user's search_path", p->link.place);
 	if (!create)
 		return error_set(err, "%s is an empty database, not a configuration database: let the bramble tool make its tables, or correct "

@@ -298,7 +298,7 @@ static bool set_up_session(struct postgres_link *link, uint64_t deadline_us)
 			PQserverVersion(link->conn) / 10000);
 		return false;
 	}
-	snprintf(sql, sizeof sql, session_sql, POSTGRES_STATEMENT_MS, POSTGRES_LOCK_MS, POSTGRES_TRANSACTION_MS);
+	snprintf(sql, sizeof sql, session_sql, POSTGRES_STATEMENT_MS, POSTGRES_LOCK_MS, POSTGRES_IDLE_MS);
 	result = postgres_link_ask(link, sql, deadline_us);
 	good = postgres_link_verdict(link, result) == DRIVER_ROW;
 	if (good) {

@@ -13,7 +13,8 @@ enum {
 	POSTGRES_CONNECT_MS = 2000,      /* per host of the URL */
 	POSTGRES_STATEMENT_MS = 2000,    /* the server ends a statement after that */
 	POSTGRES_ANSWER_MS = 2500,       /* and is not believed to answer any more after that */
-	POSTGRES_TRANSACTION_MS = 5000,  /* neither side keeps one open for longer */
+	POSTGRES_TRANSACTION_MS = 5000,  /* one that takes longer is given up */
+	POSTGRES_IDLE_MS = 1000,         /* the server ends one whose program says nothing for so long: others wait for its lock */
 	POSTGRES_LOCK_MS = 1500,         /* for a row that somebody else has changed and not committed */
 };
 

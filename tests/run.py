@@ -22,7 +22,7 @@ TIMEOUT_S = 300
 # What runs a second time, on PostgreSQL: the database's verbs and races, and the seats of real processes.
 ON_POSTGRES = ("unit/test_db_config", "unit/test_db_open", "unit/test_db_race", "unit/test_db_seats",
                "process/test_admission", "process/test_four_services", "process/test_seats")
-ONLY_ON_POSTGRES = ("unit/test_db_postgres", "process/test_postgres")
+ONLY_ON_POSTGRES = ("unit/test_db_postgres", "process/test_postgres", "process/test_scenarios_postgres")
 
 
 def jobs(out):

@@ -1,7 +1,6 @@
 """Each branch of the documented login flow, once, on the real processes: devices, router, dispatcher, Collaboration Service,
 configuration database and a GroupWise server."""
 import shutil
-import sqlite3
 import unittest
 
 import bramble
@@ -151,17 +150,14 @@ class TestAdmission(Branch):
     def test_an_unavailable_database_is_failed_and_live_sessions_go_on(self):
         self.login("alice")
         self.login("bob")
-        other = sqlite3.connect(self.lab.dir / "bramble.db", isolation_level=None)
-        self.addCleanup(other.close)
         self.device("carol")
         # The dispatcher must know carol's key by now: it is the Collaboration Service's answer that is asked for.
         self.device("carol").say("login carol wrong")
         self.device("carol").wait({"event": "login-failed", "code": 401})
-        other.execute("BEGIN EXCLUSIVE")
-        self.device("alice").say("send bob still here")
-        self.device("bob").wait({"event": "message", "text": "still here"})
-        self.refused("carol", 504, "Failed")
-        other.execute("ROLLBACK")
+        with self.lab.locked():
+            self.device("alice").say("send bob still here")
+            self.device("bob").wait({"event": "message", "text": "still here"})
+            self.refused("carol", 504, "Failed")
         self.login("carol")
         self.assertEqual(len(self.lab.json("session", "list")), 3)
 

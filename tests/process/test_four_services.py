@@ -133,7 +133,7 @@ class FourServices(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.services = crowd.Services(SERVICES, EACH).up()
-        cls.services.sql(crowd.WATCH)
+        cls.services.watch()
 
     @classmethod
     def tearDownClass(cls):

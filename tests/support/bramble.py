@@ -7,6 +7,7 @@
             alice.wait(lambda e: e.get("event") == "login-ok")
 
 Nothing sleeps for a guess: every wait has a condition and a deadline, and says what it saw when the deadline passes."""
+import contextlib
 import json
 import os
 import pathlib
@@ -15,10 +16,13 @@ import random
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import threading
 import time
+
+import postgres
 
 BIN = pathlib.Path(os.environ.get("BRAMBLE_BIN", "build/bin")).absolute()
 DEADLINE_S = float(os.environ.get("BRAMBLE_TEST_DEADLINE", "20"))
@@ -276,9 +280,13 @@ class Tap:
 
 
 class Lab:
-    """The whole pipeline in a folder of its own under /tmp, on free ports; gone, folder included, when the block ends."""
+    """The whole pipeline in a folder of its own under /tmp, on free ports; gone, folder included, when the block ends.
 
-    def __init__(self, *options, offset=None, dir=None):
+    Its database is a file in the folder, or, when tests run on PostgreSQL (BRAMBLE_TEST_POSTGRES), one of its own there."""
+
+    def __init__(self, *options, offset=None, dir=None, databases=None):
+        self.databases = databases or (postgres.shared() if "BRAMBLE_TEST_POSTGRES" in os.environ else None)
+        self.url = self.databases.new() if self.databases else None
         self.dir = pathlib.Path(dir or tempfile.mkdtemp(prefix="bramble-lab-"))
         self.offset = free_offset() if offset is None else offset
         self.options = options
@@ -286,7 +294,9 @@ class Lab:
 
     def up(self):
         env = gss_env() if "cwa" in self.options else None
-        status, out, err = run("bramble", "lab", "up", "--dir", self.dir, "--port-offset", self.offset, "--detach", *self.options, env=env)
+        database = ["--database", self.url] if self.url else []
+        status, out, err = run("bramble", "lab", "up", "--dir", self.dir, "--port-offset", self.offset, "--detach", *database, *self.options,
+                               env=env)
         if status != 0:
             raise AssertionError(f"lab up ended {status}:\n{out}{err}\n{self.logs()}")
         self.said = out
@@ -328,6 +338,34 @@ class Lab:
 
     def port(self, base):
         return base + self.offset
+
+    def rows(self, sql):
+        """What plain SQL finds in its database: tuples."""
+        if self.url:
+            return self.databases.rows(self.url, sql)
+        with contextlib.closing(sqlite3.connect(self.dir / "bramble.db", timeout=20)) as db:
+            return db.execute(sql).fetchall()
+
+    def sql(self, text):
+        """Plain SQL on its database, one or more statements."""
+        if self.url:
+            self.databases.sql(self.url, text)
+            return
+        with contextlib.closing(sqlite3.connect(self.dir / "bramble.db", timeout=20, isolation_level=None)) as db:
+            db.executescript(text)
+
+    @contextlib.contextmanager
+    def locked(self):
+        """Somebody else has the database to himself for writing; readers are left alone."""
+        if self.url:
+            with self.databases.session(self.url) as other:
+                other("BEGIN; LOCK TABLE emu_IMServiceConfig IN SHARE ROW EXCLUSIVE MODE;")
+                yield
+            return
+        with contextlib.closing(sqlite3.connect(self.dir / "bramble.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            yield
+            other.execute("ROLLBACK")
 
     def device(self, user, *options):
         """A device with the user's key, connected to this lab's router; commands and events as JSON."""

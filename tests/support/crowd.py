@@ -5,7 +5,6 @@ import os
 import pathlib
 import shutil
 import signal
-import sqlite3
 import struct
 import sys
 import tempfile
@@ -29,6 +28,23 @@ CREATE TRIGGER test_taken AFTER INSERT ON emu_IMSession BEGIN UPDATE test_seats 
 END;
 CREATE TRIGGER test_freed AFTER DELETE ON emu_IMSession BEGIN UPDATE test_seats SET released = released + 1; END;
 CREATE TRIGGER test_kept AFTER INSERT ON emu_IMSessionHistory BEGIN UPDATE test_seats SET kept = kept + 1; END;
+CREATE UNIQUE INDEX test_once ON emu_IMSessionHistory (SessionId);
+"""
+WATCH_POSTGRES = """
+CREATE TABLE test_seats (granted bigint, released bigint, kept bigint, most bigint, over bigint, ownerless bigint);
+INSERT INTO test_seats VALUES (0, 0, 0, 0, 0, 0);
+CREATE FUNCTION test_taken() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE n bigint; BEGIN
+  SELECT count(*) INTO n FROM emu_IMSession;
+  UPDATE test_seats SET granted = granted + 1, most = greatest(most, n),
+    over = over + (SELECT ((MaxSessions > 0 AND n > MaxSessions) OR n > TransportCapacity)::int FROM emu_IMServiceConfig),
+    ownerless = ownerless + (NOT EXISTS (SELECT 1 FROM emu_ServiceState WHERE Id = new.ServiceStateId AND Epoch = new.OwnerEpoch))::int;
+  RETURN NULL; END $$;
+CREATE FUNCTION test_freed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE test_seats SET released = released + 1; RETURN NULL; END $$;
+CREATE FUNCTION test_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE test_seats SET kept = kept + 1; RETURN NULL; END $$;
+CREATE TRIGGER test_taken AFTER INSERT ON emu_IMSession FOR EACH ROW EXECUTE FUNCTION test_taken();
+CREATE TRIGGER test_freed AFTER DELETE ON emu_IMSession FOR EACH ROW EXECUTE FUNCTION test_freed();
+CREATE TRIGGER test_kept AFTER INSERT ON emu_IMSessionHistory FOR EACH ROW EXECUTE FUNCTION test_kept();
 CREATE UNIQUE INDEX test_once ON emu_IMSessionHistory (SessionId);
 """
 
@@ -99,48 +115,45 @@ class Services:
     def ask(self, name, k, verb, **params):
         return bramble.control(self.run_dir(k) / f"{name}.sock", verb, **params)
 
-    def database(self):
-        db = sqlite3.connect(self.dir / "bramble.db", timeout=20, isolation_level=None)
-        db.execute("PRAGMA busy_timeout = 20000")
-        return db
+    def row(self, sql):
+        return (self.lab.rows(sql) or [None])[0]
 
-    def row(self, sql, *values):
-        db = self.database()
-        try:
-            return db.execute(sql, values).fetchone()
-        finally:
-            db.close()
+    def rows(self, sql):
+        return self.lab.rows(sql)
 
     def sql(self, text):
-        db = self.database()
-        try:
-            db.executescript(text)
-        finally:
-            db.close()
+        self.lab.sql(text)
+
+    def watch(self):
+        self.sql(WATCH_POSTGRES if self.lab.url else WATCH)
 
     def _people(self):
         """Users, permissions, devices and keys, written as docs/database.md says; one in twelve may not use the client."""
         install_key = bytes.fromhex((self.dir / "install.key").read_text().strip())
         everybody = range(self.count * self.each)
-        db = self.database()
-        db.execute("BEGIN")
+        users, keys, permitted = [], [], []
         for i in everybody:
             secret, nonce = os.urandom(32), os.urandom(12)
             place = b"".join(struct.pack(">H", len(p)) + p for p in (b"emu_DeviceKey", b"Secret", f"{pin(i)}+1".encode()))
             sealed, tag = page.gcm(install_key, nonce, place, secret, True)
-            row = db.execute("INSERT INTO UserConfig (ServerConfigId, DisplayName, PIN) VALUES (1, ?, ?)", (user(i), pin(i))).lastrowid
+            blob = (b"\1" + nonce + sealed + tag).hex()
+            users.append(f"(1, '{user(i)}', '{pin(i)}')")
+            secret_value = f"decode('{blob}', 'hex')" if self.lab.url else f"X'{blob}'"
+            keys.append(f"('{pin(i)}', 1, 'current', 6, {secret_value}, 1)")
             if i % 12 != 11:
-                db.execute("INSERT INTO emu_IMPermission VALUES (?)", (row,))
-            db.execute("INSERT INTO emu_DeviceKey (PIN, Serial, State, Suites, Secret, CreatedMs) VALUES (?, 1, 'current', 6, ?, 1)",
-                       (pin(i), b"\1" + nonce + sealed + tag))
+                permitted.append(f"'{user(i)}'")
             folder = self.dir / f"devices{i // self.each}"
             folder.mkdir(mode=0o700, exist_ok=True)
             file = folder / f"{pin(i)}.json"
             file.write_text(json.dumps({"pin": pin(i), "srp_id": "T00000001", "send_ceiling": 0, "receive_ceiling": 0, "keys": [
                 {"serial": 1, "state": "current", "secret": secret.hex(), "suites": ["3des-cbc", "aes256-cbc"]}]}))
             file.chmod(0o600)
-        db.execute("COMMIT")
-        db.close()
+        self.sql(f"""
+BEGIN;
+INSERT INTO UserConfig (ServerConfigId, DisplayName, PIN) VALUES {", ".join(users)};
+INSERT INTO emu_IMPermission SELECT Id FROM UserConfig WHERE DisplayName IN ({", ".join(permitted)});
+INSERT INTO emu_DeviceKey (PIN, Serial, State, Suites, Secret, CreatedMs) VALUES {", ".join(keys)};
+COMMIT;""")
         world = "".join(f'<user id="{user(i)}" password="{bramble.password(user(i))}" name="User {i}"/>' for i in everybody)
         (self.dir / "world.xml").write_text(f'<?xml version="1.0"?><world domain="corp.test" netbios="CORP">{world}</world>')
 

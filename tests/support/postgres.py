@@ -2,13 +2,15 @@
 started it.
 
     with postgres.Server() as server:
-        url = server.new_database()
-        server.sql(url, "UPDATE emu_IMServiceConfig SET MaxSessions = 2")
+        url = server.databases.new()
+        server.databases.sql(url, "UPDATE emu_IMServiceConfig SET MaxSessions = 2")
 
 A test takes postgres.shared(): the server that `tests/run.py` started for all of them (its superuser's URL is in BRAMBLE_TEST_POSTGRES), or,
 run by itself, one of its own. Tests that stop or kill their server start one for themselves."""
 import atexit
+import contextlib
 import itertools
+import json
 import os
 import pathlib
 import pwd
@@ -47,6 +49,7 @@ class Server:
             os.chown(self.dir, who.pw_uid, who.pw_gid)
         os.chmod(self.dir, 0o755)
         self.url = self.url_of("postgres")
+        self.databases = Databases(self.url)
         self._run("initdb", "-D", self.data, "-U", "bramble", "-A", "trust", "-E", "UTF8", "--locale", "C.UTF-8", "--no-sync")
         with open(self.data / "postgresql.conf", "a") as conf:
             # A test's data outlive the server, not the machine.
@@ -113,18 +116,6 @@ class Server:
             except ProcessLookupError:
                 pass
 
-    def sql(self, url, text):
-        """What `psql` answers, without decoration: columns by |, a row a line."""
-        done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", text], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
-        if done.returncode != 0:
-            raise AssertionError(f"psql: {done.stderr}")
-        return done.stdout.strip()
-
-    def new_database(self):
-        """An empty database for one lab: its URL."""
-        return Databases(self.url).new()
-
     def __enter__(self):
         try:
             return self.start()
@@ -139,8 +130,11 @@ class Server:
             shutil.rmtree(self.dir, ignore_errors=True)
 
 
+PSQL = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]
+
+
 class Databases:
-    """Databases on a server that runs, whoever started it."""
+    """Databases on a server that runs, whoever started it; url: of its superuser."""
 
     def __init__(self, url):
         self.url = url
@@ -149,7 +143,36 @@ class Databases:
         return self.url.replace("/postgres?", f"/{name}?")
 
     def sql(self, url, text):
-        return Server.sql(self, url, text)
+        """One or more statements; what `psql` answers, without decoration."""
+        done = subprocess.run([*PSQL, "-d", url], input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60,
+                              check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"psql: {done.stderr}")
+        return done.stdout.strip()
+
+    def rows(self, url, query):
+        """The rows of one SELECT as tuples."""
+        return [tuple(row.values()) for row in json.loads(self.sql(url, f"SELECT coalesce(json_agg(t), '[]') FROM ({query}) t"))]
+
+    @contextlib.contextmanager
+    def session(self, url):
+        """A connection that lasts: a function that runs statements on it and returns when they are done. Its transaction ends with it."""
+        child = subprocess.Popen([*PSQL, "-d", url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+
+        def say(text):
+            child.stdin.write(text + "\n\\echo done\n")
+            child.stdin.flush()
+            for line in child.stdout:
+                if line == "done\n":
+                    return
+            raise AssertionError(f"psql ended before it was done with {text}")
+
+        try:
+            yield say
+        finally:
+            child.stdin.close()
+            child.stdout.close()
+            child.wait(30)
 
     def new(self):
         name = f"lab_{os.getpid()}_{next(counter)}"
