@@ -17,7 +17,7 @@ static const char *const trust_names[] = { "ca", "pin", "none", NULL };
 const struct setting collab_setting_table[] = {
 	DAEMON_SETTINGS(struct collab_settings, common),
 	{ ROW("database", SETTING_PATH, database), .fallback = "bramble.db", .common = true,
-	  .help = "file of the configuration database" },
+	  .help = "the configuration database: an SQLite file, or postgresql://USER@HOST/DATABASE" },
 	{ ROW("install_key", SETTING_PATH, install_key), .fallback = "install.key", .common = true,
 	  .help = "file of the key that seals secrets in the database" },
 	{ ROW("dispatcher", SETTING_TEXT, dispatcher), .fallback = "127.0.0.1:3200",

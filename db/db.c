@@ -1,5 +1,6 @@
 #include "db/db.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,6 +33,8 @@ struct db {
 		bool known;
 		uint64_t version;
 	} watch;
+	atomic_bool closing;                 /* what is away now is not waited for */
+	bool away;                           /* the thread's: the last batch did not reach the server */
 	unsigned opened;                     /* how often the file was opened: a new one is a change too */
 };
 
@@ -229,8 +232,12 @@ static bool core_ready(struct db *db, uint64_t deadline_us)
 		core_close(core);
 	if (core->driver)
 		return true;
+	if (db->closing && db->away) {
+		error_set(&core->error, "the configuration database %s is away, and this program ends", core->place);
+		return false;
+	}
 	while (core_open(core, false, &core->error) < 0) {
-		if (!core->driver_ops->waits || loop_real_us() + pause_us >= deadline_us)
+		if (!core->driver_ops->waits || db->closing || loop_real_us() + pause_us >= deadline_us)
 			return false;
 		usleep(pause_us);
 		pause_us = pause_us * 2 > REOPEN_MAX_US ? REOPEN_MAX_US : pause_us * 2;
@@ -307,6 +314,7 @@ static void work_batch(void *arg)
 	} else {
 		good = work_transaction(db, batch);
 	}
+	db->away = core->driver_ops->waits && (!core->driver || core->driver_ops->moved(core->driver));
 	if (good || core->failed == DRIVER_EXISTS || core->failed == DRIVER_REFUSED)
 		return;
 	core->failures++;
@@ -408,6 +416,7 @@ void db_close(struct db **db_at)
 	if (!db)
 		return;
 	*db_at = NULL;
+	db->closing = true;
 	db_watch(db, 0, NULL, NULL);
 	loop_timer_free(&db->watch.timer);
 	db_wait(db);

@@ -8,7 +8,7 @@ static const char *const crypto_names[] = { "documented", "hardened", NULL };
 
 const struct setting dispatcher_setting_table[] = {
 	DAEMON_SETTINGS(struct dispatcher_settings, common),
-	ROW("database", SETTING_PATH, database, "bramble.db", .common = true, .help = "the configuration database, an SQLite file"),
+	ROW("database", SETTING_PATH, database, "bramble.db", .common = true, .help = "the configuration database: an SQLite file, or postgresql://USER@HOST/DATABASE"),
 	ROW("install_key", SETTING_PATH, install_key, "install.key", .common = true,
 		.help = "file with the key that seals secrets in the database, mode 0600"),
 	ROW("routers", SETTING_TEXT, routers, "127.0.0.1:3101", .help = "routers to dial, HOST:PORT, separated by spaces; at most 32"),

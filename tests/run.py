@@ -19,10 +19,12 @@ sys.path.insert(0, "tests/support")
 import postgres
 
 TIMEOUT_S = 300
-# What runs a second time, on PostgreSQL: the database's verbs and races, and the seats of real processes.
-ON_POSTGRES = ("unit/test_db_config", "unit/test_db_open", "unit/test_db_race", "unit/test_db_seats",
-               "process/test_admission", "process/test_four_services", "process/test_seats")
-ONLY_ON_POSTGRES = ("unit/test_db_postgres", "process/test_postgres")
+# What runs a second time, on PostgreSQL: the database's verbs and races, and the seats of real processes; of a file the tests whose names
+# hold one of the words, if there are any.
+ON_POSTGRES = {"unit/test_db_config": (), "unit/test_db_open": (), "unit/test_db_race": (), "unit/test_db_seats": (),
+               "process/test_admission": ("maximum", "database", "changed_limits", "second_login", "evicted", "administrator", "leaves_nothing"),
+               "process/test_four_services": (), "process/test_seats": ()}
+ONLY_ON_POSTGRES = ("unit/test_db_postgres", "process/test_postgres", "process/test_scenarios_postgres")
 
 
 def jobs(out):
@@ -31,7 +33,8 @@ def jobs(out):
         if name not in ONLY_ON_POSTGRES:
             yield name, command, ""
         if name in ON_POSTGRES or name in ONLY_ON_POSTGRES:
-            yield f"{name} on postgresql", command, "postgresql"
+            words = [option for word in ON_POSTGRES.get(name, ()) for option in ("-k", word)]
+            yield f"{name} on postgresql", command + words, "postgresql"
 
 
 def programs(out):

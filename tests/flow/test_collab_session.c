@@ -451,9 +451,8 @@ static void a_mark_that_may_have_been_stored_is_taken_back(void **state)
 	bench_advance(b, 10 * MINUTE);
 	bench_message(b, ALICE, alice, 1, "bob", "waits until it is known that nothing is known");
 	assert_int_equal(bench_ack(b, ALICE, 1), IM_OK);
-	assert_int_equal(sqlite3_exec(raw, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(raw, "UPDATE emu_IMSession SET Mark = 3, MarkedMs = 1; COMMIT", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(raw);
-	database_exec(b->database, "UPDATE emu_IMSession SET Mark = 3, MarkedMs = 1");
 	bench_message(b, ALICE, alice, 2, "bob", "is here");
 	assert_int_equal(bench_ack(b, ALICE, 2), IM_OK);
 	bench_until(b, database_exec(b->database, "SELECT Mark FROM emu_IMSession") == 0);

@@ -56,8 +56,9 @@ class Ready(unittest.TestCase):
     def setUpClass(cls):
         cls.dir = pathlib.Path(tempfile.mkdtemp(prefix="br-"))
         env = dict(bramble.gss_env() if "cwa" in cls.words else os.environ, TMPDIR=str(cls.dir))
+        words = [word() if callable(word) else word for word in cls.words]
         pool = concurrent.futures.ThreadPoolExecutor(max_workers=2)
-        cls.results = {path: pool.submit(bramble.run, "bramble-sim", "run", *cls.words, shortened(path, cls.dir), timeout=280, env=env)
+        cls.results = {path: pool.submit(bramble.run, "bramble-sim", "run", *words, shortened(path, cls.dir), timeout=280, env=env)
                        for path in cls.paths}
         pool.shutdown(wait=False)
 
@@ -69,6 +70,6 @@ class Ready(unittest.TestCase):
 
 
 def tests_of(paths, *words):
-    """A TestCase with a method per file; words: how to run them."""
+    """A TestCase with a method per file; words: how to run them, or functions that say it when they are run."""
     methods = {"test_" + pathlib.Path(path).stem.replace("-", "_"): a_test_of(path) for path in paths}
     return type("TestScenarios", (Ready,), {"paths": paths, "words": words, **methods})

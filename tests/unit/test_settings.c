@@ -275,6 +275,32 @@ static void bad_overrides_are_named(void **state)
 	}
 }
 
+static void an_url_is_printed_without_its_password(void **state)
+{
+	static const struct { const char *url, *shown; } rows[] = {
+		{ "postgresql://bes:open@db/x", "postgresql://bes:***@db/x" }, { "postgresql://bes@db:5432/x", "postgresql://bes@db:5432/x" },
+		{ "postgresql://bes:o/p:e@n@db/x", "postgresql://bes:***@db/x" },
+		{ "postgresql://db/x?password=open&sslmode=require", "postgresql://db/x?password=***&sslmode=require" },
+		{ "postgresql://bes:a@db/x?sslpassword=b&sslmode=c&password=d", "postgresql://bes:***@db/x?sslpassword=***&sslmode=c&password=***" },
+		{ "/var/lib/a:b@c.db", "/var/lib/a:b@c.db" }, { "sqlite:/var/x.db", "sqlite:/var/x.db" },
+	};
+	static const struct setting one[] = { { .key = "database", .type = SETTING_PATH, .help = "x" }, { .key = NULL } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct { char *database; } s = { memory_str(rows[i].url) };
+		struct buf text = { 0 }, expected = { 0 };
+
+		settings_print(one, &s, "common", &text);
+		buf_printf(&expected, "\ndatabase = %s\n", rows[i].shown);
+		if (!strstr(buf_cstr(&text), buf_cstr(&expected)))
+			fail_msg("%s is not in %s", buf_cstr(&expected), buf_cstr(&text));
+		buf_free(&text);
+		buf_free(&expected);
+		free(s.database);
+	}
+}
+
 static void what_is_printed_reads_back_and_hides_secrets(void **state)
 {
 	struct sample s, again;
@@ -377,6 +403,7 @@ int main(void)
 		cmocka_unit_test(overrides_are_the_strongest_and_the_last_one_wins),
 		cmocka_unit_test(bad_overrides_are_named),
 		cmocka_unit_test(what_is_printed_reads_back_and_hides_secrets),
+		cmocka_unit_test(an_url_is_printed_without_its_password),
 		cmocka_unit_test(a_file_gives_its_folder_to_relative_paths),
 		cmocka_unit_test(durations_go_both_ways),
 		cmocka_unit_test(the_nearest_name_is_near),
