@@ -396,7 +396,7 @@ void session_end(struct session *s, enum im_logout_reason reason, const char *wh
 		note_dropped(s);
 	collab_note(c, &entry, s->id, true);
 	count_end(c, reason);
-	if (reason == IM_REASON_SERVER_LOST && !login)
+	if (reason == IM_REASON_SERVER_LOST && s->state != SESSION_CONNECTING)
 		standing_im_server(c, false);
 	session_hold(s);
 	courier_forget(c->courier, s->pin, s->id);

@@ -29,7 +29,7 @@ struct standing {
 	struct collab *collab;
 	struct place places[COLLAB_DISPATCHERS_MAX];
 	struct loop_timer *tell;
-	bool im_there[HEALTH_TRIES];     /* a ring */
+	bool im_failed[HEALTH_TRIES];    /* a ring */
 	unsigned im_count;
 	size_t links_max;
 };
@@ -102,19 +102,18 @@ bool standing_is_draining(const struct collab *c, unsigned way)
 
 void standing_im_server(struct collab *c, bool is_there)
 {
-	c->standing->im_there[c->standing->im_count++ % HEALTH_TRIES] = is_there;
+	c->standing->im_failed[c->standing->im_count++ % HEALTH_TRIES] = !is_there;
 }
 
 unsigned standing_health(const struct collab *c)
 {
 	const struct standing *s = c->standing;
 	struct health health = { .is_database_there = !owner_is_ill(c->owner), .is_in_doubt = owner_in_doubt(c->owner),
-		.im_tries = s->im_count < HEALTH_TRIES ? s->im_count : HEALTH_TRIES,
 		.links = session_table_count(&c->sessions) + c->sessions.closing, .links_max = s->links_max,
 		.logins = admission_count(c->admission), .logins_max = ADMISSION_MAX };
 
-	for (unsigned i = 0; i < health.im_tries; i++)
-		health.im_failures += !s->im_there[i];
+	for (unsigned i = 0; i < HEALTH_TRIES; i++)
+		health.im_failures += s->im_failed[i];
 	return health_score(&health);
 }
 

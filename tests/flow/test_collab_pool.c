@@ -86,7 +86,7 @@ static void the_health_score_is_told_every_interval(void **state)
 	assert_int_equal(bench_login_fails(b, ALICE, "alice").code, IM_UNREACHABLE);
 	bench_advance(b, 5000);
 	bench_until(b, b->dispatcher.pool.healths == 2);
-	assert_int_equal(b->dispatcher.pool.health, 30);
+	assert_int_equal(b->dispatcher.pool.health, 93);
 	fake_groupwise_start(&b->groupwise, b->loop, b->certificate, b->key);
 }
 
