@@ -120,6 +120,7 @@ static void done(struct login *login)
 {
 	login->over = true;
 	login->session = NULL;
+	standing_progress(login->collab);
 	buf_wipe(&login->password);
 	if (!login->in_database)
 		free_login(login);

@@ -23,8 +23,7 @@ unsigned health_score(const struct health *h)
 		return 0;
 	if (!h->is_database_there)
 		loss += NO_DATABASE;
-	if (h->im_tries)
-		loss += NO_IM_SERVER * h->im_failures / h->im_tries;
+	loss += NO_IM_SERVER * h->im_failures / HEALTH_TRIES;
 	loss += strain(h->links, h->links_max, LINKS_SHORT) + strain(h->logins, h->logins_max, LOGINS_LONG);
 	return loss >= HEALTH_MAX ? 0 : HEALTH_MAX - loss;
 }

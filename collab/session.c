@@ -319,6 +319,7 @@ void session_acknowledge(struct session *s, uint32_t sequence, uint32_t code, co
 		s->acks[at].answered = true;
 		s->acks[at].code = code;
 	}
+	standing_progress(s->collab);
 	session_tell(s, &im_ack_msg, &(struct im_ack){ .session = s->id, .sequence = sequence, .code = code,
 		.text = bytes_slice(bytes_str(text), 0, IM_STATUS_TEXT_MAX) });
 }
@@ -396,7 +397,7 @@ void session_end(struct session *s, enum im_logout_reason reason, const char *wh
 		note_dropped(s);
 	collab_note(c, &entry, s->id, true);
 	count_end(c, reason);
-	if (reason == IM_REASON_SERVER_LOST && !login)
+	if (reason == IM_REASON_SERVER_LOST && s->state != SESSION_CONNECTING)
 		standing_im_server(c, false);
 	session_hold(s);
 	courier_forget(c->courier, s->pin, s->id);
@@ -417,5 +418,6 @@ void session_end(struct session *s, enum im_logout_reason reason, const char *wh
 	s->login = NULL;
 	if (login)
 		admission_abandoned(login, reason, why);
+	standing_progress(c);
 	session_release(s);
 }

@@ -20,8 +20,8 @@ struct place {
 	bool wants;                  /* what REGISTER says: active by its settings, or because it is */
 	uint32_t number;             /* of the switch */
 	char other[65];              /* who is active instead */
-	uint64_t drain_until_us;
-	struct loop_timer *drain;
+	struct loop_timer *late;     /* for draining */
+	struct loop_task look;
 	struct takeover *takeover;
 };
 
@@ -29,11 +29,12 @@ struct standing {
 	struct collab *collab;
 	struct place places[COLLAB_DISPATCHERS_MAX];
 	struct loop_timer *tell;
-	bool im_there[HEALTH_TRIES];     /* a ring */
+	bool im_failed[HEALTH_TRIES];    /* a ring */
 	unsigned im_count;
 	size_t links_max;
 };
 
+static void drained_late(void *arg);
 static void look_drained(void *arg);
 static void tell_health(void *arg);
 
@@ -52,7 +53,8 @@ struct standing *standing_new(struct collab *c)
 		place->way = way;
 		place->state = c->settings->role == COLLAB_ALONE ? ALONE : STANDBY;
 		place->wants = c->settings->role != COLLAB_STANDBY;
-		place->drain = loop_timer_new_real(c->loop, look_drained, place);
+		place->late = loop_timer_new(c->loop, drained_late, place);
+		place->look = (struct loop_task){ .fn = look_drained, .arg = place };
 		place->takeover = takeover_new(c, way);
 	}
 	s->tell = loop_timer_new(c->loop, tell_health, s);
@@ -69,9 +71,8 @@ void standing_free(struct standing **at)
 		return;
 	*at = NULL;
 	for (unsigned way = 0; way < COLLAB_DISPATCHERS_MAX; way++) {
-		if (s->places[way].state == DRAINING)
-			loop_busy(s->collab->loop, -1);
-		loop_timer_free(&s->places[way].drain);
+		loop_drop(s->collab->loop, &s->places[way].look);
+		loop_timer_free(&s->places[way].late);
 		takeover_free(&s->places[way].takeover);
 	}
 	loop_timer_free(&s->tell);
@@ -102,19 +103,18 @@ bool standing_is_draining(const struct collab *c, unsigned way)
 
 void standing_im_server(struct collab *c, bool is_there)
 {
-	c->standing->im_there[c->standing->im_count++ % HEALTH_TRIES] = is_there;
+	c->standing->im_failed[c->standing->im_count++ % HEALTH_TRIES] = !is_there;
 }
 
 unsigned standing_health(const struct collab *c)
 {
 	const struct standing *s = c->standing;
 	struct health health = { .is_database_there = !owner_is_ill(c->owner), .is_in_doubt = owner_in_doubt(c->owner),
-		.im_tries = s->im_count < HEALTH_TRIES ? s->im_count : HEALTH_TRIES,
 		.links = session_table_count(&c->sessions) + c->sessions.closing, .links_max = s->links_max,
 		.logins = admission_count(c->admission), .logins_max = ADMISSION_MAX };
 
-	for (unsigned i = 0; i < health.im_tries; i++)
-		health.im_failures += !s->im_there[i];
+	for (unsigned i = 0; i < HEALTH_TRIES; i++)
+		health.im_failures += s->im_failed[i];
 	return health_score(&health);
 }
 
@@ -165,8 +165,6 @@ static void set_state(struct place *place, enum state state)
 	if (place->state != state)
 		log_info("role dispatcher=%s from=%s to=%s", dispatcher_link_address(place->collab->links[place->way]),
 			state_names[place->state], state_names[state]);
-	if ((state == DRAINING) != (place->state == DRAINING))
-		loop_busy(place->collab->loop, state == DRAINING ? 1 : -1);
 	place->state = state;
 }
 
@@ -181,7 +179,7 @@ void standing_promote(struct collab *c, unsigned way, const struct link_promote 
 	place->number = promote->number;
 	place->wants = true;
 	bytes_copy_str(promote->from, place->other, sizeof place->other);
-	loop_timer_cancel(place->drain);
+	loop_timer_cancel(place->late);
 	set_state(place, ACTIVE);
 	say_role(place);
 }
@@ -238,6 +236,7 @@ static void demoted(struct place *place, bool in_time)
 	struct logging_out out = { .place = place, .moved = { .number = place->number,
 		.instance = bytes_str(c->settings->instance) } };
 
+	loop_timer_cancel(place->late);
 	note(place, "failover.drained", 4, session_table_count(&c->sessions), in_time ? "what was received is done" :
 		"the IM server has not answered all that was received");
 	note(place, "failover.bes-checked", 5, 0, "no standby BES was promoted");
@@ -251,12 +250,26 @@ static void demoted(struct place *place, bool in_time)
 static void look_drained(void *arg)
 {
 	struct place *place = arg;
-	bool is_late = loop_real_us() >= place->drain_until_us, is_done = is_drained(place);
 
-	if (is_done || is_late)
-		demoted(place, is_done);
-	else
-		loop_timer_set(place->drain, STANDING_LOOK_MS);
+	if (place->state == DRAINING && is_drained(place))
+		demoted(place, true);
+}
+
+static void drained_late(void *arg)
+{
+	struct place *place = arg;
+
+	if (place->state == DRAINING)
+		demoted(place, is_drained(place));
+}
+
+/* At the end of the round: what calls this is in the middle of a session. */
+void standing_progress(struct collab *c)
+{
+	for (unsigned way = 0; c->standing && way < c->way_count; way++) {
+		if (place_of(c, way)->state == DRAINING)
+			loop_defer(c->loop, &place_of(c, way)->look);
+	}
 }
 
 void standing_demote(struct collab *c, unsigned way, const struct link_demote *demote)
@@ -276,7 +289,7 @@ void standing_demote(struct collab *c, unsigned way, const struct link_demote *d
 		return;
 	}
 	set_state(place, DRAINING);
-	place->drain_until_us = loop_real_us() + STANDING_DRAIN_MS * 1000ULL;
+	loop_timer_set(place->late, STANDING_DRAIN_MS);
 	look_drained(place);
 }
 

@@ -14,8 +14,7 @@ struct collab;
 struct standing;
 
 enum {
-	STANDING_DRAIN_MS = 5000,      /* real time for what was received; then its sessions are logged out all the same */
-	STANDING_LOOK_MS = 10,
+	STANDING_DRAIN_MS = 5000,      /* for what was received, on the loop's clock; then its sessions are logged out all the same */
 };
 
 struct standing *standing_new(struct collab *collab);
@@ -31,6 +30,8 @@ void standing_moved(struct collab *collab, unsigned way, const struct link_moved
 bool standing_takes_logins(const struct collab *collab, unsigned way);
 /* It was asked to demote: what comes now comes too late to be acted on, and is not acknowledged. A login gets its answer. */
 bool standing_is_draining(const struct collab *collab, unsigned way);
+/* Something was answered, or has ended: what is drained looks whether it was the last. */
+void standing_progress(struct collab *collab);
 /* The IM server answered a connection, or did not, or dropped one: for the score. */
 void standing_im_server(struct collab *collab, bool is_there);
 
