@@ -18,7 +18,7 @@ import time
 sys.path.insert(0, "tests/support")
 import postgres
 
-TIMEOUT_S = 300
+TIMEOUT_S = 900
 # What runs a second time, on PostgreSQL: the database's verbs and races, and the seats of real processes; of a file the tests whose names
 # hold one of the words, if there are any.
 ON_POSTGRES = {"unit/test_db_config": (), "unit/test_db_open": (), "unit/test_db_race": (), "unit/test_db_seats": (),
