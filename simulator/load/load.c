@@ -67,9 +67,10 @@ static void note_cpu(struct load *load)
 	process->late_p99_us = load_histogram_at(load->result.latency[LOAD_LATE], 99);
 }
 
-void load_late(struct load *load, uint64_t planned_us, uint64_t now_us)
+/* The clock is read for each: what is due at once may take longer than a look at the plan. */
+void load_late(struct load *load, uint64_t planned_us)
 {
-	load_histogram_note(load->result.latency[LOAD_LATE], now_us - planned_us);
+	load_histogram_note(load->result.latency[LOAD_LATE], loop_real_us() - planned_us);
 }
 
 /* --- seconds ---------------------------------------------------------------------------------------------------------------- */
@@ -223,7 +224,8 @@ typedef bool is_done(const struct load *load);
  * stops were told. */
 static bool run(struct load *load, is_done *done, uint64_t until_us, uint64_t quiet_ms, unsigned stops)
 {
-	load->last_progress_us = loop_real_us();
+	if (quiet_ms)
+		load->last_progress_us = loop_real_us();
 	while (!done(load) && load->stops < stops) {
 		uint64_t now_us = loop_real_us();
 
@@ -273,6 +275,7 @@ void load_log_in(struct load *load)
 {
 	uint64_t start_us = loop_real_us();
 
+	load->last_progress_us = start_us;
 	load->result.began_wall_ms = loop_wall_ms();
 	load->next_tick_ms = start_us / 1000 + 1000;
 	loop_timer_set_at(load->ticker, load->next_tick_ms);
@@ -336,13 +339,25 @@ static void tell_counting(struct load *load, bool on)
 		load->settings.counting(load->settings.ctx, on);
 }
 
+/* What a rate is over. A server that falls behind the plan has all answered in the end, so that the time until then counts; not if it
+ * is but the usual way of the last ones. A closed loop has sent its last ones at the end: their time belongs to it. */
+static uint64_t counted_time(const struct load *load, uint64_t from_us, uint64_t until_us)
+{
+	uint64_t planned_us = until_us > from_us ? until_us - from_us : 0;
+	uint64_t last_us = load->last_progress_us > from_us ? load->last_progress_us - from_us : 0;
+
+	if (load->settings.in_flight && last_us)
+		return last_us;
+	return last_us > planned_us + planned_us / 50 ? last_us : planned_us;
+}
+
 void load_traffic(struct load *load)
 {
-	uint64_t start_us = loop_real_us(), from_us;
+	uint64_t start_us = loop_real_us(), until_us;
 
+	load->last_progress_us = start_us;
 	begin_traffic(load, start_us);
 	run(load, never, load->counted_from_us, 0, 1);
-	from_us = loop_real_us();
 	measure_cpu(load);
 	tell_counting(load, true);
 	load->phase = LOAD_COUNTING;
@@ -350,7 +365,7 @@ void load_traffic(struct load *load)
 	pump(load);            /* the last ones of the plan may be due in this very moment */
 	tell_counting(load, false);
 	note_cpu(load);
-	load->result.counted_us = loop_real_us() - from_us;
+	until_us = load->stops ? loop_real_us() : load->counted_from_us + load->settings.for_ms * 1000;
 	load->result.stopped = load->stops > 0;
 	if (load->stops) {
 		load->messages.count = load->messages.next;
@@ -358,9 +373,7 @@ void load_traffic(struct load *load)
 	}
 	enter(load, LOAD_SETTLING);
 	run(load, all_ended, loop_real_us() + load->settings.timeout_ms * 1000, 0, 2);
-	/* A closed loop has sent its last ones at the end: they belong to the time until they were answered. */
-	if (load->settings.in_flight && load->last_progress_us > from_us)
-		load->result.counted_us = load->last_progress_us - from_us;
+	load->result.counted_us = counted_time(load, load->counted_from_us, until_us);
 	note_memory(load);
 	load_messages_settle(load);
 	load_cycles_settle(load);

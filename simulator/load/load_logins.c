@@ -25,7 +25,8 @@ static void note_refusal(struct load_unit *unit, uint32_t code, const char *reas
 
 	load->now.refused++;
 	if (unit->in_cycle && !unit->counted) {
-		load->result.warm_up_bad++;
+		load->result.warm_up_refused += !is_late;
+		load->result.warm_up_bad += is_late;
 	} else if (is_late) {
 		l->timed_out++;
 	} else {
@@ -70,7 +71,7 @@ void load_logins_pump(struct load *load, uint64_t now_us)
 	while (load->begun < load->count && load_plan_is_due(&load->logins, now_us)) {
 		uint64_t planned_us = load_plan_next_us(&load->logins);
 
-		load_late(load, planned_us, now_us);
+		load_late(load, planned_us);
 		load->logins.next++;
 		log_in_first(load, planned_us);
 	}
@@ -138,7 +139,7 @@ void load_cycles_pump(struct load *load, uint64_t now_us)
 			return;
 		}
 		if (!load->held_cycles)
-			load_late(load, planned_us, now_us);
+			load_late(load, planned_us);
 		load->cycles.next++;
 		load_cycle_begin(unit, planned_us);
 	}

@@ -69,7 +69,7 @@ void load_messages_pump(struct load *load, uint64_t now_us)
 		}
 		/* What had to wait for the others' answers was not late by the generator's fault. */
 		if (!load->held_messages)
-			load_late(load, planned_us, now_us);
+			load_late(load, planned_us);
 		load->messages.next++;
 	}
 	load->held_messages = false;
@@ -116,7 +116,7 @@ static void refused(struct load_unit *unit, struct load_letter *letter, uint32_t
 		load->result.messages.refused++;
 		load_reasons_note(&load->result.messages.reasons, code, im_code_reason(code), 1);
 	} else {
-		load->result.warm_up_bad++;
+		load->result.warm_up_refused++;
 	}
 	remove_letter(unit, letter);
 	load_messages_fill(unit);

@@ -68,7 +68,7 @@ struct load {
 };
 
 /* load.c */
-void load_late(struct load *load, uint64_t planned_us, uint64_t now_us);    /* something planned was given to its device now */
+void load_late(struct load *load, uint64_t planned_us);    /* something planned is given to its device now */
 
 /* load_logins.c */
 void load_logins_pump(struct load *load, uint64_t now_us);

@@ -147,6 +147,7 @@ void load_result_merge(struct load_result *into, const struct load_result *from)
 	merge_messages(&into->messages, &from->messages);
 	merge_reasons(&into->losses, &from->losses);
 	into->warm_up += from->warm_up;
+	into->warm_up_refused += from->warm_up_refused;
 	into->warm_up_bad += from->warm_up_bad;
 	into->wrong_texts += from->wrong_texts;
 	into->unexpected += from->unexpected;

@@ -66,8 +66,8 @@ struct load_result {
 	uint64_t login_us, counted_us;      /* how long the first logins took; what the tables of messages and of again are about */
 	struct load_logins logins, again;   /* the first ones; logging out and in again */
 	struct load_messages messages;
-	uint64_t warm_up;            /* messages and logins that were not counted; they too must end well: */
-	uint64_t warm_up_bad;
+	uint64_t warm_up;            /* messages and logins that were not counted; */
+	uint64_t warm_up_refused, warm_up_bad;      /* of these; bad: lost, or without an answer */
 	uint64_t wrong_texts, unexpected;   /* arrived: not as it was sent; a second time, or what nobody had sent */
 	uint64_t sessions_lost, links_lost, links_refused;
 	uint64_t resent, heartbeats;

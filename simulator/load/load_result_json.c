@@ -32,6 +32,7 @@ static const struct number { const char *name, *in; size_t offset; } numbers[] =
 	NUMBER(messages.lost, "messages", "lost"),
 	NUMBER(messages.timed_out, "messages", "timed_out"),
 	NUMBER(warm_up, NULL, "warm_up"),
+	NUMBER(warm_up_refused, NULL, "warm_up_refused"),
 	NUMBER(warm_up_bad, NULL, "warm_up_bad"),
 	NUMBER(wrong_texts, NULL, "wrong_texts"),
 	NUMBER(unexpected, NULL, "unexpected"),

@@ -98,8 +98,11 @@ static void print_rest(const struct load_result *r, FILE *out)
 			fprintf(out, ", 99 %% sent within %s of the plan", load_time_text(p->late_p99_us));
 		fputc('\n', out);
 	}
-	fprintf(out, "%" PRIu64 " heartbeats, %" PRIu64 " sent again, %" PRIu64 " in the warm-up (not counted)\n", r->heartbeats, r->resent,
+	fprintf(out, "%" PRIu64 " heartbeats, %" PRIu64 " sent again, %" PRIu64 " in the warm-up (not counted", r->heartbeats, r->resent,
 		r->warm_up);
+	if (r->warm_up_refused)
+		fprintf(out, "; %" PRIu64 " of them refused", r->warm_up_refused);
+	fputs(")\n", out);
 	if (r->links_refused)
 		fprintf(out, "%" PRIu64 " times a link could not be made, and was dialled again\n", r->links_refused);
 }
@@ -121,7 +124,7 @@ void load_result_print(const struct load_result *r, const struct load_bounds *bo
 		fprintf(out, "WRONG: %" PRIu64 " texts that are not what was sent, %" PRIu64 " messages that came twice or from nowhere\n",
 			r->wrong_texts, r->unexpected);
 	if (r->warm_up_bad)
-		fprintf(out, "BAD WARM-UP: %" PRIu64 " did not end well\n", r->warm_up_bad);
+		fprintf(out, "BAD WARM-UP: %" PRIu64 " lost, or without an answer\n", r->warm_up_bad);
 	if (!load_result_adds_up(r))
 		fprintf(out, "DOES NOT ADD UP: a fault of this program\n");
 	if (load_result_bottleneck(r, &bottleneck))

