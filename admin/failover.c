@@ -56,8 +56,9 @@ static int show(int argc, char **argv)
 			(long long)json_integer_value(json_object_get(answer, "promotion_threshold")));
 		if (json_array_size(json_object_get(answer, "pools")) == 0)
 			printf("No service has registered for a pool (role = active or standby in [collab]).\n");
-		json_array_foreach(json_object_get(answer, "pools"), i, pool)
+		json_array_foreach(json_object_get(answer, "pools"), i, pool) {
 			table_print(json_object_get(pool, "members"), columns);
+		}
 	}
 	json_decref(answer);
 	return EXIT_DONE;

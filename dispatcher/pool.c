@@ -1,100 +1,59 @@
-#include "dispatcher/pool.h"
+#include "dispatcher/pool_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "dispatcher/pool_decide.h"
 
-#define MEMBERS_MAX 64           /* of a pool; as many as may be linked */
-
-enum member_state { STANDBY, PROMOTING, ACTIVE, DEMOTING };
-static const char *const state_names[] = { "standby", "promoting", "active", "demoting" };
-
-/* An instance. It outlives its link by the dead time: who is back within that has lost nothing. */
-struct member {
-	struct member *next;
-	char instance[65];
-	uint64_t service;            /* its link; 0: none */
-	uint64_t heard_ms;
-	uint32_t health;
-	enum member_state state;
-	bool wants, has_left, is_excluded;
-	bool is_unsure;              /* it was asked to demote after all, and is still the active one: nobody could take over */
-};
-
-struct pool {
-	struct pool *next;
-	struct pools *all;
-	char content_id[65];
-	struct member *members;      /* in the order in which they came first */
-	struct loop_timer *timer;
-	uint64_t begun_ms;
-	/* The switch under way: who takes over, and from whom. */
-	struct member *to, *from;
-	bool is_lost;                /* the one before is dead */
-	uint32_t number;
-	uint64_t until_ms;
-};
-
-struct pools {
-	struct loop *loop;
-	struct pool_settings settings;
-	struct service_listener *services;
-	struct pool_callbacks callbacks;
-	void *ctx;
-	uint64_t begun_ms;
-	uint32_t last_number;
-	struct pool *pools;
-};
+const char *const pool_member_states[] = { "standby", "promoting", "active", "demoting" };
 
 static void look(struct pool *p);
 
 /* --- members -------------------------------------------------------------------------------------------------------------- */
 
-static struct member *member_named(const struct pool *p, const char *instance)
+struct pool_member *pool_member_named(const struct pool *p, const char *instance)
 {
-	struct member *m = p->members;
+	struct pool_member *m = p->members;
 
 	while (m && strcmp(m->instance, instance) != 0)
 		m = m->next;
 	return m;
 }
 
-static struct member *active_of(const struct pool *p)
+struct pool_member *pool_active(const struct pool *p)
 {
-	struct member *m = p->members;
+	struct pool_member *m = p->members;
 
-	while (m && m->state != ACTIVE)
+	while (m && m->state != POOL_ACTIVE)
 		m = m->next;
 	return m;
 }
 
-static struct link_service *link_of(const struct pool *p, const struct member *m)
+struct link_service *pool_link(const struct pool *p, const struct pool_member *m)
 {
 	return m->service ? link_service_find(p->all->services, m->service) : NULL;
 }
 
-static bool is_dead(const struct pool *p, const struct member *m)
+bool pool_is_dead(const struct pool *p, const struct pool_member *m)
 {
 	return m->has_left || loop_now_ms(p->all->loop) - m->heard_ms >= p->all->settings.dead_ms;
 }
 
 /* What devices say goes to the active one; while it demotes, it still has its own. */
-static void set_state(struct pool *p, struct member *m, enum member_state state)
+static void set_state(struct pool *p, struct pool_member *m, enum pool_member_state state)
 {
-	struct link_service *service = link_of(p, m);
+	struct link_service *service = pool_link(p, m);
 
 	if (m->state != state)
-		log_info("pool content=%s instance=%s from=%s to=%s", p->content_id, log_str(m->instance), state_names[m->state],
-			state_names[state]);
+		log_info("pool content=%s instance=%s from=%s to=%s", p->content_id, log_str(m->instance), pool_member_states[m->state],
+			pool_member_states[state]);
 	m->state = state;
 	if (service)
-		link_service_takes(service, state == ACTIVE, state == ACTIVE || state == DEMOTING);
+		link_service_takes(service, state == POOL_ACTIVE, state == POOL_ACTIVE || state == POOL_DEMOTING);
 }
 
-static void step(const struct pool *p, const char *event, unsigned number, const struct member *m, const struct member *other,
+static void step(const struct pool *p, const char *event, unsigned number, const struct pool_member *m, const struct pool_member *other,
 	const char *why)
 {
 	p->all->callbacks.step(p->all->ctx, &(struct pool_step){ .event = event, .step = number, .number = p->number,
@@ -103,41 +62,41 @@ static void step(const struct pool *p, const char *event, unsigned number, const
 
 /* --- the switch ----------------------------------------------------------------------------------------------------------- */
 
-static void say_promote(struct pool *p, const struct member *m, const struct member *from, bool is_lost)
+static void say_promote(struct pool *p, const struct pool_member *m, const struct pool_member *from, bool is_lost)
 {
-	struct link_service *service = link_of(p, m);
+	struct link_service *service = pool_link(p, m);
 
 	if (service)
 		link_service_send(service, &link_promote_msg, &(struct link_promote){ .number = p->number,
 			.from = bytes_str(from ? from->instance : ""), .lost = is_lost });
 }
 
-static void say_demote(struct pool *p, const struct member *m, const struct member *to)
+static void say_demote(struct pool *p, const struct pool_member *m, const struct pool_member *to)
 {
-	struct link_service *service = link_of(p, m);
+	struct link_service *service = pool_link(p, m);
 
 	if (service)
 		link_service_send(service, &link_demote_msg, &(struct link_demote){ .number = p->number,
 			.to = bytes_str(to ? to->instance : "") });
 }
 
-static void begin(struct pool *p, struct member *to, struct member *from, bool is_lost, const char *why)
+void pool_begin(struct pool *p, struct pool_member *to, struct pool_member *from, bool is_lost, const char *why)
 {
 	p->number = ++p->all->last_number;
 	p->to = to;
 	p->from = from;
-	p->is_lost = is_lost;
+	p->is_lost = is_lost && from;
 	p->until_ms = loop_now_ms(p->all->loop) + p->all->settings.switch_ms;
-	if (is_lost)
+	if (p->is_lost && from)
 		step(p, "failover.dead", 0, from, to, from->has_left ? "it has ended" : "no sign of life for the dead time");
 	step(p, "failover.promote", 1, to, from, why);
-	set_state(p, to, PROMOTING);
+	set_state(p, to, POOL_PROMOTING);
 	/* It may only be asleep: then this waits for it. */
-	if (is_lost) {
-		set_state(p, from, STANDBY);
+	if (p->is_lost && from) {
+		set_state(p, from, POOL_STANDBY);
 		say_demote(p, from, to);
 	}
-	say_promote(p, to, from, is_lost);
+	say_promote(p, to, from, p->is_lost);
 }
 
 static void finish(struct pool *p)
@@ -148,7 +107,7 @@ static void finish(struct pool *p)
 
 static void report_lost(struct pool *p)
 {
-	struct link_service *service = link_of(p, p->to);
+	struct link_service *service = pool_link(p, p->to);
 
 	if (service)
 		p->all->callbacks.lost(p->all->ctx, service, p->number, p->from->instance);
@@ -156,10 +115,10 @@ static void report_lost(struct pool *p)
 
 static void is_active_now(struct pool *p)
 {
-	set_state(p, p->to, ACTIVE);
+	set_state(p, p->to, POOL_ACTIVE);
 	step(p, "failover.active", 2, p->to, p->from, "");
 	if (p->from && !p->is_lost) {
-		set_state(p, p->from, DEMOTING);
+		set_state(p, p->from, POOL_DEMOTING);
 		p->until_ms = loop_now_ms(p->all->loop) + p->all->settings.switch_ms;
 		step(p, "failover.demote", 3, p->from, p->to, "");
 		say_demote(p, p->from, p->to);
@@ -174,24 +133,24 @@ static void is_active_now(struct pool *p)
 /* Who did not do in time what he was asked to. */
 static void give_up(struct pool *p)
 {
-	struct member *to = p->to, *from = p->from;
+	struct pool_member *to = p->to, *from = p->from;
 
-	if (to->state == PROMOTING) {
+	if (to->state == POOL_PROMOTING) {
 		log_warning("pool content=%s instance=%s did not become active in time", p->content_id, log_str(to->instance));
 		step(p, "failover.refused", 0, to, from, "it did not become active in time");
-		set_state(p, to, STANDBY);
+		set_state(p, to, POOL_STANDBY);
 		to->is_excluded = true;
 		say_demote(p, to, from);
 		/* A dead one stays the one to be replaced. */
 		if (from && p->is_lost)
-			set_state(p, from, ACTIVE);
+			set_state(p, from, POOL_ACTIVE);
 		if (from)
 			from->is_unsure = p->is_lost;
 	} else {
 		log_warning("pool content=%s instance=%s did not demote in time: its sessions count as lost", p->content_id,
 			log_str(from->instance));
 		step(p, "failover.dead", 0, from, to, "it did not demote in time");
-		set_state(p, from, STANDBY);
+		set_state(p, from, POOL_STANDBY);
 		report_lost(p);
 	}
 	finish(p);
@@ -199,18 +158,18 @@ static void give_up(struct pool *p)
 
 /* --- looking at it -------------------------------------------------------------------------------------------------------- */
 
-static struct member *best_standby(const struct pool *p, struct pool_candidate *best)
+struct pool_member *pool_best_standby(const struct pool *p, struct pool_candidate *best)
 {
-	struct pool_candidate candidates[MEMBERS_MAX];
-	struct member *members[MEMBERS_MAX];
+	struct pool_candidate candidates[POOL_MEMBERS_MAX];
+	struct pool_member *members[POOL_MEMBERS_MAX];
 	size_t count = 0;
 	int found;
 
-	for (struct member *m = p->members; m && count < MEMBERS_MAX; m = m->next) {
-		if (m->state != STANDBY)
+	for (struct pool_member *m = p->members; m && count < POOL_MEMBERS_MAX; m = m->next) {
+		if (m->state != POOL_STANDBY)
 			continue;
 		members[count] = m;
-		candidates[count++] = (struct pool_candidate){ .is_linked = link_of(p, m) != NULL, .is_dead = is_dead(p, m),
+		candidates[count++] = (struct pool_candidate){ .is_linked = pool_link(p, m) != NULL, .is_dead = pool_is_dead(p, m),
 			.is_excluded = m->is_excluded, .wants = m->wants, .health = m->health };
 	}
 	found = pool_best(candidates, count);
@@ -227,12 +186,12 @@ static void sooner(uint64_t *at_ms, uint64_t other_ms, uint64_t now_ms)
 }
 
 /* When something may be due: somebody's death, or that who was active before this Dispatcher began does not come back. */
-static void plan(struct pool *p)
+void pool_plan(struct pool *p)
 {
 	uint64_t now_ms = loop_now_ms(p->all->loop), dead_ms = p->all->settings.dead_ms, at_ms = UINT64_MAX;
 
-	for (const struct member *m = p->members; m; m = m->next) {
-		if (m->state != STANDBY)
+	for (const struct pool_member *m = p->members; m; m = m->next) {
+		if (m->state != POOL_STANDBY)
 			sooner(&at_ms, m->heard_ms + dead_ms, now_ms);
 	}
 	if (p->to)
@@ -247,24 +206,24 @@ static void plan(struct pool *p)
 static void decide(struct pool *p)
 {
 	const struct pool_settings *set = &p->all->settings;
-	struct member *active = active_of(p), *standby;
+	struct pool_member *active = pool_active(p), *standby;
 	struct pool_candidate best;
-	struct pool_view view = { .has_active = active != NULL, .active_is_dead = active && is_dead(p, active),
+	struct pool_view view = { .has_active = active != NULL, .active_is_dead = active && pool_is_dead(p, active),
 		.active_health = active ? active->health : 0, .is_manual = set->is_manual, .promote_at = set->promote_at,
 		.failover_at = set->failover_at, .is_settled = loop_now_ms(p->all->loop) - p->begun_ms >= set->dead_ms };
 
-	standby = best_standby(p, &best);
+	standby = pool_best_standby(p, &best);
 	switch (pool_decide(&view, standby ? &best : NULL)) {
 	case POOL_STAY:
 		break;
 	case POOL_ASSIGN:
-		begin(p, standby, NULL, false, "nobody was active");
+		pool_begin(p, standby, NULL, false, "nobody was active");
 		break;
 	case POOL_REPLACE:
-		begin(p, standby, active, true, "the active one is dead");
+		pool_begin(p, standby, active, true, "the active one is dead");
 		break;
 	case POOL_SWITCH:
-		begin(p, standby, active, false, "the active one is below the fail-over threshold");
+		pool_begin(p, standby, active, false, "the active one is below the fail-over threshold");
 		break;
 	}
 }
@@ -277,7 +236,7 @@ static void look(struct pool *p)
 	}
 	if (!p->to)
 		decide(p);
-	plan(p);
+	pool_plan(p);
 }
 
 static void due(void *arg)
@@ -287,7 +246,7 @@ static void due(void *arg)
 
 /* --- what services do ----------------------------------------------------------------------------------------------------- */
 
-static struct pool *pool_for(struct pools *all, const char *content_id, bool add)
+struct pool *pool_for(struct pools *all, const char *content_id, bool add)
 {
 	struct pool *p = all->pools;
 
@@ -308,10 +267,10 @@ static struct pool *pool_for(struct pools *all, const char *content_id, bool add
 /* One that is long gone makes room. */
 static void forget_one(struct pool *p)
 {
-	for (struct member **at = &p->members; *at; at = &(*at)->next) {
-		struct member *m = *at;
+	for (struct pool_member **at = &p->members; *at; at = &(*at)->next) {
+		struct pool_member *m = *at;
 
-		if (m->state != STANDBY || m->service || m == p->to || m == p->from)
+		if (m->state != POOL_STANDBY || m->service || m == p->to || m == p->from)
 			continue;
 		*at = m->next;
 		free(m);
@@ -319,14 +278,14 @@ static void forget_one(struct pool *p)
 	}
 }
 
-static struct member *add_member(struct pool *p, const char *instance)
+static struct pool_member *add_member(struct pool *p, const char *instance)
 {
-	struct member *m = memory_new(sizeof *m), **at;
+	struct pool_member *m = memory_new(sizeof *m), **at;
 	size_t count = 0;
 
-	for (const struct member *each = p->members; each; each = each->next)
+	for (const struct pool_member *each = p->members; each; each = each->next)
 		count++;
-	if (count >= MEMBERS_MAX)
+	if (count >= POOL_MEMBERS_MAX)
 		forget_one(p);
 	snprintf(m->instance, sizeof m->instance, "%s", instance);
 	for (at = &p->members; *at; at = &(*at)->next)
@@ -338,12 +297,12 @@ static struct member *add_member(struct pool *p, const char *instance)
 void pools_registered(struct pools *all, struct link_service *service)
 {
 	struct pool *p;
-	struct member *m, *active;
+	struct pool_member *m, *active;
 
 	if (!link_service_is_pooled(service))
 		return;
 	p = pool_for(all, link_service_content_id(service), true);
-	m = member_named(p, link_service_instance(service));
+	m = pool_member_named(p, link_service_instance(service));
 	if (!m)
 		m = add_member(p, link_service_instance(service));
 	m->service = link_service_id(service);
@@ -352,19 +311,19 @@ void pools_registered(struct pools *all, struct link_service *service)
 	m->wants = link_service_role(service) != 0;
 	m->has_left = m->is_excluded = false;
 	set_state(p, m, m->state);
-	active = active_of(p);
-	if (m->state == ACTIVE || m->state == PROMOTING)
-		say_promote(p, m, m->state == PROMOTING ? p->from : NULL, m->state == PROMOTING && p->is_lost);
-	else if (m->state == DEMOTING || (m->wants && active))
+	active = pool_active(p);
+	if (m->state == POOL_ACTIVE || m->state == POOL_PROMOTING)
+		say_promote(p, m, m->state == POOL_PROMOTING ? p->from : NULL, m->state == POOL_PROMOTING && p->is_lost);
+	else if (m->state == POOL_DEMOTING || (m->wants && active))
 		say_demote(p, m, active);
 	look(p);
 }
 
 /* The member behind a link, and its pool; NULL: it is in none. */
-static struct member *member_of(struct pools *all, const struct link_service *service, struct pool **pool)
+static struct pool_member *member_of(struct pools *all, const struct link_service *service, struct pool **pool)
 {
 	struct pool *p = pool_for(all, link_service_content_id(service), false);
-	struct member *m = p ? member_named(p, link_service_instance(service)) : NULL;
+	struct pool_member *m = p ? pool_member_named(p, link_service_instance(service)) : NULL;
 
 	*pool = p;
 	return m && m->service == link_service_id(service) ? m : NULL;
@@ -373,7 +332,7 @@ static struct member *member_of(struct pools *all, const struct link_service *se
 void pools_gone(struct pools *all, const struct link_service *service)
 {
 	struct pool *p;
-	struct member *m = member_of(all, service, &p);
+	struct pool_member *m = member_of(all, service, &p);
 
 	if (!m)
 		return;
@@ -385,7 +344,7 @@ void pools_gone(struct pools *all, const struct link_service *service)
 void pools_health(struct pools *all, const struct link_service *service, uint32_t health)
 {
 	struct pool *p;
-	struct member *m = member_of(all, service, &p);
+	struct pool_member *m = member_of(all, service, &p);
 
 	if (!m)
 		return;
@@ -393,7 +352,7 @@ void pools_health(struct pools *all, const struct link_service *service, uint32_
 	m->heard_ms = loop_now_ms(all->loop);
 	m->is_excluded = false;
 	/* It wakes up before anybody could take over. */
-	if (m->state == ACTIVE && m->is_unsure)
+	if (m->state == POOL_ACTIVE && m->is_unsure)
 		say_promote(p, m, NULL, false);
 	m->is_unsure = false;
 	look(p);
@@ -402,15 +361,15 @@ void pools_health(struct pools *all, const struct link_service *service, uint32_
 void pools_role(struct pools *all, const struct link_service *service, const struct link_role *role)
 {
 	struct pool *p;
-	struct member *m = member_of(all, service, &p);
+	struct pool_member *m = member_of(all, service, &p);
 
 	if (!m)
 		return;
 	m->heard_ms = loop_now_ms(all->loop);
-	if (role->role && m->state == PROMOTING && m == p->to && role->number == p->number) {
+	if (role->role && m->state == POOL_PROMOTING && m == p->to && role->number == p->number) {
 		is_active_now(p);
-	} else if (!role->role && m->state == DEMOTING && m == p->from && role->number == p->number) {
-		set_state(p, m, STANDBY);
+	} else if (!role->role && m->state == POOL_DEMOTING && m == p->from && role->number == p->number) {
+		set_state(p, m, POOL_STANDBY);
 		m->wants = false;
 		step(p, "failover.demoted", 0, m, p->to, "");
 		finish(p);
@@ -420,8 +379,8 @@ void pools_role(struct pools *all, const struct link_service *service, const str
 void pools_moved(struct pools *all, const struct link_service *service, const struct link_moved *moved)
 {
 	struct pool *p;
-	struct member *m = member_of(all, service, &p), *active = p ? active_of(p) : NULL;
-	struct link_service *to = active && m != active ? link_of(p, active) : NULL;
+	struct pool_member *m = member_of(all, service, &p), *active = p ? pool_active(p) : NULL;
+	struct link_service *to = active && m != active ? pool_link(p, active) : NULL;
 	struct link_moved on = *moved;
 
 	if (!m || !to)
@@ -430,48 +389,6 @@ void pools_moved(struct pools *all, const struct link_service *service, const st
 	on.instance = bytes_str(m->instance);
 	on.lost = 0;
 	link_service_send(to, &link_moved_msg, &on);
-}
-
-/* --- by hand -------------------------------------------------------------------------------------------------------------- */
-
-static struct member *choose_by_hand(struct pool *p, const char *to, struct error *err)
-{
-	struct pool_candidate best = { 0 };
-	struct member *m = to ? member_named(p, to) : best_standby(p, &best);
-
-	if (!m && to)
-		error_set(err, "the pool of %s has no instance %s", p->content_id, log_str(to));
-	else if (!m)
-		error_set(err, "no standby instance of %s is linked and alive", p->content_id);
-	else if (m->state == ACTIVE)
-		error_set(err, "%s is active already", m->instance);
-	else if (!link_of(p, m) || is_dead(p, m))
-		error_set(err, "%s is not linked, or gives no sign of life", m->instance);
-	else if (m->health < p->all->settings.promote_at)
-		error_set(err, "%s has a score of %u, and one that takes over needs %u (promotion_threshold)", m->instance, m->health,
-			p->all->settings.promote_at);
-	else
-		return m;
-	return NULL;
-}
-
-int pools_switch(struct pools *all, const char *content_id, const char *to, uint32_t *number, struct error *err)
-{
-	struct pool *p = pool_for(all, content_id, false);
-	struct member *active, *chosen;
-
-	if (!p)
-		return error_set(err, "no service of %s has registered for the pool (role = active or standby in [collab])", log_str(content_id));
-	if (p->to)
-		return error_set(err, "switch %u is under way", p->number);
-	chosen = choose_by_hand(p, to, err);
-	if (!chosen)
-		return -1;
-	active = active_of(p);
-	begin(p, chosen, active, active && is_dead(p, active), "the administrator asked");
-	*number = p->number;
-	plan(p);
-	return 0;
 }
 
 /* --- life ----------------------------------------------------------------------------------------------------------------- */
@@ -502,7 +419,7 @@ void pools_free(struct pools **at)
 
 		all->pools = p->next;
 		while (p->members) {
-			struct member *m = p->members;
+			struct pool_member *m = p->members;
 
 			p->members = m->next;
 			free(m);
@@ -511,22 +428,4 @@ void pools_free(struct pools **at)
 		free(p);
 	}
 	free(all);
-}
-
-json_t *pools_json(const struct pools *all)
-{
-	json_t *list = json_array();
-
-	for (const struct pool *p = all->pools; p; p = p->next) {
-		json_t *members = json_array();
-		const struct member *active = active_of(p);
-
-		for (const struct member *m = p->members; m; m = m->next)
-			json_array_append_new(members, json_pack("{s:s, s:s, s:I, s:b, s:b, s:I}", "instance", m->instance, "state",
-				state_names[m->state], "health", (json_int_t)m->health, "linked", m->service != 0, "dead", is_dead(p, m),
-				"heard_ms_ago", (json_int_t)(loop_now_ms(all->loop) - m->heard_ms)));
-		json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:I, s:o}", "content", p->content_id, "active",
-			active ? active->instance : "", "switching", p->to != NULL, "switches", (json_int_t)all->last_number, "members", members));
-	}
-	return list;
 }

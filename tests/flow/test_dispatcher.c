@@ -118,7 +118,7 @@ static void one_that_is_superseded_steps_back_and_asks_whether_it_is_free(void *
 	loop_clock_advance(s->loop, now_ms += 60000);
 	scene_await(s, s->dials[0] == 3);
 	assert_false(opens(s, false, &is_modest));
-	loop_clock_advance(s->loop, now_ms += 60000);
+	loop_clock_advance(s->loop, now_ms + 60000);
 	scene_await(s, s->dials[0] == 4);
 	assert_true(opens(s, true, &is_modest));
 	raw_say(&s->router[0], &srp_return_msg, &(struct srp_return){ .code = SRP_OK });
