@@ -3,6 +3,7 @@
 
 #include "base/io/clock_verbs.h"
 #include "base/io/control_server.h"
+#include "base/io/history.h"
 #include "base/io/loop.h"
 #include "base/settings.h"
 #include "base/trail.h"
@@ -25,18 +26,25 @@ struct daemon_program {
 struct daemon_settings {
 	char *run_dir;
 	char *log_level;
+	char *history;
+	uint64_t history_limit;
 };
 extern const char *const daemon_log_levels[];
 #define DAEMON_SETTINGS(struct_type, member) \
 	{ .key = "run_dir", .type = SETTING_PATH, .offset = offsetof(struct_type, member.run_dir), .fallback = "run", .common = true, \
 	  .help = "folder of the control sockets" }, \
 	{ .key = "log_level", .type = SETTING_TEXT, .offset = offsetof(struct_type, member.log_level), .fallback = "info", \
-	  .common = true, .help = "error, warning, info or debug" }
+	  .common = true, .help = "error, warning, info or debug" }, \
+	{ .key = "history", .type = SETTING_PATH, .offset = offsetof(struct_type, member.history), .common = true, \
+	  .help = "file (.jsonl) or folder of the history that `bramble check` reads; not set: none is written" }, \
+	{ .key = "history_limit", .type = SETTING_SIZE, .offset = offsetof(struct_type, member.history_limit), .fallback = "1G", \
+	  .common = true, .min = 65536, .help = "bytes of history of each process; then it ends with a line that says so" }
 
 /* Ends the process itself for -t, -T, -V, --help and for anything wrong (exit statuses as the design lists them). */
 struct daemon *daemon_start(int argc, char **argv, const struct daemon_program *program, struct daemon_settings *settings);
 struct loop *daemon_loop(struct daemon *d);
 struct trail *daemon_trail(struct daemon *d);
+struct history *daemon_history(struct daemon *d);          /* off unless the setting says where */
 struct control_server *daemon_control(struct daemon *d);    /* serves status, trail, log, clock; add your own verbs */
 void daemon_run(struct daemon *d);       /* says that it is ready, then works until SIGTERM */
 int daemon_stop(struct daemon *d);       /* the exit status; after everything that used its loop has been freed */
