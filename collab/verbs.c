@@ -1,3 +1,4 @@
+#include "base/io/history.h"
 #include "base/log.h"
 #include "collab/parts.h"
 #include "protocol/srp.h"
@@ -34,6 +35,28 @@ static json_t *limits_json(const struct db_environment *environment)
 	put(limits, "transport_capacity", environment->transport_capacity);
 	json_object_set_new(limits, "evict", json_string(environment->evict == SEAT_EVICT_ALL ? "all" : "one"));
 	return limits;
+}
+
+static void count_connection(struct session *s, void *arg)
+{
+	size_t *count = arg;
+
+	*count += s->backend != NULL;
+}
+
+void collab_count(void *ctx, struct trail_entry *entry)
+{
+	const struct collab *c = ctx;
+	struct courier_counts courier;
+	size_t connections = c->sessions.closing;
+
+	session_table_each(&c->sessions, count_connection, &connections);
+	courier_count(c->courier, &courier);
+	history_number(entry, "sessions", session_table_count(&c->sessions));
+	history_number(entry, "connections", connections);
+	history_number(entry, "waiting", courier.waiting);
+	history_number(entry, "logins", admission_count(c->admission));
+	history_number(entry, "releasing", owner_releasing(c->owner));
 }
 
 void collab_status(void *ctx, json_t *into)
