@@ -1,4 +1,4 @@
-"""A test per ready scenario, on the real processes.
+"""A test per ready scenario, on the real processes, whose histories must keep to every rule as well.
 
 The two long ones run for a part of their time, because the sanitizers make everything slower; `make scenarios` runs them in full."""
 import concurrent.futures
@@ -57,7 +57,7 @@ class Ready(unittest.TestCase):
         cls.dir = pathlib.Path(tempfile.mkdtemp(prefix="br-"))
         env = dict(bramble.gss_env() if "cwa" in cls.words else os.environ, TMPDIR=str(cls.dir))
         pool = concurrent.futures.ThreadPoolExecutor(max_workers=2)
-        cls.results = {path: pool.submit(bramble.run, "bramble-sim", "run", *cls.words, shortened(path, cls.dir), timeout=280, env=env)
+        cls.results = {path: pool.submit(bramble.run, "bramble-sim", "run", "--check-history", *cls.words, shortened(path, cls.dir), timeout=280, env=env)
                        for path in cls.paths}
         pool.shutdown(wait=False)
 
