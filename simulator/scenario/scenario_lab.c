@@ -37,6 +37,7 @@ struct scenario_lab {
 	char tool[PATH_MAX];
 	char *router, *backend;
 	bool is_own;                 /* started here, the folder included */
+	bool history;                /* its processes write one */
 	pid_t pid;                   /* 0: somebody else's, or it did not start */
 	int pidfd;
 };
@@ -160,7 +161,7 @@ int scenario_lab_tool(const struct scenario_lab *lab, const char *const *words, 
 		if (status)
 			error_set(err, "bramble %s %s ended with %d: %s", argv[1] ? argv[1] : "", argv[2] ? argv[2] : "", status,
 				last_line(&said));
-		else if (out)
+		if (out)
 			buf_append(out, buf_bytes(&said));
 	}
 	close(pipes[0]);
@@ -235,6 +236,8 @@ static void up_words(const struct scenario *scenario, const struct scenario_cast
 		argv[count++] = memory_printf("--profile=%s", profile);
 	if (cast->users)
 		argv[count++] = memory_printf("--users=%ju", (uintmax_t)cast->users);
+	if (lab->history)
+		argv[count++] = memory_printf("--option=common.history=%s/" SCENARIO_HISTORY, lab->dir);
 	for (const struct scenario_node *set = of_lab ? of_lab->first : NULL; set && count < WORDS_MAX; set = set->next)
 		argv[count++] = memory_printf("--option=%s=%s", scenario_text(set, "key"), scenario_text(set, "value"));
 	argv[count] = NULL;
@@ -330,7 +333,7 @@ static int read_lab(struct scenario_lab *lab, struct error *err)
 }
 
 struct scenario_lab *scenario_lab_start(const struct scenario *scenario, const struct scenario_cast *cast, const char *backend, const char *profile,
-	int *status, struct error *err)
+	bool history, int *status, struct error *err)
 {
 	struct scenario_lab *lab = memory_new(sizeof *lab);
 	const char *tmp = getenv("TMPDIR");
@@ -338,6 +341,7 @@ struct scenario_lab *scenario_lab_start(const struct scenario *scenario, const s
 
 	lab->pidfd = -1;
 	lab->backend = backend ? memory_str(backend) : NULL;
+	lab->history = history;
 	*status = EXIT_CONFIG;
 	snprintf(lab->dir, sizeof lab->dir, "%s/bramble-run-XXXXXX", tmp && *tmp ? tmp : "/tmp");
 	lab->is_own = mkdtemp(lab->dir) != NULL;
@@ -409,6 +413,21 @@ static bool ended_well(const struct scenario_lab *lab, int status, struct error 
 	return good;
 }
 
+/* All have ended, and their histories are whole. */
+static bool kept_the_rules(const struct scenario_lab *lab, struct error *err)
+{
+	char *history = memory_printf("%s/" SCENARIO_HISTORY, lab->dir);
+	const char *const words[] = { "check", history, NULL };
+	struct buf said = { 0 };
+	bool good = scenario_lab_tool(lab, words, &said, err) == EXIT_DONE;
+
+	if (!good)
+		fprintf(stderr, "%s", buf_cstr(&said));
+	buf_free(&said);
+	free(history);
+	return good;
+}
+
 bool scenario_lab_end(struct scenario_lab **at, bool keep, struct error *err)
 {
 	struct scenario_lab *lab = *at;
@@ -418,7 +437,7 @@ bool scenario_lab_end(struct scenario_lab **at, bool keep, struct error *err)
 		return true;
 	if (lab->pid) {
 		kill(lab->pid, SIGTERM);
-		good = ended_well(lab, await_end(lab->pid, lab->pidfd, DOWN_MS), err);
+		good = ended_well(lab, await_end(lab->pid, lab->pidfd, DOWN_MS), err) && (!lab->history || kept_the_rules(lab, err));
 	}
 	if (lab->is_own && good && !keep)
 		nftw(lab->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);

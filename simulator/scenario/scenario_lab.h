@@ -9,12 +9,15 @@
  * one that runs already. Everything goes through the tool `bramble`, which stands beside this program, and the control sockets. */
 struct scenario_lab;
 
-/* NULL with a sentence and the exit status that fits. backend, profile: as `bramble lab up` takes them; NULL: what it chooses. */
+/* NULL with a sentence and the exit status that fits. backend, profile: as `bramble lab up` takes them; NULL: what it chooses. history: all
+ * its processes write one to SCENARIO_HISTORY in its folder, which scenario_lab_end checks. */
+#define SCENARIO_HISTORY "history"
 struct scenario_lab *scenario_lab_start(const struct scenario *scenario, const struct scenario_cast *cast, const char *backend, const char *profile,
-	int *status, struct error *err);
+	bool history, int *status, struct error *err);
 struct scenario_lab *scenario_lab_open(const char *dir, int *status, struct error *err);
 
-/* Ends a lab of its own; keep: its folder with the logs stays. false with a sentence: a process of it did not end well. */
+/* Ends a lab of its own; keep: its folder with the logs stays. false with a sentence: a process of it did not
+ * end well, or the histories break a rule; which one is told on standard error. */
 bool scenario_lab_end(struct scenario_lab **lab, bool keep, struct error *err);
 
 const char *scenario_lab_dir(const struct scenario_lab *lab);
