@@ -61,5 +61,6 @@ int trace_command(int argc, char **argv);
 int srp_command(int argc, char **argv);
 int config_command(int argc, char **argv);
 int decode_command(int argc, char **argv);
+int check_command(int argc, char **argv);
 
 #endif

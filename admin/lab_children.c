@@ -127,7 +127,7 @@ static void add_settings(const struct lab *lab, enum lab_role role, const char *
 static int start_simulator(struct lab *lab, size_t which, const char *clock, struct error *err)
 {
 	enum lab_role role = lab->roles[which];
-	const char *name = lab_roles[role].name, *log_level = lab->place.log_level;
+	const char *name = lab_roles[role].name, *log_level = lab->place.log_level, *history = lab->place.history;
 	char *program = memory_printf("%s/bramble-sim", lab->programs);
 	char *certificate = memory_printf("%s.crt", name), *key = memory_printf("%s.key", name);
 	const char *argv[64];
@@ -144,6 +144,11 @@ static int start_simulator(struct lab *lab, size_t which, const char *clock, str
 	lab_overridden(&lab->options, "common.log_level", &log_level);
 	end_words(argv, &count, "--log-level");
 	end_words(argv, &count, log_level);
+	lab_overridden(&lab->options, "common.history", &history);
+	if (history) {
+		end_words(argv, &count, "--history");
+		end_words(argv, &count, history);
+	}
 	add_file(lab, "--certificate", certificate, argv, &count, owned, &owned_count);
 	add_file(lab, "--key", key, argv, &count, owned, &owned_count);
 	/* As long as the lab lives; a folder that the settings name comes later and wins. */

@@ -18,6 +18,7 @@ static const struct command commands[] = {
 	{ "trace", "any login as numbered steps: list, show", trace_command, false },
 	{ "srp", "SRP identities: add, list, enable again", srp_command, false },
 	{ "config", "the settings of the daemons: check, show", config_command, false },
+	{ "check", "histories of processes against what must hold of them", check_command, false },
 	{ "decode", "any of our formats, field by field", decode_command, false },
 	{ NULL, NULL, NULL, false },
 };

@@ -17,6 +17,7 @@ static const struct setting common_rows[] = {
 	ROW("log_level", SETTING_TEXT, log_level, "info"),
 	ROW("database", SETTING_PATH, database, "bramble.db"),
 	ROW("install_key", SETTING_PATH, install_key, "install.key"),
+	ROW("history", SETTING_PATH, history, NULL),
 	{ .key = NULL },
 };
 static const struct setting router_rows[] = {

@@ -8,7 +8,7 @@
 /* Where an installation keeps its things: what the tool reads of the settings file that the daemons read too. */
 struct place {
 	char *file;                 /* the settings file */
-	char *run_dir, *log_level, *database, *install_key;              /* [common] */
+	char *run_dir, *log_level, *database, *install_key, *history;              /* [common] */
 	char *router_listen, *router_identities;                         /* [router] */
 	char *dispatcher_listen, *dispatcher_server;                     /* [dispatcher] */
 	char *collab_environment;                                        /* [collab] */

@@ -17,7 +17,7 @@ enum { MAX_FILE = 1 << 20, MAX_LINE = 1 << 16 };
 /* A file serves several programs: a section or a [common] key that is not ours may be right all the same, but one that
  * nobody reads is a slip of the pen. */
 static const char *const known_sections[] = { "common", "router", "dispatcher", "collab", "lab", "groupwise", "ocs", "cwa", NULL };
-static const char *const shared_keys[] = { "run_dir", "log_level", "database", "install_key", NULL };
+static const char *const shared_keys[] = { "run_dir", "log_level", "database", "install_key", "history", "history_limit", NULL };
 
 static bool is_listed(const char *name, const char *const *names)
 {

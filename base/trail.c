@@ -12,6 +12,8 @@
 struct trail {
 	uint64_t last;
 	const struct loop *clock;     /* NULL: none */
+	trail_heard_fn *heard;
+	void *heard_ctx;
 	unsigned size;
 	struct trail_entry entries[];
 };
@@ -35,17 +37,50 @@ void trail_set_clock(struct trail *trail, const struct loop *loop)
 	trail->clock = loop;
 }
 
+static void set_time(const struct trail *trail, struct trail_entry *entry)
+{
+	entry->at_us = loop_real_us();
+	entry->virtual_ms = trail->clock && loop_clock_is_manual(trail->clock) ? loop_now_ms(trail->clock) : 0;
+}
+
+void trail_record(struct trail *trail, const struct trail_entry *entry)
+{
+	struct trail_entry heard;
+
+	if (!trail_is_heard(trail))
+		return;
+	heard = *entry;
+	set_time(trail, &heard);
+	trail->heard(trail->heard_ctx, &heard);
+}
+
 void trail_note(struct trail *trail, const struct trail_entry *entry)
 {
 	struct trail_entry *place;
 
-	if (!trail || !trail->size)
+	if (!trail)
 		return;
+	if (!trail->size) {
+		trail_record(trail, entry);
+		return;
+	}
 	place = &trail->entries[trail->last % trail->size];
 	*place = *entry;
 	place->seq = ++trail->last;
-	place->at_us = loop_real_us();
-	place->virtual_ms = trail->clock && loop_clock_is_manual(trail->clock) ? loop_now_ms(trail->clock) : 0;
+	set_time(trail, place);
+	if (trail->heard)
+		trail->heard(trail->heard_ctx, place);
+}
+
+bool trail_is_heard(const struct trail *trail)
+{
+	return trail && trail->heard;
+}
+
+void trail_listen(struct trail *trail, trail_heard_fn *fn, void *ctx)
+{
+	trail->heard = fn;
+	trail->heard_ctx = ctx;
 }
 
 void trail_text(struct trail_entry *entry, const char *format, ...)
@@ -92,7 +127,7 @@ uint64_t trail_last(const struct trail *trail)
 	return trail ? trail->last : 0;
 }
 
-static json_t *entry_json(const struct trail_entry *entry)
+json_t *trail_entry_json(const struct trail_entry *entry)
 {
 	json_t *out = json_object();
 	json_t *numbers = json_object();
@@ -130,7 +165,7 @@ json_t *trail_json(const struct trail *trail, uint64_t after_seq, uint32_t pin, 
 		const struct trail_entry *entry = &trail->entries[(seq - 1) % trail->size];
 
 		if (!pin || entry->pin == pin)
-			json_array_append_new(out, entry_json(entry));
+			json_array_append_new(out, trail_entry_json(entry));
 	}
 	return out;
 }

@@ -20,7 +20,7 @@ struct trail_entry {
 	struct {
 		const char *name;   /* literals; the first NULL ends them */
 		uint64_t value;
-	} numbers[6];
+	} numbers[12];
 	char text[192];             /* further "key=value key=value", may be empty */
 };
 
@@ -30,6 +30,16 @@ void trail_free(struct trail **trail);
 void trail_set_clock(struct trail *trail, const struct loop *loop);
 void trail_note(struct trail *trail, const struct trail_entry *entry);     /* trail NULL: does nothing */
 void trail_text(struct trail_entry *entry, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* For what happens too often for the ring: goes to who listens alone, and nowhere when nobody does. */
+void trail_record(struct trail *trail, const struct trail_entry *entry);
+/* Somebody listens (trail_listen): worth making entries for trail_record. trail NULL: no. */
+bool trail_is_heard(const struct trail *trail);
+/* fn gets every entry, noted or recorded, with its time; its seq is 0 when it is only recorded. One at a time; NULL: nobody. */
+typedef void trail_heard_fn(void *ctx, const struct trail_entry *entry);
+void trail_listen(struct trail *trail, trail_heard_fn *fn, void *ctx);
+/* What the verb trail shows of one entry. The caller owns it. */
+json_t *trail_entry_json(const struct trail_entry *entry);
 
 /* The value of key=value in an entry's text as trail_text was given it, quotes of log_str taken off; a key inside a quoted value is none.
  * Written into `into` (cut to its size), which is returned: "" when there is none. Takes any bytes. */

@@ -162,7 +162,9 @@ static void note_census(struct login *login, const struct seat_answer *answer, c
 	const struct seat_census *census = &answer->census;
 	struct trail_entry entry = { .event = "admit", .pin = login->pin, .transaction = login->transaction, .numbers = {
 		{ "max", census->max_sessions }, { "live", census->live }, { "evictable", census->evictable },
-		{ "evicted", answer->ended_count }, { "capacity", census->transport_capacity }, { "session", answer->session } } };
+		{ "evicted", answer->ended_count }, { "capacity", census->transport_capacity }, { "session", answer->session },
+		{ "idle_ms", census->idle_timeout_ms }, { "evict_one", census->evict == SEAT_EVICT_ONE }, { "groupwise", census->groupwise },
+		{ "decided_us", answer->decided_us } } };
 
 	trail_text(&entry, "outcome=%s login=%s permitted=%s arithmetic=%s user=%s", seat_outcome_name(answer->decision.outcome),
 		login->login_id, census->permitted ? "yes" : "no", log_str(arithmetic), log_str(login->user));
@@ -282,9 +284,14 @@ static void end_others(struct login *login, const struct seat_answer *answer)
 
 	for (size_t i = 0; i < answer->ended_count; i++) {
 		const struct seat_ended *ended = &answer->ended[i];
+		struct trail_entry entry = { .event = "seat.ended", .pin = login->pin, .transaction = login->transaction, .numbers = {
+			{ "session", ended->session }, { "reason", (uint64_t)ended->reason }, { "owner", ended->owner },
+			{ "decided_us", answer->decided_us } } };
 		struct session *s = ended->owner == owner_seat(c->owner).id ? session_table_find(&c->sessions, (uint32_t)ended->session)
 			: NULL;
 
+		trail_text(&entry, "by=%s", login->login_id);
+		trail_record(c->trail, &entry);
 		if (s)
 			session_end(s, (enum im_logout_reason)ended->reason, login->login_id, false);
 	}
@@ -329,6 +336,7 @@ static void admitted(void *ctx, enum db_status status, const struct seat_answer 
 		await_closing(login, answer);
 	end_others(login, answer);
 	if (accepted && (c->stopping || c->fenced)) {
+		collab_record(c, "seat.release", login->pin, (uint32_t)answer->session, 0, NULL, 0);
 		owner_release(c->owner, answer->session, IM_REASON_SHUTDOWN, false);
 		refuse(login, IM_NO_DATABASE, "the service ends");
 	} else if (!accepted) {

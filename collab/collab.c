@@ -51,6 +51,14 @@ void collab_note(struct collab *c, const struct trail_entry *entry, uint32_t ses
 	buf_free(&text);
 }
 
+void collab_record(struct collab *c, const char *event, uint32_t pin, uint32_t session, uint32_t sequence, const char *name, uint64_t value)
+{
+	struct trail_entry entry = { .event = event, .pin = pin, .numbers = { { "session", session }, { "sequence", sequence },
+		{ name, value } } };
+
+	trail_record(c->trail, &entry);
+}
+
 /* --- the dispatcher's side -------------------------------------------------------------------------------------------- */
 
 static struct collab *of_way(void *ctx, unsigned *way)
@@ -180,7 +188,19 @@ static void event_dropped(void *ctx, uint32_t pin, uint32_t session)
 		session_dropped(s);
 }
 
-static const struct courier_callbacks courier_callbacks = { .send = courier_out, .is_full = way_is_full, .coverage = coverage_changed,
+static void event_fate(void *ctx, uint32_t pin, uint32_t session, struct bytes clear, enum courier_fate fate)
+{
+	static const char *const events[COURIER_FATES] = { [COURIER_QUEUED] = "event.queued", [COURIER_DELIVERED] = "event.delivered",
+		[COURIER_DROPPED] = "event.dropped", [COURIER_REFUSED] = "event.refused", [COURIER_FORGOTTEN] = "event.forgotten" };
+	struct collab *c = ctx;
+	enum im_type type;
+	uint32_t sequence;
+
+	if (trail_is_heard(c->trail) && im_peek(clear, &type, &sequence, NULL) == 0)
+		collab_record(c, events[fate], pin, session, sequence, "type", type);
+}
+
+static const struct courier_callbacks courier_callbacks = { .fate = event_fate, .send = courier_out, .is_full = way_is_full, .coverage = coverage_changed,
 	.dropped = event_dropped };
 
 /* --- the database's side ---------------------------------------------------------------------------------------------- */
@@ -191,10 +211,36 @@ static void follow_limits(struct session *s, void *arg)
 	session_limits_changed(s);
 }
 
+static void record_limits(struct collab *c)
+{
+	const struct db_environment *now = environment_now(c->environment);
+	struct trail_entry entry = { .event = "limits", .numbers = { { "max", now->max_sessions }, { "idle_ms", now->idle_timeout_ms },
+		{ "inactivity_ms", now->inactivity_timeout_ms }, { "capacity", now->transport_capacity } } };
+
+	trail_text(&entry, "environment=%s", log_str(now->name));
+	trail_record(c->trail, &entry);
+}
+
+static void record_owner(struct collab *c, const char *event)
+{
+	struct seat_owner seat = owner_seat(c->owner);
+	struct trail_entry entry = { .event = event, .numbers = { { "owner", seat.id }, { "epoch", seat.epoch },
+		{ "lease_ms", c->settings->lease_ms } } };
+
+	trail_text(&entry, "instance=%s environment=%s", log_str(c->settings->instance), log_str(c->settings->environment));
+	trail_record(c->trail, &entry);
+}
+
+static void seat_free(void *ctx, uint64_t session)
+{
+	collab_record(ctx, "seat.free", 0, (uint32_t)session, 0, NULL, 0);
+}
+
 static void limits_changed(void *ctx)
 {
 	struct collab *c = ctx;
 
+	record_limits(c);
 	session_table_each(&c->sessions, follow_limits, NULL);
 }
 
@@ -249,6 +295,7 @@ static void fenced(void *ctx)
 	struct collab *c = ctx;
 
 	c->fenced = true;
+	record_owner(c, "owner.fenced");
 	session_table_each(&c->sessions, end_fenced, NULL);
 	/* Logins among it get their answer: that somebody else has taken over. */
 	doubt_is_over(c->doubt);
@@ -404,6 +451,9 @@ struct collab *collab_new(struct loop *loop, const struct collab_settings *set, 
 	if (!c->owner)
 		goto fail;
 	owner_on_sure(c->owner, sure_again);
+	owner_on_free(c->owner, seat_free);
+	record_owner(c, "owner.start");
+	record_limits(c);
 	environment_on_change(c->environment, others_changed);
 	dial_dispatchers(c);
 	return c;

@@ -24,5 +24,8 @@ bool collab_is_fenced(const struct collab *collab);
 extern const struct control_verb collab_verbs[];
 /* Its part of what the verb status answers: for daemon_status_hook. */
 void collab_status(void *collab, json_t *into);
+/* Its part of a mark in the history: a history_count_fn. */
+struct trail_entry;
+void collab_count(void *collab, struct trail_entry *entry);
 
 #endif

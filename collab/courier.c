@@ -101,9 +101,17 @@ static void land(struct courier *c, struct parcel *p)
 	p->to->in_flight--;
 }
 
-static void discard(struct courier *c, struct parcel *p)
+static void tell_fate(const struct courier *c, const struct parcel *p, enum courier_fate fate)
+{
+	if (c->callbacks.fate)
+		c->callbacks.fate(c->ctx, p->to->pin, p->session, bytes_of(p->clear, p->len), fate);
+}
+
+static void discard(struct courier *c, struct parcel *p, enum courier_fate fate)
 {
 	struct recipient *r = p->to;
+
+	tell_fate(c, p, fate);
 
 	land(c, p);
 	DL_DELETE(r->queue, p);
@@ -113,10 +121,16 @@ static void discard(struct courier *c, struct parcel *p)
 	free(p);
 }
 
-static void empty(struct courier *c, struct recipient *r)
+/* What is not sent again: worth nothing later, or its session is over. */
+static enum courier_fate lost_as(const struct parcel *p)
+{
+	return p->flags & COURIER_NOW ? COURIER_DROPPED : COURIER_FORGOTTEN;
+}
+
+static void empty(struct courier *c, struct recipient *r, enum courier_fate fate)
 {
 	while (r->queue)
-		discard(c, r->queue);
+		discard(c, r->queue, fate);
 }
 
 static void count_dropped(struct courier *c, const struct parcel *p)
@@ -155,7 +169,7 @@ static void tidy(struct courier *c, struct recipient *r)
 		log_warning("courier gave up pin=%s waiting=%zu reason=too-many-absent", pin_text(oldest->pin), oldest->waiting);
 		DL_FOREACH(oldest->queue, p)
 			count_dropped(c, p);
-		empty(c, oldest);
+		empty(c, oldest, COURIER_DROPPED);
 		tidy(c, oldest);
 	}
 }
@@ -168,7 +182,7 @@ void courier_free(struct courier **courier)
 	if (!c)
 		return;
 	HASH_ITER(hh, c->recipients, r, next) {
-		empty(c, r);
+		empty(c, r, COURIER_FORGOTTEN);
 		HASH_DELETE(hh, c->recipients, r);
 		free(r);
 	}
@@ -239,7 +253,7 @@ static void call_back(struct courier *c, struct recipient *r)
 	DL_FOREACH_SAFE(r->queue, p, after) {
 		land(c, p);
 		if (p->forgotten)
-			discard(c, p);
+			discard(c, p, lost_as(p));
 	}
 	r->bounced = false;
 }
@@ -348,7 +362,7 @@ void courier_status(struct courier *c, uint32_t tag, uint32_t status)
 		return;
 	case SRP_DELIVERED:
 		c->counts.delivered++;
-		discard(c, p);
+		discard(c, p, COURIER_DELIVERED);
 		pump(c, r);
 		tidy(c, r);
 		return;
@@ -360,13 +374,13 @@ void courier_status(struct courier *c, uint32_t tag, uint32_t status)
 		r->bounced = true;
 		land(c, p);
 		if (p->forgotten)
-			discard(c, p);
+			discard(c, p, lost_as(p));
 		set_available(c, pin, false);
 		return;
 	default:
 		c->counts.refused++;
 		log_warning("courier dropped pin=%s status=%s bytes=%zu", pin_text(pin), srp_status_text(status), p->len);
-		discard(c, p);
+		discard(c, p, COURIER_REFUSED);
 		pump(c, r);
 		tidy(c, r);
 	}
@@ -399,7 +413,7 @@ static bool drop_oldest(struct courier *c, struct recipient *r, size_t bytes, en
 			continue;
 		count_dropped(c, p);
 		log_warning("courier dropped pin=%s session=%u waiting=%zu reason=queue-full", pin_text(r->pin), p->session, r->waiting);
-		discard(c, p);
+		discard(c, p, COURIER_DROPPED);
 	}
 	return r->waiting < COURIER_QUEUE && r->bytes + bytes <= COURIER_BYTES;
 }
@@ -439,6 +453,7 @@ void courier_send(struct courier *c, uint32_t pin, uint32_t session, int flags, 
 	r->waiting++;
 	r->bytes += clear.len;
 	c->counts.waiting++;
+	tell_fate(c, p, COURIER_QUEUED);
 	pump(c, r);
 	/* On its way, and gone if it comes back. */
 	if (flags & COURIER_NOW)
@@ -460,7 +475,7 @@ void courier_forget(struct courier *c, uint32_t pin, uint32_t session)
 		if (p->in_flight)
 			p->forgotten = true;
 		else
-			discard(c, p);
+			discard(c, p, COURIER_FORGOTTEN);
 	}
 	tidy(c, r);
 }

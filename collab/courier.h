@@ -23,7 +23,18 @@ enum {
 	COURIER_GRACE_MS = 5000,   /* after the dispatcher starts its list over, PINs missing from it count as lost only then */
 };
 
+enum courier_fate {
+	COURIER_QUEUED,
+	COURIER_DELIVERED,
+	COURIER_DROPPED,           /* because too much waits, or it could not go at once and is worth nothing later */
+	COURIER_REFUSED,           /* the network does not take it */
+	COURIER_FORGOTTEN,         /* its session is over */
+	COURIER_FATES
+};
+
 struct courier_callbacks {
+	/* What becomes of each message that was queued: QUEUED, then one of the others. May be NULL; must not call the courier. */
+	void (*fate)(void *ctx, uint32_t pin, uint32_t session, struct bytes clear, enum courier_fate fate);
 	/* Hands one message to the dispatcher; tag comes back in courier_status. */
 	void (*send)(void *ctx, unsigned way, uint32_t pin, uint32_t tag, struct bytes clear);
 	/* The way to the dispatcher is full: nothing more is sent until courier_drained. */

@@ -36,6 +36,7 @@ static void got_logout(struct session *s, uint32_t sequence, const union im_up *
 	struct collab *c = s->collab;
 
 	(void)m;
+	collab_record(c, "im.answered", s->pin, s->id, sequence, "code", IM_OK);
 	/* It outlives the session: a device that does not get it asks again. */
 	courier_send(c->courier, s->pin, s->id, COURIER_KEEP | COURIER_LAST_WORD, collab_encode(c, &im_ack_msg, s->next_sequence++,
 		&(struct im_ack){ .session = s->id, .sequence = sequence, .code = IM_OK }));
@@ -155,6 +156,14 @@ static bool is_user_action(const struct row *row, const union im_up *m)
 	return row->action && !(row->msg == &im_presence_set_msg && m->presence_set.presence == IM_IDLE);
 }
 
+static void record_taken(struct session *s, const struct row *row, uint32_t sequence, bool action)
+{
+	struct trail_entry entry = { .event = "im.taken", .pin = s->pin, .numbers = { { "session", s->id }, { "sequence", sequence },
+		{ "type", row->msg->code }, { "action", action }, { "answered", row->answered } } };
+
+	trail_record(s->collab->trail, &entry);
+}
+
 static void act(struct session *s, const struct row *row, uint32_t sequence, const union im_up *m)
 {
 	if (s->state == SESSION_CONNECTING) {
@@ -164,11 +173,13 @@ static void act(struct session *s, const struct row *row, uint32_t sequence, con
 	if (replay_check(&s->received, sequence) != REPLAY_NEW) {
 		session_seen(s, false);
 		s->collab->counts.duplicates++;
+		collab_record(s->collab, "im.again", s->pin, s->id, sequence, "type", row->msg->code);
 		if (row->answered)
 			answer_again(s, sequence);
 		return;
 	}
 	replay_accept(&s->received, sequence);
+	record_taken(s, row, sequence, is_user_action(row, m));
 	session_seen(s, is_user_action(row, m));
 	if (row->answered) {
 		size_t at = sequence % SESSION_ACKS;

@@ -15,6 +15,7 @@ int main(int argc, char **argv)
 		fatal((enum exit_status)status, "%s", err.text);
 	control_server_add(daemon_control(d), collab_verbs, c);
 	daemon_status_hook(d, collab_status, c);
+	history_count(daemon_history(d), collab_count, c);
 
 	daemon_run(d);
 	fenced = collab_is_fenced(c);

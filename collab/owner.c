@@ -34,6 +34,7 @@ struct owner {
 	size_t release_count;
 	enum db_status start_status;
 	loop_fn *sure;
+	owner_free_seat_fn *freed;
 	uint64_t asked_ms;         /* the renewal that is under way, or was last answered */
 	uint64_t sure_until_ms;
 	bool renewing, ill, is_fenced, doubted;
@@ -155,6 +156,11 @@ void owner_on_sure(struct owner *owner, loop_fn *fn)
 	owner->sure = fn;
 }
 
+void owner_on_free(struct owner *owner, owner_free_seat_fn *fn)
+{
+	owner->freed = fn;
+}
+
 static void renew(void *arg)
 {
 	struct owner *o = arg;
@@ -183,6 +189,8 @@ static void released(void *ctx, enum db_status status)
 			loop_timer_set(o->retry, OWNER_RETRY_MS);
 		return;
 	}
+	if (r->reason && o->freed)
+		o->freed(o->ctx, r->session);
 	if (r->closing && r->closed) {
 		r->reason = 0;
 		r->closing = false;

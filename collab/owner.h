@@ -32,6 +32,9 @@ void owner_on_sure(struct owner *owner, loop_fn *fn);     /* with the context of
 void owner_release(struct owner *owner, uint64_t session, int reason, bool closing);
 /* The connection of a session that is over is closed: logins that wait for that, here and elsewhere, go on. */
 void owner_closed(struct owner *owner, uint64_t session);
+/* fn hears of each seat that is free now because it was released. */
+typedef void owner_free_seat_fn(void *ctx, uint64_t session);
+void owner_on_free(struct owner *owner, owner_free_seat_fn *fn);
 size_t owner_releasing(const struct owner *owner);        /* seats on their way back */
 
 #endif

@@ -53,4 +53,8 @@ struct bytes collab_encode(struct collab *collab, const struct wire_msg *msg, ui
 struct trail_entry;
 void collab_note(struct collab *collab, const struct trail_entry *entry, uint32_t session, bool stored);
 
+/* A line of the history alone, about a message or a session: numbers session and sequence, and one more unless name is NULL. */
+void collab_record(struct collab *collab, const char *event, uint32_t pin, uint32_t session, uint32_t sequence, const char *name,
+	uint64_t value);
+
 #endif

@@ -107,6 +107,15 @@ static enum session_event event_of(enum im_logout_reason reason)
 
 /* --- timers and the mark ---------------------------------------------------------------------------------------------- */
 
+/* What a timeout rests on: the times as the service has them, which the checker compares with what it has seen. */
+static void record_times(const struct session *s, const char *event, const char *name, uint64_t value)
+{
+	struct trail_entry entry = { .event = event, .pin = s->pin, .numbers = { { "session", s->id }, { name, value },
+		{ "seen_ms", s->seen_ms }, { "active_ms", s->active_ms } } };
+
+	trail_record(s->collab->trail, &entry);
+}
+
 /* One timer each, set lazily: traffic only notes the time, the timer looks at it when it comes. */
 static void evaluate(struct session *s)
 {
@@ -120,6 +129,8 @@ static void evaluate(struct session *s)
 		mark = IM_REASON_EVICTED_COVERAGE;
 	else if (idle_ms && quiet_ms >= idle_ms)
 		mark = IM_REASON_EVICTED_SILENT;
+	if (mark != s->mark.wanted)
+		record_times(s, mark ? "mark.wanted" : "mark.unwanted", "reason", (uint64_t)mark);
 	session_mark_want(s, mark);
 	if (idle_ms && quiet_ms < idle_ms)
 		loop_timer_set(s->silence, idle_ms - quiet_ms);
@@ -320,6 +331,7 @@ void session_acknowledge(struct session *s, uint32_t sequence, uint32_t code, co
 		s->acks[at].code = code;
 	}
 	standing_progress(s->collab);
+	collab_record(s->collab, "im.answered", s->pin, s->id, sequence, "code", code);
 	session_tell(s, &im_ack_msg, &(struct im_ack){ .session = s->id, .sequence = sequence, .code = code,
 		.text = bytes_slice(bytes_str(text), 0, IM_STATUS_TEXT_MAX) });
 }
@@ -386,7 +398,7 @@ void session_end(struct session *s, enum im_logout_reason reason, const char *wh
 	struct login *login = s->login;
 	struct trail_entry entry = { .event = event_of(reason) == SESSION_EVICT ? "evict" : "session.end", .pin = s->pin,
 		.transaction = s->transaction, .numbers = { { "session", s->id }, { "reason", reason },
-		{ "lasted_ms", loop_now_ms(c->loop) - s->started_ms } } };
+		{ "lasted_ms", loop_now_ms(c->loop) - s->started_ms }, { "release", release } } };
 
 	if (session_is_over(s))
 		return;

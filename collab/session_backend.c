@@ -3,6 +3,7 @@
 
 static void drop_backend(struct session *s)
 {
+	collab_record(s->collab, "backend.closed", s->pin, s->id, 0, NULL, 0);
 	s->collab->backend_type->free(&s->backend);
 }
 
@@ -60,6 +61,7 @@ static void backend_message(void *ctx, struct im_message_event *message)
 	s->messages_in++;
 	s->collab->counts.messages_down++;
 	message->session = s->id;
+	collab_record(s->collab, "im.heard", s->pin, s->id, 0, "kind", message->kind);
 	session_tell(s, &im_message_event_msg, message);
 }
 
@@ -86,6 +88,7 @@ static void backend_room_message(void *ctx, struct im_room_message_event *messag
 	s->messages_in++;
 	s->collab->counts.messages_down++;
 	message->session = s->id;
+	collab_record(s->collab, "im.heard", s->pin, s->id, 0, "kind", IM_KIND_MESSAGE);
 	session_tell(s, &im_room_message_event_msg, message);
 }
 

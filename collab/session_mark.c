@@ -97,6 +97,7 @@ static void push(struct session *s)
 	if (mark->busy || (want == mark->stored && !mark->unsettled))
 		return;
 	mark->busy = true;
+	collab_record(c, "mark.asked", s->pin, s->id, 0, "reason", (uint64_t)want);
 	session_hold(s);
 	db_session_mark(c->db, owner_seat(c->owner), s->id, want, loop_now_ms(c->loop),
 		want == 0 ? stored_none : want == IM_REASON_EVICTED_COVERAGE ? stored_coverage : stored_silent, s);

@@ -1,3 +1,4 @@
+#include "base/io/history.h"
 #include "base/log.h"
 #include "collab/parts.h"
 #include "collab/standing.h"
@@ -53,6 +54,28 @@ static void put_dispatchers(json_t *into, const struct collab *c)
 	json_object_set_new(into, "dispatcher", json_string(c->settings->dispatcher));
 	json_object_set_new(into, "dispatchers", list);
 	put(into, "health", standing_health(c));
+}
+
+static void count_connection(struct session *s, void *arg)
+{
+	size_t *count = arg;
+
+	*count += s->backend != NULL;
+}
+
+void collab_count(void *ctx, struct trail_entry *entry)
+{
+	const struct collab *c = ctx;
+	struct courier_counts courier;
+	size_t connections = c->sessions.closing;
+
+	session_table_each(&c->sessions, count_connection, &connections);
+	courier_count(c->courier, &courier);
+	history_number(entry, "sessions", session_table_count(&c->sessions));
+	history_number(entry, "connections", connections);
+	history_number(entry, "waiting", courier.waiting);
+	history_number(entry, "logins", admission_count(c->admission));
+	history_number(entry, "releasing", owner_releasing(c->owner));
 }
 
 void collab_status(void *ctx, json_t *into)

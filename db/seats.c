@@ -163,6 +163,7 @@ static void admit_work(struct core *core, struct verb *verb)
 	if (core->failed != DRIVER_DONE)
 		return;
 	v->answer.decision = r->decide(&v->answer.census);
+	v->answer.decided_us = loop_real_us();
 	if (v->answer.decision.evict)
 		evict(core, v, batch, &replaced);
 	if (v->answer.decision.outcome == SEAT_ADMITTED) {

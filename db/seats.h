@@ -70,6 +70,7 @@ struct seat_answer {
 	struct seat_census census;       /* as read, before the eviction */
 	struct seat_decision decision;
 	uint64_t session;                /* when admitted; fits 32 bits, never 0, never used again */
+	uint64_t decided_us;             /* loop_real_us() inside the transaction: earlier for what is committed earlier, on one host */
 	const struct seat_ended *ended;  /* evicted and replaced sessions; lives until done returns */
 	size_t ended_count;
 	/* When admitted: ended sessions, of this login or of earlier ones and of whichever service, whose connections to the IM

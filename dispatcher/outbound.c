@@ -29,7 +29,7 @@ static void note_sealed(struct outbound *o, const struct message *message, const
 	struct trail_entry entry = {
 		.event = "sealed", .pin = message->line->pin, .transaction = message->message_id,
 		.numbers = { { "clear", sizes->clear }, { "packed", sizes->packed }, { "sealed", sizes->sealed },
-			{ "fragments", sizes->fragments } },
+			{ "fragments", sizes->fragments }, { "key", message->serial } },
 	};
 
 	trail_text(&entry, "suite=%s content=%s", packet_suite_name(sizes->suite), message->content_id);

@@ -179,6 +179,7 @@ static void hand_over(struct uplink *u, struct device *device, const struct gme 
 static void duplicate(struct uplink *u, uint32_t pin, const struct gme *gme, bool is_part)
 {
 	u->counts.duplicates++;
+	trail_record(u->trail, &(struct trail_entry){ .event = "replayed", .pin = pin, .transaction = gme->message_id });
 	/* Its receipt may have been lost on the way; one that is not due yet comes when the service has taken the message. */
 	if (is_part || !(gme->flags & GME_RECEIPT_WANTED) || untaken_find(u, pin, gme->message_id))
 		return;

@@ -51,10 +51,17 @@ void sim_life_run(struct loop *loop, const struct sim_served *served, const char
 		{ NULL, NULL, NULL, NULL },
 	};
 	struct sim_control *control = NULL;
+	struct trail *own = trail_new(0);
+	struct history *history;
 	struct error err = { "" };
 
 	if (sim_fault_words_set(served->words, served->faults, loop_now_ms(loop), &err) < 0)
 		fatal(EXIT_USAGE, "%s", err.text);
+	history = history_open(loop, served->records ? served->records : served->trail ? served->trail : own, &served->history, &err);
+	if (!history)
+		fatal(EXIT_CONFIG, "%s", err.text);
+	if (served->count)
+		history_count(history, served->count, served->server);
 	if (served->control) {
 		control = sim_control_new(loop, served->control, served->faults, &err);
 		if (!control)
@@ -63,6 +70,7 @@ void sim_life_run(struct loop *loop, const struct sim_served *served, const char
 		sim_control_add(control, verbs, &life);
 		if (served->trail)
 			sim_control_add(control, trail_verbs, served->trail);
+		sim_control_add(control, history_verbs, history);
 	}
 	loop_signal(loop, SIGTERM, on_signal, &life);
 	loop_signal(loop, SIGINT, on_signal, &life);
@@ -70,4 +78,6 @@ void sim_life_run(struct loop *loop, const struct sim_served *served, const char
 	daemon_notify_ready();
 	loop_run(loop);
 	sim_control_free(&control);
+	history_free(&history);
+	trail_free(&own);
 }

@@ -1,7 +1,7 @@
 #ifndef BRAMBLE_SIMULATOR_LIFE_H
 #define BRAMBLE_SIMULATOR_LIFE_H
 
-#include "base/trail.h"
+#include "base/io/history.h"
 #include "simulator/control.h"
 
 /* How a simulated server lives: it is told its faults, serves its control socket, says that it is ready, runs until SIGTERM, SIGINT or
@@ -12,7 +12,10 @@ struct sim_served {
 	const struct sim_fault_words *words;            /* set at once */
 	const char *control;                            /* path of the control socket; NULL: none */
 	const struct control_verb *verbs;               /* of the server; ctx is the server */
-	struct trail *trail;                            /* NULL: none is kept */
+	struct trail *trail;                            /* for the verb trail; NULL: none is kept */
+	struct trail *records;                          /* what its history hears; NULL: trail's entries, if there is one */
+	struct history_settings history;
+	history_count_fn *count;                        /* what it holds, for marks of the history; ctx is the server. NULL: nothing */
 	const char *shutdown_help;
 	void (*shutdown)(void *server, loop_fn *done, void *arg);
 };

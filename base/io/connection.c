@@ -281,6 +281,8 @@ static void sent(struct connection *c, size_t len)
 /* One send for all that was gathered. */
 static void write_out(struct connection *c)
 {
+	if (c->out.len > c->out_at)
+		loop_sending(c->loop);
 	while (c->out.len > c->out_at && !c->write_blocked) {
 		ssize_t len = send(c->fd, c->out.data + c->out_at, c->out.len - c->out_at, MSG_NOSIGNAL);
 

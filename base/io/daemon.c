@@ -26,6 +26,7 @@ struct daemon {
 	struct daemon_settings *settings;
 	struct loop *loop;
 	struct trail *trail;
+	struct history *history;
 	struct control_server *control;
 	char *socket_path;
 	bool is_ready;
@@ -328,6 +329,10 @@ struct daemon *daemon_start(int argc, char **argv, const struct daemon_program *
 		options.manual_clock ? " clock=manual" : "");
 	d->trail = trail_new(TRAIL_ENTRIES);
 	trail_set_clock(d->trail, d->loop);
+	d->history = history_open(d->loop, d->trail, &(struct history_settings){ .path = settings->history, .process = program->name,
+		.max_bytes = settings->history_limit }, &err);
+	if (!d->history)
+		fatal(EXIT_CONFIG, "%s", err.text);
 	make_run_dir(settings->run_dir);
 	d->socket_path = memory_printf("%s/%s.sock", settings->run_dir, name_of(program, settings));
 	d->control = control_server_new(d->loop, d->socket_path, &err);
@@ -336,6 +341,7 @@ struct daemon *daemon_start(int argc, char **argv, const struct daemon_program *
 	control_server_add(d->control, daemon_verbs, d);
 	control_server_add(d->control, clock_verbs, d->loop);
 	control_server_add(d->control, trail_verbs, d->trail);
+	control_server_add(d->control, history_verbs, d->history);
 	return d;
 }
 
@@ -347,6 +353,11 @@ struct loop *daemon_loop(struct daemon *d)
 struct trail *daemon_trail(struct daemon *d)
 {
 	return d->trail;
+}
+
+struct history *daemon_history(struct daemon *d)
+{
+	return d->history;
 }
 
 struct control_server *daemon_control(struct daemon *d)
@@ -377,6 +388,7 @@ int daemon_stop(struct daemon *d)
 	sigaddset(&asked, SIGINT);
 	sigprocmask(SIG_BLOCK, &asked, NULL);
 	control_server_free(&d->control);
+	history_free(&d->history);
 	trail_free(&d->trail);
 	loop_free(&d->loop);
 	settings_free(d->program->settings, d->settings);

@@ -3,6 +3,7 @@
 
 #include "base/io/clock_verbs.h"
 #include "base/io/control_server.h"
+#include "base/io/history.h"
 #include "base/io/loop.h"
 #include "base/settings.h"
 #include "base/trail.h"
@@ -26,6 +27,8 @@ struct daemon_settings {
 	char *run_dir;
 	char *log_level;
 	char *process_name;          /* NULL: the program's */
+	char *history;
+	uint64_t history_limit;
 };
 extern const char *const daemon_log_levels[];
 #define DAEMON_SETTINGS(struct_type, member) \
@@ -34,12 +37,17 @@ extern const char *const daemon_log_levels[];
 	{ .key = "log_level", .type = SETTING_TEXT, .offset = offsetof(struct_type, member.log_level), .fallback = "info", \
 	  .common = true, .help = "error, warning, info or debug" }, \
 	{ .key = "process_name", .type = SETTING_TEXT, .offset = offsetof(struct_type, member.process_name), \
-	  .help = "name of the process in its log, and of its control socket, where several of a kind share run_dir; left out: the program's" }
+	  .help = "name of the process in its log, and of its control socket, where several of a kind share run_dir; left out: the program's" }, \
+	{ .key = "history", .type = SETTING_PATH, .offset = offsetof(struct_type, member.history), .common = true, \
+	  .help = "file (.jsonl) or folder of the history that `bramble check` reads; not set: none is written" }, \
+	{ .key = "history_limit", .type = SETTING_SIZE, .offset = offsetof(struct_type, member.history_limit), .fallback = "1G", \
+	  .common = true, .min = 65536, .help = "bytes of history of each process; then it ends with a line that says so" }
 
 /* Ends the process itself for -t, -T, -V, --help and for anything wrong (exit statuses as the design lists them). */
 struct daemon *daemon_start(int argc, char **argv, const struct daemon_program *program, struct daemon_settings *settings);
 struct loop *daemon_loop(struct daemon *d);
 struct trail *daemon_trail(struct daemon *d);
+struct history *daemon_history(struct daemon *d);          /* off unless the setting says where */
 struct control_server *daemon_control(struct daemon *d);    /* serves status, trail, log, clock; add your own verbs */
 void daemon_run(struct daemon *d);       /* says that it is ready, then works until SIGTERM */
 int daemon_stop(struct daemon *d);       /* the exit status; after everything that used its loop has been freed */

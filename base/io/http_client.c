@@ -87,7 +87,10 @@ static void finish_all(struct http_client *client);
 static void act(struct http_client *client, curl_socket_t fd, int events)
 {
 	int running;
-	CURLMcode code = curl_multi_socket_action(client->multi, fd, events, &running);
+	CURLMcode code;
+
+	loop_sending(client->loop);
+	code = curl_multi_socket_action(client->multi, fd, events, &running);
 
 	if (code != CURLM_OK)
 		bug("libcurl cannot go on: %s", curl_multi_strerror(code));

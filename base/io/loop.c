@@ -163,15 +163,15 @@ static void run_idle_tasks(struct loop *loop)
 	}
 }
 
-void loop_on_look(struct loop *loop, struct loop_hook *hook)
+static void add_hook(struct loop_hook **hooks, struct loop_hook *hook)
 {
-	hook->next = loop->hooks;
-	loop->hooks = hook;
+	hook->next = *hooks;
+	*hooks = hook;
 }
 
-void loop_off_look(struct loop *loop, struct loop_hook *hook)
+static void remove_hook(struct loop_hook **hooks, const struct loop_hook *hook)
 {
-	for (struct loop_hook **at = &loop->hooks; *at; at = &(*at)->next) {
+	for (struct loop_hook **at = hooks; *at; at = &(*at)->next) {
 		if (*at == hook) {
 			*at = hook->next;
 			break;
@@ -179,12 +179,42 @@ void loop_off_look(struct loop *loop, struct loop_hook *hook)
 	}
 }
 
-void loop_look(struct loop *loop)
+static void call_hooks(struct loop_hook *hook)
 {
-	for (struct loop_hook *hook = loop->hooks, *next; hook; hook = next) {
+	for (struct loop_hook *next; hook; hook = next) {
 		next = hook->next;
 		hook->fn(hook->arg);
 	}
+}
+
+void loop_on_look(struct loop *loop, struct loop_hook *hook)
+{
+	add_hook(&loop->hooks, hook);
+}
+
+void loop_off_look(struct loop *loop, struct loop_hook *hook)
+{
+	remove_hook(&loop->hooks, hook);
+}
+
+void loop_look(struct loop *loop)
+{
+	call_hooks(loop->hooks);
+}
+
+void loop_on_send(struct loop *loop, struct loop_hook *hook)
+{
+	add_hook(&loop->send_hooks, hook);
+}
+
+void loop_off_send(struct loop *loop, struct loop_hook *hook)
+{
+	remove_hook(&loop->send_hooks, hook);
+}
+
+void loop_sending(struct loop *loop)
+{
+	call_hooks(loop->send_hooks);
 }
 
 /* --- descriptors and signals --- */
@@ -366,6 +396,7 @@ bool loop_round(struct loop *loop, int wait_ms)
 	run_tasks(loop);
 	if (loop->idle_tasks && !loop->busy && !loop->tasks && loop->activity == before)
 		run_idle_tasks(loop);
+	loop_sending(loop);
 	loop->in_round = false;
 	return loop->activity != before;
 }
@@ -380,6 +411,16 @@ void loop_run(struct loop *loop)
 void loop_stop(struct loop *loop)
 {
 	loop->stopped = true;
+}
+
+unsigned loop_timers(const struct loop *loop)
+{
+	return loop->timer_count;
+}
+
+unsigned loop_watches(const struct loop *loop)
+{
+	return loop->watch_count;
 }
 
 uint64_t loop_activity(const struct loop *loop)

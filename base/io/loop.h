@@ -47,6 +47,9 @@ bool loop_round(struct loop *loop, int wait_ms);
 
 /* How often anything ran: an unchanged count over a round means that nothing was ready. */
 uint64_t loop_activity(const struct loop *loop);
+/* How many there are, set or not: back to what it was when all that was opened is closed again. */
+unsigned loop_timers(const struct loop *loop);
+unsigned loop_watches(const struct loop *loop);
 
 /* What was done that others may notice: timers of the loop's clock that rang, jobs that came back, bytes of links to other processes
  * (not of Unix sockets, which only ever carry control). balance: of all links that are open, each byte sent counts the link's weight
@@ -98,6 +101,12 @@ struct loop_hook {
 void loop_on_look(struct loop *loop, struct loop_hook *hook);
 void loop_off_look(struct loop *loop, struct loop_hook *hook);
 void loop_look(struct loop *loop);
+
+/* Calls fn before bytes leave for another process (loop_sending), and at the end of each round: the place to store what must be known
+ * before others can see it. As loop_on_look. */
+void loop_on_send(struct loop *loop, struct loop_hook *hook);
+void loop_off_send(struct loop *loop, struct loop_hook *hook);
+void loop_sending(struct loop *loop);
 
 /* A file descriptor; wants is a mask of the two. The descriptor stays the caller's. */
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };

@@ -30,6 +30,7 @@ struct loop {
 	struct loop_work work;
 	struct loop_task *idle_tasks;
 	struct loop_hook *hooks;
+	struct loop_hook *send_hooks;
 	unsigned busy;
 	unsigned timer_count;
 	unsigned watch_count;

@@ -18,7 +18,7 @@
 #include "simulator/life.h"
 
 struct options {
-	const char *listen, *world, *certificate, *key, *control, *keytab;
+	const char *listen, *world, *certificate, *key, *control, *keytab, *history;
 	const char *next_hop, *hop_certificate, *hop_key, *hop_ca, *name;
 	struct sim_fault_words faults;
 	bool http, forms, iwa, native, manual_clock;
@@ -27,7 +27,7 @@ struct options {
 };
 
 enum { OPTION_LISTEN = 256, OPTION_WORLD, OPTION_HTTP, OPTION_CERTIFICATE, OPTION_KEY, OPTION_CONTROL, OPTION_SIGN_IN, OPTION_KEYTAB, OPTION_NATIVE,
-	OPTION_NEXT_HOP, OPTION_HOP_CERTIFICATE, OPTION_HOP_KEY, OPTION_HOP_CA, OPTION_NAME, OPTION_FAULT, OPTION_CLOCK, OPTION_LOG_LEVEL, OPTION_HELP, OPTION_NUMBERS };
+	OPTION_NEXT_HOP, OPTION_HOP_CERTIFICATE, OPTION_HOP_KEY, OPTION_HOP_CA, OPTION_NAME, OPTION_FAULT, OPTION_CLOCK, OPTION_HISTORY, OPTION_LOG_LEVEL, OPTION_HELP, OPTION_NUMBERS };
 
 /* Those that are a number or a duration. */
 static const struct {
@@ -65,6 +65,7 @@ static const struct option long_options[] = {
 	{ "name", required_argument, NULL, OPTION_NAME },
 	{ "fault", required_argument, NULL, OPTION_FAULT },
 	{ "clock", required_argument, NULL, OPTION_CLOCK },
+	{ "history", required_argument, NULL, OPTION_HISTORY },
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	NUMBER("capacity", 0), NUMBER("throttle", 1), NUMBER("hold", 2), NUMBER("poll", 3), NUMBER("busy-poll", 4), NUMBER("idle", 5),
@@ -102,6 +103,7 @@ static void print_help(FILE *out)
 		"  --fault WORD           misbehaves: delay=MS, drop, garble, split, refuse=CODE, half-close or close, then any of\n"
 		"                         ,user=NAME ,on=METHOD ,nth=N ,count=N ,after=TIME ,for=TIME; may be given several times\n"
 		"  --clock manual[:MS]    a clock that stands (at MS, usually 1000000) until it is moved over the control socket\n"
+		"  --history PATH         writes what `bramble check` reads to this file (.jsonl) or folder\n"
 		"  --log-level LEVEL      error, warning, info or debug [info]\n"
 		"  --help                 this text\n\n"
 		"SIGTERM and SIGINT end it: requests that wait are answered first.\n");
@@ -182,6 +184,9 @@ static int parse_option(struct options *o, int c, char **argv)
 		if (clock_option_parse(optarg, &o->clock_ms, &err) != 0)
 			return 1 + usage("%s", err.text);
 		o->manual_clock = true;
+		return 0;
+	case OPTION_HISTORY:
+		o->history = optarg;
 		return 0;
 	case OPTION_LOG_LEVEL:
 		if (log_level_parse(optarg, &level) < 0)
@@ -325,6 +330,7 @@ static int run(int argc, char **argv)
 	ready = memory_printf("listen=%s users=%zu tls=%s: %s", cwa_server_address(server), world->user_count, o.http ? "no" : "yes",
 		cwa_server_home(server));
 	sim_life_run(loop, &(struct sim_served){ .server = server, .faults = cwa_server_faults(server), .words = &o.faults, .control = o.control,
+		.history = { .path = o.history, .process = "cwa" },
 		.verbs = cwa_server_verbs, .trail = trail, .shutdown_help = "answers the requests that wait, closes, ends",
 		.shutdown = shut_down }, ready);
 	free(ready);

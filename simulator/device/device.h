@@ -83,6 +83,7 @@ struct device_settings {
 	uint64_t resend_ms;                 /* what was not acknowledged is sent again after it, 0: 30000 */
 	int (*store)(void *ctx, const struct device_identity *identity, struct error *err);   /* as device_link's */
 	void *store_ctx;
+	struct trail *records;              /* hears what it sends and gets, for a history; may be shared. NULL: nobody does */
 	/* device_faults_new's (device_faults.h), shared by all devices of a process and outliving them: what it holds befalls their links,
 	 * also what is set later. NULL: none. */
 	struct faults *faults;

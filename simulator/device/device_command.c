@@ -11,6 +11,7 @@
 #include "base/io/address.h"
 #include "base/io/clock_verbs.h"
 #include "base/io/daemon.h"
+#include "base/io/history.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/settings.h"
@@ -23,7 +24,7 @@
 #define COUNT_MAX 100000
 
 struct options {
-	const char *router, *keys, *lab, *control;
+	const char *router, *keys, *lab, *control, *history;
 	char pin[9];                   /* with a lab; "": not given */
 	unsigned long count;           /* 0: the one file */
 	uint64_t status_interval_ms, login_timeout_ms, clock_ms;
@@ -56,6 +57,7 @@ static void usage(FILE *out)
 		"  --router HOST:PORT        [127.0.0.1:3101, or the lab's]\n"
 		"  --control SOCKET          serve status, fault and the clock on this Unix socket [DIR/run/device-PROCESS.sock with --lab]\n"
 		"  --clock manual[:MS]       a clock that stands (at MS, usually 1000000) until the control verb clock.advance [the lab's]\n"
+		"  --history PATH            writes what `bramble check` reads to this file (.jsonl) or folder\n"
 		"  --fault WORD              misbehaves: delay=MS, drop, duplicate, reorder, garble, split, close or half-open, then any of\n"
 		"                            ,pin=PIN ,on=MESSAGE ,nth=N ,count=N ,after=TIME ,for=TIME; may be given several times\n"
 		"  --status-interval TIME    between status messages, as 60s; default: what the service says at login\n"
@@ -111,12 +113,12 @@ static void take_from_lab(struct options *o, struct device_lab *lab)
 /* 0 to go on; else the exit status plus one, so that --help can end well. */
 static int read_options(int argc, char **argv, struct options *o)
 {
-	enum { KEY_FILE = 256, LAB, PIN, COUNT, ROUTER, CONTROL, CLOCK, FAULT, STATUS_INTERVAL, LOGIN_TIMEOUT, JSON, STAY };
+	enum { KEY_FILE = 256, LAB, PIN, COUNT, ROUTER, CONTROL, CLOCK, HISTORY, FAULT, STATUS_INTERVAL, LOGIN_TIMEOUT, JSON, STAY };
 	static const struct option known[] = {
 		{ "key-file", required_argument, NULL, KEY_FILE }, { "count", required_argument, NULL, COUNT },
 		{ "lab", required_argument, NULL, LAB }, { "pin", required_argument, NULL, PIN },
 		{ "control", required_argument, NULL, CONTROL }, { "clock", required_argument, NULL, CLOCK },
-		{ "fault", required_argument, NULL, FAULT },
+		{ "fault", required_argument, NULL, FAULT }, { "history", required_argument, NULL, HISTORY },
 		{ "router", required_argument, NULL, ROUTER }, { "status-interval", required_argument, NULL, STATUS_INTERVAL },
 		{ "login-timeout", required_argument, NULL, LOGIN_TIMEOUT }, { "json", no_argument, NULL, JSON },
 		{ "stay", no_argument, NULL, STAY }, { "verbose", no_argument, NULL, 'v' }, { "help", no_argument, NULL, 'h' }, { 0 },
@@ -158,6 +160,9 @@ static int read_options(int argc, char **argv, struct options *o)
 			if (clock_option_parse(optarg, &o->clock_ms, &err))
 				return refuse("--clock", err.text) + 1;
 			o->manual_clock = true;
+			break;
+		case HISTORY:
+			o->history = optarg;
 			break;
 		case FAULT:
 			if (sim_fault_word(&o->faults, optarg, &err))
@@ -257,7 +262,33 @@ static bool is_here(void *ctx, const char *text)
 	return false;
 }
 
-static struct sim_control *open_control(const struct options *o, struct loop *loop, struct faults *faults, struct device_crowd *crowd)
+static void count_devices(void *ctx, struct trail_entry *entry)
+{
+	const struct device_crowd *crowd = ctx;
+	size_t sessions = 0, unanswered = 0;
+
+	for (size_t i = 0; i < crowd->count; i++) {
+		sessions += device_session(crowd->devices[i]) != 0;
+		unanswered += device_unacknowledged(crowd->devices[i]);
+	}
+	history_number(entry, "sessions", sessions);
+	history_number(entry, "unanswered", unanswered);
+}
+
+static struct history *open_history(const struct options *o, struct loop *loop, struct trail *records, struct device_crowd *crowd)
+{
+	const struct history_settings settings = { .path = o->history, .process = "device" };
+	struct error err;
+	struct history *history = history_open(loop, records, &settings, &err);
+
+	if (!history)
+		fatal(EXIT_CONFIG, "%s", err.text);
+	history_count(history, count_devices, crowd);
+	return history;
+}
+
+static struct sim_control *open_control(const struct options *o, struct loop *loop, struct faults *faults, struct device_crowd *crowd,
+	struct history *history)
 {
 	struct sim_control *control;
 	struct error err;
@@ -268,6 +299,7 @@ static struct sim_control *open_control(const struct options *o, struct loop *lo
 	if (!control)
 		fatal(EXIT_BIND, "%s", err.text);
 	sim_control_add(control, device_verbs, crowd);
+	sim_control_add(control, history_verbs, history);
 	return control;
 }
 
@@ -280,6 +312,8 @@ static void run_devices(const struct options *o, struct unit *units, size_t coun
 	struct pins pins = { units, count };
 	struct faults *faults = device_faults_new(is_here, &pins);
 	struct loop *loop = loop_new();
+	struct trail *records = trail_new(0);
+	struct history *recorded;
 	struct sim_control *control;
 	struct error err;
 	struct channel *channel = channel_new();
@@ -289,7 +323,8 @@ static void run_devices(const struct options *o, struct unit *units, size_t coun
 		loop_clock_manual(loop, o->clock_ms);
 	if (sim_fault_words_set(&o->faults, faults, loop_now_ms(loop), &err))
 		fatal(EXIT_USAGE, "%s", err.text);
-	control = open_control(o, loop, faults, &crowd);
+	recorded = open_history(o, loop, records, &crowd);
+	control = open_control(o, loop, faults, &crowd, recorded);
 	if (count == 1 && !o->json)
 		printer.history = &history;
 	loop_signal(loop, SIGTERM, stop, loop);
@@ -298,7 +333,7 @@ static void run_devices(const struct options *o, struct unit *units, size_t coun
 		struct device_settings settings = {
 			.router = o->router ? o->router : "127.0.0.1:3101", .identity = &units[i].identity, .channel = channel,
 			.login_timeout_ms = o->login_timeout_ms, .status_interval_ms = o->status_interval_ms, .store = store_keys,
-			.store_ctx = &units[i], .faults = faults,
+			.store_ctx = &units[i], .faults = faults, .records = records,
 		};
 
 		units[i].shell = &shell;
@@ -313,6 +348,8 @@ static void run_devices(const struct options *o, struct unit *units, size_t coun
 	sim_control_free(&control);
 	for (size_t i = 0; i < count; i++)
 		device_free(&crowd.devices[i]);
+	history_free(&recorded);
+	trail_free(&records);
 	faults_free(&faults);
 	device_shell_free(&shell);
 	device_history_clear(&history);

@@ -76,6 +76,7 @@ static void decline_session(struct device *d, uint32_t number)
 
 	buf_clear(&d->scratch);
 	im_encode(&im_logout_msg, 1, &session, &d->scratch);
+	device_record(d, "im.once", number, 1, "type", IM_LOGOUT);
 	if (device_link_send(d->link, buf_bytes(&d->scratch), false, &message_id, &sizes, NULL))
 		log_info("session left behind device=%s session=%u", pin_text(device_own_pin(d)), number);
 }
@@ -127,6 +128,7 @@ static void take_ack(struct device *d, const void *message, const struct device_
 	enum im_type type = letter ? letter->type : IM_MESSAGE;
 	uint32_t room = letter ? letter->room : 0;
 
+	device_record(d, letter ? "im.acked" : "im.acked.again", ack->session, ack->sequence, "code", ack->code);
 	/* The IM server took the message and could not deliver it after all: the text says to whom. Any other second answer is to
 	 * something that was sent twice. */
 	if (!letter && ack->code != IM_NOT_DELIVERED)
@@ -208,6 +210,7 @@ static bool is_new(struct device *d, const struct handler *h, const union im_any
 		return true;
 	if (replay_check(&d->received, sequence) != REPLAY_NEW) {
 		d->counts.duplicates++;
+		device_record(d, "event.again", d->session, sequence, "type", h->msg->code);
 		return false;
 	}
 	replay_accept(&d->received, sequence);
@@ -234,8 +237,13 @@ void device_take(struct device *d, struct bytes clear, uint32_t message_id, cons
 		log_warning("message refused device=%s: %s", pin_text(device_own_pin(d)), h ? err.text : "only devices say that");
 		return;
 	}
-	if (h->of_session && d->state == DEVICE_LOGGING_IN && any.session.session != d->session)
+	if (h->of_session && d->state == DEVICE_LOGGING_IN && any.session.session != d->session) {
 		hold_early(d, clear, message_id, sizes);
-	else if (is_new(d, h, &any, in.sequence))
-		h->take(d, &any, &in);
+		return;
+	}
+	if (!is_new(d, h, &any, in.sequence))
+		return;
+	if (h->of_session)
+		device_record(d, "event.shown", any.session.session, in.sequence, "type", type);
+	h->take(d, &any, &in);
 }

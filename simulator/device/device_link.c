@@ -8,6 +8,7 @@
 #include "base/io/redial.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/trail.h"
 #include "protocol/im.h"
 #include "simulator/device/device_faults.h"
 
@@ -178,6 +179,8 @@ static void take_message(struct device_link *l, const struct gme *gme)
 
 	switch (result) {
 	case CHANNEL_OK:
+		trail_record(l->settings.records, &(struct trail_entry){ .event = "opened", .pin = l->settings.identity->pin,
+			.transaction = gme->message_id, .numbers = { { "key", opened.key->serial } } });
 		answer_receipt(l, gme);
 		if (opened.key_promoted && store(l, &err))
 			log_error("key state not stored device=%s: %s", l->name, err.text);

@@ -31,6 +31,7 @@ struct device_link_settings {
 	/* Stores the identity's ceilings; -1 with a sentence. NULL: they live in memory only. */
 	int (*store)(void *ctx, const struct device_identity *identity, struct error *err);
 	void *store_ctx;
+	struct trail *records;            /* hears of each message that was opened; NULL: nobody does */
 	struct faults *faults;            /* device_faults_new's, shared by all devices of a process and outliving them; NULL: none */
 };
 

@@ -75,6 +75,8 @@ void device_drop_early(struct device *d);
 /* Looks the happening up for the present state; one that is not accepted there changes nothing. */
 void device_happen(struct device *d, enum happening happening, const void *arg);
 void device_tell(struct device *d, struct device_event event);
+/* A line of the history about the session; one more number unless name is NULL. */
+void device_record(struct device *d, const char *event, uint32_t session, uint32_t sequence, const char *name, uint64_t value);
 
 /* Entry functions of the table that live beside what they work on. */
 void device_begin_session(struct device *d, const void *arg);

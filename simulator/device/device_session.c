@@ -9,6 +9,8 @@
 
 static void end_session(struct device *d)
 {
+	if (d->session)
+		device_record(d, "session.over", d->session, 0, "unanswered", d->outbox.count);
 	d->session = 0;
 	loop_timer_cancel(d->deadline);
 	loop_timer_cancel(d->status_timer);
@@ -58,6 +60,7 @@ int device_send_once(struct device *d, const struct wire_msg *msg, const void *m
 	sent->sequence = is_far ? d->next_sequence - 1 : d->next_sequence;
 	buf_clear(&d->scratch);
 	im_encode(msg, sent->sequence, message, &d->scratch);
+	device_record(d, "im.once", d->session, sent->sequence, "type", msg->code);
 	if (device_link_send(d->link, buf_bytes(&d->scratch), false, &sent->transaction, &sent->sizes, NULL))
 		return -1;
 	d->next_sequence = sent->sequence + 1;
@@ -232,6 +235,7 @@ int device_post(struct device *d, const struct wire_msg *msg, const void *messag
 	im_encode(msg, letter->sequence, message, &letter->raw);
 	if (sequence)
 		*sequence = letter->sequence;
+	device_record(d, "im.said", d->session, letter->sequence, "type", msg->code);
 	if (d->outbox.held_until_ms)
 		hold(d, letter);
 	else

@@ -18,7 +18,7 @@
 #include "simulator/life.h"
 
 struct options {
-	const char *listen, *world, *certificate, *key, *state, *control;
+	const char *listen, *world, *certificate, *key, *state, *control, *history;
 	struct sim_fault_words faults;
 	uint32_t capacity, keepalive;
 	bool auth_attribute, several_sessions, manual_clock;
@@ -26,7 +26,7 @@ struct options {
 };
 
 enum { OPTION_LISTEN = 256, OPTION_WORLD, OPTION_CERTIFICATE, OPTION_KEY, OPTION_STATE, OPTION_CONTROL, OPTION_CAPACITY,
-	OPTION_KEEPALIVE, OPTION_SESSIONS, OPTION_FAULT, OPTION_AUTH_ATTRIBUTE, OPTION_CLOCK, OPTION_LOG_LEVEL, OPTION_HELP };
+	OPTION_KEEPALIVE, OPTION_SESSIONS, OPTION_FAULT, OPTION_AUTH_ATTRIBUTE, OPTION_CLOCK, OPTION_HISTORY, OPTION_LOG_LEVEL, OPTION_HELP };
 
 static const struct option long_options[] = {
 	{ "listen", required_argument, NULL, OPTION_LISTEN },
@@ -41,6 +41,7 @@ static const struct option long_options[] = {
 	{ "fault", required_argument, NULL, OPTION_FAULT },
 	{ "auth-attribute", no_argument, NULL, OPTION_AUTH_ATTRIBUTE },
 	{ "clock", required_argument, NULL, OPTION_CLOCK },
+	{ "history", required_argument, NULL, OPTION_HISTORY },
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ NULL, 0, NULL, 0 },
@@ -66,6 +67,7 @@ static void print_help(FILE *out)
 		"                         several times\n"
 		"  --auth-attribute       also send each user's plain id, which clients then show instead of the dotted name\n"
 		"  --clock manual[:MS]    a clock that stands (at MS, usually 1000000) until it is moved over the control socket\n"
+		"  --history PATH         writes what `bramble check` reads to this file (.jsonl) or folder\n"
 		"  --log-level LEVEL      error, warning, info or debug [info]\n"
 		"  --help                 this text\n\n"
 		"SIGTERM and SIGINT end it: clients are told with event 115.\n", GW_PORT);
@@ -129,6 +131,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 			if (sim_fault_word(&o->faults, optarg, &err) < 0)
 				return 1 + usage("%s", err.text);
 			break;
+		case OPTION_HISTORY: o->history = optarg; break;
 		case OPTION_CLOCK:
 			if (clock_option_parse(optarg, &o->clock_ms, &err) != 0)
 				return 1 + usage("%s", err.text);
@@ -227,7 +230,7 @@ static int run(int argc, char **argv)
 	loop = sim_life_loop(o.manual_clock, o.clock_ms);
 	settings = (struct gw_server_settings){ .listen = o.listen, .tls = make_tls(&o), .capacity = o.capacity,
 		.keepalive_minutes = o.keepalive, .auth_attribute = o.auth_attribute,
-		.several_sessions = o.several_sessions };
+		.several_sessions = o.several_sessions, .records = trail_new(0) };
 	server = gw_server_new(loop, world, &settings, &err);
 	if (!server)
 		fatal(EXIT_BIND, "%s", err.text);
@@ -235,10 +238,12 @@ static int run(int argc, char **argv)
 		fatal(EXIT_CONFIG, "%s", err.text);
 	ready = memory_printf("listen=%s users=%zu", gw_server_address(server), world->user_count);
 	sim_life_run(loop, &(struct sim_served){ .server = server, .faults = gw_server_faults(server), .words = &o.faults, .control = o.control,
+		.history = { .path = o.history, .process = "groupwise" }, .records = settings.records, .count = gw_server_count,
 		.verbs = gw_server_verbs, .shutdown_help = "tells every client with event 115, closes, ends",
 		.shutdown = shut_down }, ready);
 	free(ready);
 	gw_server_free(&server);
+	trail_free(&settings.records);
 	tls_free(&settings.tls);
 	loop_free(&loop);
 	world_free(&world);

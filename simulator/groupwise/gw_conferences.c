@@ -367,6 +367,7 @@ static uint32_t sendmessage(struct call *call)
 		if (other && !member_of(c, other))
 			member_add(c, other);
 	}
+	session_record(s, "server.accepted", rtf.len);
 	call_answer(call, GW_OK);
 	deliver(s, c, buf_bytes(&rtf));
 	buf_free(&rtf);

@@ -4,6 +4,7 @@
 #include <strings.h>
 #include <utlist.h>
 
+#include "base/io/history.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "simulator/groupwise/gw_state.h"
@@ -30,6 +31,26 @@ static void fall_into_hole(struct session *s, struct fault fault)
 	fault_hole_open(s->hole, fault);
 }
 
+/* --- for the history -------------------------------------------------------------------------------------------------------- */
+
+void session_record(const struct session *s, const char *event, uint64_t bytes)
+{
+	struct trail_entry entry = { .event = event, .numbers = { { "bytes", bytes } } };
+
+	if (!trail_is_heard(s->server->settings.records))
+		return;
+	trail_text(&entry, "peer=%s user=%s", connection_peer(s->connection), log_str(user_of(s)));
+	trail_record(s->server->settings.records, &entry);
+}
+
+void gw_server_count(void *ctx, struct trail_entry *entry)
+{
+	const struct gw_server *server = ctx;
+
+	history_number(entry, "sessions", server->session_count);
+	history_number(entry, "connections", server->connection_count);
+}
+
 /* --- out -------------------------------------------------------------------------------------------------------------------- */
 
 void session_event(struct session *s, const struct gw_event *event)
@@ -43,10 +64,14 @@ void session_event(struct session *s, const struct gw_event *event)
 	buf_clear(&server->scratch);
 	gw_event_encode(event, &server->scratch);
 	fault = faults_next(server->faults, loop_now_ms(server->loop), user_of(s), FAULT_EVENT);
+	if (fault.action)
+		session_record(s, "server.fault", 0);
 	if (fault.action == FAULT_HALF_OPEN) {
 		fall_into_hole(s, fault);
 		return;
 	}
+	if (event->type == GW_EVENT_MESSAGE)
+		session_record(s, "server.delivered", event->text.len);
 	fault_outlet_send(s->outlet, fault, buf_bytes(&server->scratch));
 	log_debug("event user=%s type=%s about=%s", user_of(s), gw_event_name(event->type), log_value(event->source));
 }
@@ -133,6 +158,8 @@ static void on_message(void *ctx, struct bytes raw)
 	if (s->person)
 		rearm(s);
 	call.fault = faults_next(server->faults, loop_now_ms(server->loop), fault_user(s, call.in), command ? command->name : "-");
+	if (call.fault.action)
+		session_record(s, "server.fault", 0);
 	if (call.fault.action == FAULT_HALF_OPEN) {
 		gw_tree_clear(&server->in);
 		fall_into_hole(s, call.fault);
@@ -184,6 +211,7 @@ static void logged_out(struct session *s, bool replaced)
 
 	if (!person)
 		return;
+	session_record(s, "server.end", 0);
 	conferences_leave(s);
 	s->person = NULL;
 	s->server->session_count--;

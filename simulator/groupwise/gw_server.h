@@ -4,6 +4,7 @@
 #include "base/control.h"
 #include "base/error.h"
 #include "base/io/loop.h"
+#include "base/trail.h"
 #include "simulator/world.h"
 
 struct faults;
@@ -18,6 +19,7 @@ struct gw_server_settings {
 	uint32_t capacity;              /* sessions at once; further logins are answered D123. 0: no limit */
 	uint32_t keepalive_minutes;     /* told to clients; twice as long without a request ends a session */
 	bool several_sessions;          /* of one user at once; else a new login ends the older one */
+	struct trail *records;          /* hears of logins and messages; NULL: nobody does */
 	bool auth_attribute;            /* send NM_A_SZ_AUTH_ATTRIBUTE, so that clients show plain ids */
 };
 
@@ -27,6 +29,7 @@ int gw_world_check(const struct world *world, struct error *err);
 /* The world must have been found good by gw_world_check, and live as long as the server. NULL with a sentence when it cannot listen. */
 struct gw_server *gw_server_new(struct loop *loop, const struct world *world, const struct gw_server_settings *settings,
 	struct error *err);
+void gw_server_count(void *server, struct trail_entry *entry);       /* a history_count_fn */
 void gw_server_free(struct gw_server **server);
 
 /* Takes contact lists, privacy and statuses from the folder, one file a user, and writes there what changes from now on; the

@@ -135,6 +135,7 @@ static uint32_t login(struct call *call)
 	session_login(s, person);
 	server->logins_total++;
 	person->logins++;
+	session_record(s, "server.login", 0);
 	log_info("login user=%s peer=%s build=%u agent=%s tls=%s", person->seed->id, connection_peer(s->connection), s->build,
 		log_value(gw_text(call->in, GW_TAG_USER_AGENT)), connection_tls_version(s->connection));
 	add_login_answer(server, person, call->in, call->out);

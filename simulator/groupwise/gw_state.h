@@ -184,6 +184,8 @@ extern const struct command session_commands[], list_commands[], privacy_command
 void call_answer(struct call *call, uint32_t code);
 /* The list or the privacy of the session's user is another now: it is kept, and his other sessions are told by event 104. */
 void call_changed(struct call *call);
+/* A line of the history about a connection. */
+void session_record(const struct session *session, const char *event, uint64_t bytes);
 void session_event(struct session *session, const struct gw_event *event);
 /* Leaves conferences, tells the others, and closes once what is queued has gone out. event 0: none before it. */
 void gw_session_end(struct session *session, uint32_t event, const char *why);

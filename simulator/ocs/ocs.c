@@ -19,14 +19,14 @@
 
 struct options {
 	struct ocs_server_settings server;
-	const char *world, *certificate, *key, *ca, *state, *control;
+	const char *world, *certificate, *key, *ca, *state, *control, *history;
 	struct sim_fault_words faults;
 	bool tcp_clients, manual_clock;
 	uint64_t clock_ms;
 };
 
 enum { OPTION_LISTEN = 256, OPTION_LISTEN_TCP, OPTION_WORLD, OPTION_CERTIFICATE, OPTION_KEY, OPTION_CA, OPTION_TRUSTED, OPTION_CLIENTS,
-	OPTION_NAME, OPTION_PROFILE, OPTION_STATE, OPTION_CONTROL, OPTION_FAULT, OPTION_CLOCK, OPTION_LOG_LEVEL, OPTION_HELP };
+	OPTION_NAME, OPTION_PROFILE, OPTION_STATE, OPTION_CONTROL, OPTION_FAULT, OPTION_CLOCK, OPTION_HISTORY, OPTION_LOG_LEVEL, OPTION_HELP };
 
 static const struct option long_options[] = {
 	{ "listen", required_argument, NULL, OPTION_LISTEN },
@@ -43,6 +43,7 @@ static const struct option long_options[] = {
 	{ "control", required_argument, NULL, OPTION_CONTROL },
 	{ "fault", required_argument, NULL, OPTION_FAULT },
 	{ "clock", required_argument, NULL, OPTION_CLOCK },
+	{ "history", required_argument, NULL, OPTION_HISTORY },
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ NULL, 0, NULL, 0 },
@@ -70,6 +71,7 @@ static void print_help(FILE *out)
 		"                         close or half-open, then any of ,user=NAME ,on=METHOD ,nth=N ,count=N ,after=TIME ,for=TIME; may be\n"
 		"                         given several times\n"
 		"  --clock manual[:MS]    a clock that stands (at MS, usually 1000000) until it is moved over the control socket\n"
+		"  --history PATH         writes what `bramble check` reads to this file (.jsonl) or folder\n"
 		"  --log-level LEVEL      error, warning, info or debug [info]\n"
 		"  --help                 this text\n\n"
 		"Without --state what is changed is kept in memory alone. SIGTERM and SIGINT end it.\n", OCS_PORT, OCS_TCP_PORT);
@@ -146,6 +148,9 @@ static int parse_option(int c, struct options *o)
 		if (clock_option_parse(optarg, &o->clock_ms, &err) != 0)
 			return 1 + usage("%s", err.text);
 		o->manual_clock = true;
+		break;
+	case OPTION_HISTORY:
+		o->history = optarg;
 		break;
 	case OPTION_LOG_LEVEL:
 		if (log_level_parse(optarg, &level) < 0)
@@ -230,6 +235,7 @@ static int run(int argc, char **argv)
 		ocs_server_tcp_address(server) ? ocs_server_tcp_address(server) : "-", world->user_count,
 		o.server.lcs2005 ? "lcs2005" : "ocs2007");
 	sim_life_run(loop, &(struct sim_served){ .server = server, .faults = ocs_server_faults(server), .words = &o.faults, .control = o.control,
+		.history = { .path = o.history, .process = "ocs" },
 		.verbs = ocs_server_verbs, .shutdown_help = "closes all links, ends",
 		.shutdown = shut_down }, ready);
 	free(ready);

@@ -41,6 +41,7 @@ static void usage(FILE *out)
 		"  --backend NAME    the IM system of the labs that are started: groupwise or cwa [groupwise]\n"
 		"  --profile NAME    of cwa: ocs2007 or lcs2005 [ocs2007]\n"
 		"  --database URL    of the labs that are started: postgresql://..., where each makes a schema of its own, which stays\n"
+		"  --check-history   all processes write a history, and `bramble check` must find that it keeps to every rule (docs/history.md)\n"
 		"  --seed N          what choose and any draw [another one each time; it is printed]\n"
 		"  --json            the results as one JSON object\n"
 		"  --junit FILE      the results also as JUnit XML\n"
@@ -59,9 +60,9 @@ static int refuse(const char *option, const char *why)
 /* 0 to go on; else the exit status plus one, so that --help can end well. */
 static int read_options(int argc, char **argv, struct options *o)
 {
-	enum { CHECK = 256, LAB, BACKEND, PROFILE, DATABASE, SEED, JSON, JUNIT, KEEP };
+	enum { CHECK = 256, CHECK_HISTORY, LAB, BACKEND, PROFILE, DATABASE, SEED, JSON, JUNIT, KEEP };
 	static const struct option known[] = {
-		{ "check", no_argument, NULL, CHECK }, { "lab", required_argument, NULL, LAB },
+		{ "check", no_argument, NULL, CHECK }, { "check-history", no_argument, NULL, CHECK_HISTORY }, { "lab", required_argument, NULL, LAB },
 		{ "backend", required_argument, NULL, BACKEND }, { "profile", required_argument, NULL, PROFILE }, { "seed", required_argument, NULL, SEED },
 		{ "json", no_argument, NULL, JSON }, { "junit", required_argument, NULL, JUNIT }, { "keep", no_argument, NULL, KEEP },
 		{ "database", required_argument, NULL, DATABASE },
@@ -74,6 +75,9 @@ static int read_options(int argc, char **argv, struct options *o)
 		switch (c) {
 		case CHECK:
 			o->check = true;
+			break;
+		case CHECK_HISTORY:
+			o->play.check_history = true;
 			break;
 		case LAB:
 			o->play.lab = optarg;
@@ -122,6 +126,8 @@ static int read_options(int argc, char **argv, struct options *o)
 		return refuse("--profile", "it goes with --backend cwa");
 	if (o->play.lab && (o->play.backend || o->play.database))
 		return refuse(o->play.backend ? "--backend" : "--database", "a lab that runs has its own");
+	if (o->play.lab && o->play.check_history)
+		return refuse("--check-history", "a lab that runs writes its history as its settings say; bramble check reads it");
 	if (optind == argc)
 		return refuse("FILE", "a scenario is needed; ready ones are in simulator/scenarios/");
 	return 0;

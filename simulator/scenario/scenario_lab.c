@@ -39,6 +39,7 @@ struct scenario_lab {
 	char *router, *backend;
 	const char *database;
 	bool is_own;                 /* started here, the folder included */
+	bool history;                /* its processes write one */
 	pid_t pid;                   /* 0: somebody else's, or it did not start */
 	int pidfd;
 };
@@ -162,7 +163,7 @@ int scenario_lab_tool(const struct scenario_lab *lab, const char *const *words, 
 		if (status)
 			error_set(err, "bramble %s %s ended with %d: %s", argv[1] ? argv[1] : "", argv[2] ? argv[2] : "", status,
 				last_line(&said));
-		else if (out)
+		if (out)
 			buf_append(out, buf_bytes(&said));
 	}
 	close(pipes[0]);
@@ -255,6 +256,8 @@ static void up_words(const struct scenario *scenario, const struct scenario_cast
 		argv[count++] = memory_printf("--services=%s", scenario_text(of_lab, "services"));
 	if (of_lab && scenario_has(of_lab, "dispatchers"))
 		argv[count++] = memory_printf("--dispatchers=%s", scenario_text(of_lab, "dispatchers"));
+	if (lab->history)
+		argv[count++] = memory_printf("--option=common.history=%s/" SCENARIO_HISTORY, lab->dir);
 	for (const struct scenario_node *set = of_lab ? of_lab->first : NULL; set && count < WORDS_MAX; set = set->next)
 		argv[count++] = memory_printf("--option=%s=%s", scenario_text(set, "key"), scenario_text(set, "value"));
 	argv[count] = NULL;
@@ -350,7 +353,7 @@ static int read_lab(struct scenario_lab *lab, struct error *err)
 }
 
 struct scenario_lab *scenario_lab_start(const struct scenario *scenario, const struct scenario_cast *cast, const char *backend, const char *profile,
-	const char *database, int *status, struct error *err)
+	const char *database, bool history, int *status, struct error *err)
 {
 	struct scenario_lab *lab = memory_new(sizeof *lab);
 	const char *tmp = getenv("TMPDIR");
@@ -359,6 +362,7 @@ struct scenario_lab *scenario_lab_start(const struct scenario *scenario, const s
 	lab->pidfd = -1;
 	lab->backend = backend ? memory_str(backend) : NULL;
 	lab->database = database;
+	lab->history = history;
 	*status = EXIT_CONFIG;
 	snprintf(lab->dir, sizeof lab->dir, "%s/bramble-run-XXXXXX", tmp && *tmp ? tmp : "/tmp");
 	lab->is_own = mkdtemp(lab->dir) != NULL;
@@ -430,6 +434,21 @@ static bool ended_well(const struct scenario_lab *lab, int status, struct error 
 	return good;
 }
 
+/* All have ended, and their histories are whole. */
+static bool kept_the_rules(const struct scenario_lab *lab, struct error *err)
+{
+	char *history = memory_printf("%s/" SCENARIO_HISTORY, lab->dir);
+	const char *const words[] = { "check", history, NULL };
+	struct buf said = { 0 };
+	bool good = scenario_lab_tool(lab, words, &said, err) == EXIT_DONE;
+
+	if (!good)
+		fprintf(stderr, "%s", buf_cstr(&said));
+	buf_free(&said);
+	free(history);
+	return good;
+}
+
 bool scenario_lab_end(struct scenario_lab **at, bool keep, struct error *err)
 {
 	struct scenario_lab *lab = *at;
@@ -439,7 +458,7 @@ bool scenario_lab_end(struct scenario_lab **at, bool keep, struct error *err)
 		return true;
 	if (lab->pid) {
 		kill(lab->pid, SIGTERM);
-		good = ended_well(lab, await_end(lab->pid, lab->pidfd, DOWN_MS), err);
+		good = ended_well(lab, await_end(lab->pid, lab->pidfd, DOWN_MS), err) && (!lab->history || kept_the_rules(lab, err));
 	}
 	if (lab->is_own && good && !keep)
 		nftw(lab->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);

@@ -10,12 +10,15 @@
 struct scenario_lab;
 
 /* NULL with a sentence and the exit status that fits. backend, profile: as `bramble lab up` takes them; NULL: what it chooses. database: an
- * URL, to which a schema for this lab alone is added; NULL: a file. */
+ * URL, to which a schema for this lab alone is added; NULL: a file. history: all its processes write one to SCENARIO_HISTORY in its folder,
+ * which scenario_lab_end checks. */
+#define SCENARIO_HISTORY "history"
 struct scenario_lab *scenario_lab_start(const struct scenario *scenario, const struct scenario_cast *cast, const char *backend, const char *profile,
-	const char *database, int *status, struct error *err);
+	const char *database, bool history, int *status, struct error *err);
 struct scenario_lab *scenario_lab_open(const char *dir, int *status, struct error *err);
 
-/* Ends a lab of its own; keep: its folder with the logs stays. false with a sentence: a process of it did not end well. */
+/* Ends a lab of its own; keep: its folder with the logs stays. false with a sentence: a process of it did not
+ * end well, or the histories break a rule; which one is told on standard error. */
 bool scenario_lab_end(struct scenario_lab **lab, bool keep, struct error *err);
 
 const char *scenario_lab_dir(const struct scenario_lab *lab);

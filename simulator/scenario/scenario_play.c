@@ -254,14 +254,15 @@ static int set_the_stage(struct scenario_play *play, const struct scenario_optio
 	if (options->lab)
 		play->lab = scenario_lab_open(options->lab, &status, err);
 	else
-		play->lab = scenario_lab_start(play->scenario, play->cast, options->backend, options->profile, options->database, &status, err);
+		play->lab = scenario_lab_start(play->scenario, play->cast, options->backend, options->profile, options->database,
+			options->check_history, &status, err);
 	if (!play->lab)
 		return status;
 	play->story->backend = memory_str(scenario_lab_backend(play->lab));
 	if (join_clocks(play, err))
 		return EXIT_REFUSED;
 	if (scenario_players_start(&play->players, play->loop, play->cast, scenario_lab_dir(play->lab), scenario_lab_router(play->lab),
-		!scenario_lab_is_own(play->lab), err))
+		!scenario_lab_is_own(play->lab), options->check_history, err))
 		return EXIT_CONFIG;
 	status = scenario_settle(play, err);
 	if (status == EXIT_DONE && everybody_linked(play, err))

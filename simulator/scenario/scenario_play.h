@@ -38,6 +38,7 @@ struct scenario_options {
 	const char *backend, *profile;    /* of a lab of its own; NULL: as `bramble lab up` chooses */
 	const char *database;             /* the URL, likewise */
 	uint64_t seed;
+	bool check_history;               /* its processes and ours write one, which is checked at the end */
 	bool keep;                        /* its folder, also when all is well */
 	const volatile int *stopped;      /* a signal came */
 };

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/io/history.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "simulator/scenario/scenario_lab.h"
 
 /* --- what is heard ------------------------------------------------------------------------------------------------------ */
 
@@ -196,11 +198,17 @@ static int store_keys(void *ctx, const struct device_identity *identity, struct 
 }
 
 int scenario_players_start(struct scenario_players *players, struct loop *loop, const struct scenario_cast *cast, const char *dir,
-	const char *router, bool keep_keys, struct error *err)
+	const char *router, bool keep_keys, bool history, struct error *err)
 {
 	static const struct device_callbacks callbacks = { .event = on_event };
+	char *folder = history ? memory_printf("%s/" SCENARIO_HISTORY, dir) : NULL;
 
 	players->loop = loop;
+	players->records = trail_new(0);
+	players->history = history_open(loop, players->records, &(struct history_settings){ .path = folder, .process = "run" }, err);
+	free(folder);
+	if (!players->history)
+		return -1;
 	players->channel = channel_new();
 	players->faults = device_faults_new(NULL, NULL);
 	players->list = memory_new((cast->count + 1) * sizeof *players->list);
@@ -209,7 +217,7 @@ int scenario_players_start(struct scenario_players *players, struct loop *loop, 
 		struct scenario_player *p = &players->list[i];
 		struct device_settings settings = { .router = router, .identity = &p->identity, .channel = players->channel,
 			.status_interval_ms = cast->roles[i].status_interval_ms, .store = keep_keys ? store_keys : NULL, .store_ctx = p,
-			.faults = players->faults };
+			.faults = players->faults, .records = players->records };
 
 		p->role = &cast->roles[i];
 		p->all = players;
@@ -238,6 +246,9 @@ void scenario_players_free(struct scenario_players *players)
 		free(p->key_file);
 	}
 	free(players->list);
+	history_free(&players->history);
+	if (players->records)
+		trail_free(&players->records);
 	faults_free(&players->faults);
 	channel_free(&players->channel);
 	*players = (struct scenario_players){ 0 };

@@ -39,16 +39,19 @@ struct scenario_players {
 	struct loop *loop;
 	struct channel *channel;
 	struct faults *faults;            /* of all their links; device_faults.h */
+	struct trail *records;            /* what they send and get, */
+	struct history *history;          /* written here; off unless asked for */
 	struct scenario_player *list;
 	size_t count;
 	scenario_told_fn *told;
 	void *told_ctx;
 };
 
-/* Loads each key file from DIR/devices and starts the device. keep_keys: write back how far they have counted, for a lab that goes on.
+/* Loads each key file from DIR/devices and starts the device. keep_keys: write back how far they have counted, for a lab that goes on. history: write
+ * one into the lab's.
  * -1 with a sentence; to be freed in both cases. */
 int scenario_players_start(struct scenario_players *players, struct loop *loop, const struct scenario_cast *cast, const char *dir,
-	const char *router, bool keep_keys, struct error *err);
+	const char *router, bool keep_keys, bool history, struct error *err);
 void scenario_players_free(struct scenario_players *players);
 
 /* The oldest of this kind that no assertion has had; NULL: none. */

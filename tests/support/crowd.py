@@ -60,7 +60,7 @@ def pin(i):
 class Services:
     """count services with devices_each devices each; device i belongs to service i // devices_each."""
 
-    def __init__(self, count, devices_each, *options, lease="30s", env=None):
+    def __init__(self, count, devices_each, *options, lease="30s", env=None, history=None):
         ports = tuple(port + step * k for k in range(count) for port, step in ((3101, 1), (3200, 1))) + (8300,)
         # In memory where there is such a folder: the disk is shared with everything else that runs.
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -69,6 +69,7 @@ class Services:
         self.count, self.each = count, devices_each
         self.options = [f"collab.lease={lease}", *options]
         self.env = env
+        self.history = history
         self.processes = {}
 
     def up(self):
@@ -77,7 +78,7 @@ class Services:
         self._people()
         self._start("groupwise", ["bramble-sim", "groupwise", "--world", self.dir / "world.xml", "--listen",
                                   f"127.0.0.1:{self.lab.port(8300)}", "--state", self.dir, "--control",
-                                  self.dir / "run" / "groupwise.sock"])
+                                  self.dir / "run" / "groupwise.sock", *(["--history", self.history] if self.history else [])])
         bramble.wait_until(lambda: self._census(), "the GroupWise server answers")
         for k in range(self.count):
             for name in ("router", "dispatcher", "collab"):
@@ -107,7 +108,8 @@ class Services:
                     "dispatcher": [f"dispatcher.routers={router}", f"dispatcher.listen={dispatcher}"],
                     "collab": [f"collab.dispatcher={dispatcher}", f"collab.instance=collab-{k}", *self.options]}[name]
         self.run_dir(k).mkdir(mode=0o700, exist_ok=True)
-        overrides = [o for s in [*settings, f"{name}.run_dir={self.run_dir(k)}"] for o in ("-o", s)]
+        written = [f"common.history={self.history}"] if self.history else []
+        overrides = [o for s in [*settings, *written, f"{name}.run_dir={self.run_dir(k)}"] for o in ("-o", s)]
         process = self._start(f"{name}{k}", ["bramble-" + name, "-c", self.dir / "bramble.ini", "--ready", *overrides])
         process.wait_line(lambda line: line.startswith("READY"), f"{name}{k}: READY")
         return process

@@ -1,4 +1,4 @@
-"""A test per ready scenario, on the real processes.
+"""A test per ready scenario, on the real processes, whose histories must keep to every rule as well.
 
 The two long ones run for a part of their time, because the sanitizers make everything slower; `make scenarios` runs them in full."""
 import concurrent.futures
@@ -58,7 +58,7 @@ class Ready(unittest.TestCase):
         env = dict(bramble.gss_env() if "cwa" in cls.words else os.environ, TMPDIR=str(cls.dir))
         words = [word() if callable(word) else word for word in cls.words]
         pool = concurrent.futures.ThreadPoolExecutor(max_workers=2)
-        cls.results = {path: pool.submit(bramble.run, "bramble-sim", "run", *words, shortened(path, cls.dir), timeout=280, env=env)
+        cls.results = {path: pool.submit(bramble.run, "bramble-sim", "run", "--check-history", *words, shortened(path, cls.dir), timeout=280, env=env)
                        for path in cls.paths}
         pool.shutdown(wait=False)
 

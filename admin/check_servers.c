@@ -1,0 +1,360 @@
+/* Rule server: what the IM server took from a connection and gave to it, against what the service said and heard there. The two ends of a
+ * connection are brought together by the address of the service's end. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "admin/check_rules.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "protocol/im.h"
+
+#define ON_ITS_WAY_US 5000000u         /* real: what was given so long ago has arrived */
+
+enum { LONG_BYTES = 30000 };          /* of RTF: longer ones may be cut into several on either side */
+
+struct line {
+	char address[64];             /* of the service's end */
+	uint32_t session;
+	const struct check_process *service;
+	uint64_t accepted, delivered; /* by the server */
+	uint64_t heard;               /* by the service */
+	bool is_long, faulty, closed, loose;
+	struct check_place opened, last;
+	UT_hash_handle hh, by_session;
+};
+
+/* What the service answered with OK, until its session is over. */
+struct speaker {
+	uint32_t session;
+	uint64_t said_ok;
+	struct check_place last;
+	UT_hash_handle hh;
+};
+
+struct pending { uint64_t key; UT_hash_handle hh; };       /* session and sequence of a MESSAGE that waits for its answer */
+
+struct check_servers {
+	struct line *lines, *by_session;
+	struct speaker *speakers;
+	struct pending *pending;
+	uint64_t sessions;
+};
+
+static struct check_servers *state(struct check *c)
+{
+	if (!c->servers)
+		c->servers = memory_new(sizeof *c->servers);
+	return c->servers;
+}
+
+static struct line *line_at(struct check *c, const char *address)
+{
+	struct line *line;
+
+	HASH_FIND(hh, state(c)->lines, address, strlen(address), line);
+	return line;
+}
+
+static struct line *line_of(struct check *c, uint64_t session)
+{
+	uint32_t id = (uint32_t)session;
+	struct line *line;
+
+	HASH_FIND(by_session, state(c)->by_session, &id, sizeof id, line);
+	return line;
+}
+
+static struct speaker *speaker_of(struct check *c, uint64_t session)
+{
+	uint32_t id = (uint32_t)session;
+	struct speaker *speaker;
+
+	HASH_FIND(hh, state(c)->speakers, &id, sizeof id, speaker);
+	if (!speaker) {
+		speaker = memory_new(sizeof *speaker);
+		speaker->session = id;
+		HASH_ADD(hh, c->servers->speakers, session, sizeof speaker->session, speaker);
+	}
+	return speaker;
+}
+
+static void drop(struct check *c, struct line *line)
+{
+	HASH_DELETE(hh, c->servers->lines, line);
+	if (line->session)
+		HASH_DELETE(by_session, c->servers->by_session, line);
+	free(line);
+}
+
+static uint64_t said_ok(struct check *c, const struct line *line)
+{
+	return line->session ? speaker_of(c, line->session)->said_ok : 0;
+}
+
+static bool gave_as_heard(const struct line *line)
+{
+	return line->heard == line->delivered || (line->heard > line->delivered && line->is_long);
+}
+
+static bool took_as_said(struct check *c, const struct line *line)
+{
+	uint64_t said = said_ok(c, line);
+
+	return line->accepted == said || (line->accepted > said && line->is_long);
+}
+
+/* At rest nothing is on its way. */
+static void judge_at_rest(struct check *c, struct line *line)
+{
+	if (!line->session || line->faulty || line->loose)
+		return;
+	if (gave_as_heard(line) && took_as_said(c, line)) {
+		check_good(c->report, RULE_SERVER, 1);
+		return;
+	}
+	if (!gave_as_heard(line))
+		check_violated(c->report, RULE_SERVER, line->last, line->opened, "the IM server gave %" PRIu64
+			" messages to the connection of session %u, and the service heard %" PRIu64, line->delivered, line->session, line->heard);
+	else
+		check_violated(c->report, RULE_SERVER, speaker_of(c, line->session)->last, line->opened, "the service answered %" PRIu64
+			" messages of session %u with OK, and the IM server took %" PRIu64, said_ok(c, line), line->session, line->accepted);
+	line->faulty = true;
+}
+
+/* Both ends are done with it. */
+static void judge_closed(struct check *c, struct line *line)
+{
+	struct speaker *speaker = line->session ? speaker_of(c, line->session) : NULL;
+
+	if (!line->session)
+		;      /* a client of somebody else's, or the second login of a look at the list */
+	else if (line->faulty)
+		check_unknown(c->report, RULE_SERVER, "connections that were made to misbehave", 1);
+	else if (line->loose)
+		check_unknown(c->report, RULE_SERVER, "connections that ended with something on its way, or were exchanged for another", 1);
+	else if (!line->closed)
+		check_unknown(c->report, RULE_SERVER, "connections of services that were killed, or whose history is cut", 1);
+	else
+		check_good(c->report, RULE_SERVER, 1);
+	if (speaker) {
+		HASH_DEL(c->servers->speakers, speaker);
+		free(speaker);
+	}
+	drop(c, line);
+}
+
+/* --- the server's lines --------------------------------------------------------------------------------------------------------- */
+
+static void take_server(struct check *c, const struct check_entry *e)
+{
+	char address[64];
+	struct line *line = line_at(c, check_value(e, "peer", address, sizeof address));
+
+	if (e->event == EVENT_SERVER_LOGIN) {
+		c->servers->sessions++;
+		if (line && line->session)
+			return;
+		if (line)
+			drop(c, line);
+		line = memory_new(sizeof *line);
+		snprintf(line->address, sizeof line->address, "%s", address);
+		line->opened = line->last = check_place(e);
+		HASH_ADD_KEYPTR(hh, c->servers->lines, line->address, strlen(line->address), line);
+		return;
+	}
+	if (e->event == EVENT_SERVER_END && c->servers->sessions)
+		c->servers->sessions--;
+	if (!line)
+		return;
+	line->last = check_place(e);
+	line->is_long = line->is_long || check_number(e, "bytes") > LONG_BYTES;
+	if (e->event == EVENT_SERVER_ACCEPTED)
+		line->accepted++;
+	else if (e->event == EVENT_SERVER_DELIVERED)
+		line->delivered++;
+	else if (e->event == EVENT_SERVER_FAULT)
+		line->faulty = true;
+}
+
+/* --- the service's lines -------------------------------------------------------------------------------------------------------- */
+
+static void take_connect(struct check *c, const struct check_entry *e)
+{
+	uint32_t session = (uint32_t)check_number(e, "session");
+	struct line *line = line_of(c, session);
+	char address[64];
+
+	check_value(e, "local", address, sizeof address);
+	if (line) {
+		line->loose = true;          /* the session goes on on another one: what was under way is not known */
+		return;
+	}
+	line = line_at(c, address);
+	if (line)
+		drop(c, line);               /* an old one of that port */
+	line = memory_new(sizeof *line);
+	snprintf(line->address, sizeof line->address, "%s", address);
+	line->session = session;
+	line->service = e->process;
+	line->opened = line->last = check_place(e);
+	HASH_ADD_KEYPTR(hh, c->servers->lines, line->address, strlen(line->address), line);
+	HASH_ADD(by_session, c->servers->by_session, session, sizeof line->session, line);
+}
+
+static uint64_t key_of(const struct check_entry *e)
+{
+	return check_number(e, "session") << 32 | (uint32_t)check_number(e, "sequence");
+}
+
+static void take_taken(struct check *c, const struct check_entry *e)
+{
+	uint64_t type = check_number(e, "type"), key = key_of(e);
+	struct pending *pending;
+
+	if (type != IM_MESSAGE && type != IM_ROOM_MESSAGE)
+		return;
+	HASH_FIND(hh, state(c)->pending, &key, sizeof key, pending);
+	if (pending)
+		return;
+	pending = memory_new(sizeof *pending);
+	pending->key = key;
+	HASH_ADD(hh, c->servers->pending, key, sizeof pending->key, pending);
+}
+
+static void take_answered(struct check *c, const struct check_entry *e)
+{
+	uint64_t key = key_of(e);
+	struct pending *pending;
+	struct speaker *speaker;
+
+	HASH_FIND(hh, state(c)->pending, &key, sizeof key, pending);
+	if (!pending)
+		return;
+	HASH_DEL(c->servers->pending, pending);
+	free(pending);
+	if (check_number(e, "code") != IM_OK)
+		return;
+	speaker = speaker_of(c, check_number(e, "session"));
+	speaker->said_ok++;
+	speaker->last = check_place(e);
+}
+
+static void take_heard(struct check *c, const struct check_entry *e)
+{
+	struct line *line = line_of(c, check_number(e, "session"));
+
+	if (line && check_number(e, "kind") == IM_KIND_MESSAGE)
+		line->heard++;
+}
+
+/* What was on its way when it was closed was given and not heard, or taken and not answered. */
+static void take_end(struct check *c, const struct check_entry *e)
+{
+	struct line *line = line_of(c, check_number(e, "session"));
+
+	if (!line)
+		return;
+	line->closed = true;
+	if (e->at_us > line->last.at_us + ON_ITS_WAY_US)
+		judge_at_rest(c, line);
+	line->loose = line->loose || !gave_as_heard(line) || !took_as_said(c, line);
+}
+
+/* Of the IM server itself, and of a service that says that nothing is under way. */
+
+static void take_mark(struct check *c, const struct check_entry *e)
+{
+	uint64_t sessions = check_number(e, "sessions");
+	struct line *line, *next;
+
+	if (check_is_at_rest(e)) {
+		HASH_ITER(hh, state(c)->lines, line, next) {
+			if (line->service == e->process)
+				judge_at_rest(c, line);
+		}
+	}
+	if (strcmp(e->process->name, "groupwise") != 0)
+		return;
+	if (sessions == state(c)->sessions)
+		check_good(c->report, RULE_SERVER, 1);
+	else
+		check_violated(c->report, RULE_SERVER, check_place(e), (struct check_place){ 0 }, "the IM server holds %" PRIu64
+			" sessions, and by its history %" PRIu64, sessions, c->servers->sessions);
+}
+
+static void take(struct check *c, const struct check_entry *e)
+{
+	switch (e->event) {
+	case EVENT_SERVER_LOGIN:
+	case EVENT_SERVER_END:
+	case EVENT_SERVER_ACCEPTED:
+	case EVENT_SERVER_DELIVERED:
+	case EVENT_SERVER_FAULT:
+		take_server(c, e);
+		break;
+	case EVENT_BACKEND_CONNECT:
+		if (c->has_server)
+			take_connect(c, e);
+		break;
+	case EVENT_IM_TAKEN:
+		if (c->has_server)
+			take_taken(c, e);
+		break;
+	case EVENT_IM_ANSWERED:
+		if (c->has_server)
+			take_answered(c, e);
+		break;
+	case EVENT_IM_HEARD:
+		take_heard(c, e);
+		break;
+	case EVENT_SESSION_END:
+	case EVENT_SESSION_EVICT:
+		take_end(c, e);
+		break;
+	case EVENT_BACKEND_CLOSED:
+		if (line_of(c, check_number(e, "session")))
+			judge_closed(c, line_of(c, check_number(e, "session")));
+		break;
+	case EVENT_HISTORY_MARK:
+		take_mark(c, e);
+		break;
+	default:
+		break;
+	}
+}
+
+static void finish(struct check *c)
+{
+	struct line *line, *next;
+
+	HASH_ITER(hh, state(c)->lines, line, next)
+		judge_closed(c, line);
+	if (!c->has_server)
+		check_unknown(c->report, RULE_SERVER, "IM server without a history", 1);
+}
+
+static void free_all(struct check *c)
+{
+	struct speaker *speaker, *next_speaker;
+	struct pending *pending, *next_pending;
+	struct line *line, *next;
+
+	if (!c->servers)
+		return;
+	HASH_ITER(hh, c->servers->lines, line, next)
+		drop(c, line);
+	HASH_ITER(hh, c->servers->speakers, speaker, next_speaker) {
+		HASH_DEL(c->servers->speakers, speaker);
+		free(speaker);
+	}
+	HASH_ITER(hh, c->servers->pending, pending, next_pending) {
+		HASH_DEL(c->servers->pending, pending);
+		free(pending);
+	}
+	free(c->servers);
+	c->servers = NULL;
+}
+
+const struct check_rule_set check_servers = { take, finish, free_all };

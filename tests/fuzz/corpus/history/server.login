@@ -1,0 +1,1 @@
+{"seq":2,"at_us":32127968635,"event":"server.login","numbers":{"bytes":0},"text":"peer=127.0.0.1:41610 user=alice","process":"groupwise","pid":11518,"clock_ms":1000000}
