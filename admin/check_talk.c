@@ -214,9 +214,11 @@ static bool is_outside(const struct check_entry *e)
 	return !check_number(e, "session") || type == IM_LOGIN_OK || type == IM_LOGIN_FAIL || type == IM_FORCED_LOGOUT;
 }
 
+/* A device whose answer to the login had to be sealed again is told of the session after what came in it: until the session is over, any
+ * device with a history may still be its. */
 static void done_with(struct check *c, struct talk *talk, struct op *op)
 {
-	if (op->delivered && (op->shown || !talk->device)) {
+	if (op->delivered && (op->shown || !(talk->device || c->has_device))) {
 		check_good(c->report, RULE_EVENTS, 1);
 		op_drop(&talk->down, op);
 	}
@@ -303,7 +305,7 @@ static void end_down(struct check *c, struct talk *talk)
 		if (op->delivered && !op->shown && talk->device && op->sequence < talk->shown.newest)
 			check_violated(c->report, RULE_EVENTS, op->last, talk->over_there, "event %u of session %u was delivered, and the device never "
 				"showed it", op->sequence, talk->session);
-		else if (talk->over_there.process && !op->delivered)
+		else if (!op->delivered)
 			continue;      /* its outcome is still to come */
 		else
 			check_good(c->report, RULE_EVENTS, 1);
@@ -345,8 +347,10 @@ static void take_session(struct check *c, const struct check_entry *e)
 		return;
 	}
 	talk->over_here = check_place(e);
-	if (!talk->device)
+	if (!talk->device) {
 		end_up(c, talk);
+		end_down(c, talk);
+	}
 }
 
 /* --- the lines ------------------------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 
 #include <utlist.h>
 
+#include "base/io/history.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/utf8.h"
@@ -162,13 +163,16 @@ static void note_census(struct login *login, const struct seat_answer *answer, c
 	const struct seat_census *census = &answer->census;
 	struct trail_entry entry = { .event = "admit", .pin = login->pin, .transaction = login->transaction, .numbers = {
 		{ "max", census->max_sessions }, { "live", census->live }, { "evictable", census->evictable },
-		{ "evicted", answer->ended_count }, { "capacity", census->transport_capacity }, { "session", answer->session },
-		{ "idle_ms", census->idle_timeout_ms }, { "evict_one", census->evict == SEAT_EVICT_ONE }, { "groupwise", census->groupwise },
-		{ "decided_us", answer->decided_us } } };
+		{ "evicted", answer->ended_count }, { "capacity", census->transport_capacity }, { "session", answer->session } } };
 
 	trail_text(&entry, "outcome=%s login=%s permitted=%s arithmetic=%s user=%s", seat_outcome_name(answer->decision.outcome),
 		login->login_id, census->permitted ? "yes" : "no", log_str(arithmetic), log_str(login->user));
-	collab_note(login->collab, &entry, (uint32_t)answer->session, true);
+	collab_store(login->collab, &entry, (uint32_t)answer->session);
+	history_number(&entry, "idle_ms", census->idle_timeout_ms);
+	history_number(&entry, "evict_one", census->evict == SEAT_EVICT_ONE);
+	history_number(&entry, "groupwise", census->groupwise);
+	history_number(&entry, "decided_us", answer->decided_us);
+	trail_note(login->collab->trail, &entry);
 }
 
 /* --- connections that must be closed first --------------------------------------------------------------------------------- */

@@ -36,12 +36,16 @@ static void stored(void *ctx, enum db_status status)
 
 void collab_note(struct collab *c, const struct trail_entry *entry, uint32_t session, bool store)
 {
+	trail_note(c->trail, entry);
+	if (store)
+		collab_store(c, entry, session);
+}
+
+void collab_store(struct collab *c, const struct trail_entry *entry, uint32_t session)
+{
 	struct buf text = { 0 };
 	struct db_trail_entry row;
 
-	trail_note(c->trail, entry);
-	if (!store)
-		return;
 	for (size_t i = 0; i < sizeof entry->numbers / sizeof *entry->numbers && entry->numbers[i].name; i++)
 		buf_printf(&text, "%s=%llu ", entry->numbers[i].name, (unsigned long long)entry->numbers[i].value);
 	buf_text(&text, entry->text);

@@ -53,6 +53,9 @@ struct bytes collab_encode(struct collab *collab, const struct wire_msg *msg, ui
 struct trail_entry;
 void collab_note(struct collab *collab, const struct trail_entry *entry, uint32_t session, bool stored);
 
+/* The second half alone, for an entry that says more in the process's trail than people want to read in the database's. */
+void collab_store(struct collab *collab, const struct trail_entry *entry, uint32_t session);
+
 /* A line of the history alone, about a message or a session: numbers session and sequence, and one more unless name is NULL. */
 void collab_record(struct collab *collab, const char *event, uint32_t pin, uint32_t session, uint32_t sequence, const char *name,
 	uint64_t value);

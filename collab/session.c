@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/io/history.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "collab/parts.h"
@@ -398,7 +399,7 @@ void session_end(struct session *s, enum im_logout_reason reason, const char *wh
 	struct login *login = s->login;
 	struct trail_entry entry = { .event = event_of(reason) == SESSION_EVICT ? "evict" : "session.end", .pin = s->pin,
 		.transaction = s->transaction, .numbers = { { "session", s->id }, { "reason", reason },
-		{ "lasted_ms", loop_now_ms(c->loop) - s->started_ms }, { "release", release } } };
+		{ "lasted_ms", loop_now_ms(c->loop) - s->started_ms } } };
 
 	if (session_is_over(s))
 		return;
@@ -407,7 +408,9 @@ void session_end(struct session *s, enum im_logout_reason reason, const char *wh
 	trail_text(&entry, "login=%s reason=%s why=%s user=%s", s->login_id, im_reason_name(reason), log_str(why), log_str(s->user));
 	if (s->dropped != s->dropped_told)
 		note_dropped(s);
-	collab_note(c, &entry, s->id, true);
+	collab_store(c, &entry, s->id);
+	history_number(&entry, "release", release);
+	trail_note(c->trail, &entry);
 	count_end(c, reason);
 	if (reason == IM_REASON_SERVER_LOST && s->state != SESSION_CONNECTING)
 		standing_im_server(c, false);

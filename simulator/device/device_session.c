@@ -52,18 +52,20 @@ void device_begin_session(struct device *d, const void *arg)
 
 int device_send_once(struct device *d, const struct wire_msg *msg, const void *message, struct device_event *sent)
 {
-	/* A number that was used before is a sign of life as well, and does not make what waits look older. */
+	/* A number that is done with is a sign of life as well, and does not make what waits look older. One of a message that waits would
+	 * not do: the service would take it for that message. */
 	bool is_far = device_outbox_ahead(&d->outbox, d->next_sequence) >= DEVICE_OUTBOX_MAX;
 
 	if (!device_link_can_send(d->link))
 		return -1;
-	sent->sequence = is_far ? d->next_sequence - 1 : d->next_sequence;
+	sent->sequence = is_far ? d->outbox.first->sequence - 1 : d->next_sequence;
 	buf_clear(&d->scratch);
 	im_encode(msg, sent->sequence, message, &d->scratch);
 	device_record(d, "im.once", d->session, sent->sequence, "type", msg->code);
 	if (device_link_send(d->link, buf_bytes(&d->scratch), false, &sent->transaction, &sent->sizes, NULL))
 		return -1;
-	d->next_sequence = sent->sequence + 1;
+	if (!is_far)
+		d->next_sequence++;
 	return 0;
 }
 

@@ -174,6 +174,18 @@ class Loss(Case):
         self.assertEqual(bob.wait({"event": "session"})["messages_in"], 5)
         self.assertEqual((self.logins("bob"), self.pipeline.census()["connections_total"]), (logins, connections))
 
+    def test_as_many_messages_as_may_wait_out_of_coverage_all_arrive(self):
+        alice, bob = self.login("alice"), self.login("bob")
+        alice.say("coverage off")
+        alice.wait({"event": "waiting", "session": alice.session})
+        for i in range(32):
+            alice.say(f"send bob waits {i}")
+        alice.say("coverage on")
+        self.assertEqual([alice.wait({"event": "ack"})["code"] for _ in range(32)], [0] * 32)
+        for i in range(32):
+            bob.wait({"event": "message", "text": f"waits {i}"})
+        self.chat(alice, bob, "bob", "and on we go")
+
     def test_a_router_restart_interrupts_and_loses_nothing(self):
         alice, bob = self.login("alice"), self.login("bob")
         logins = self.logins("alice")

@@ -1,5 +1,5 @@
 """Four Collaboration Services on one database and one GroupWise server: devices log in and out, lose coverage, take each other's
-users, all at once and through all the real processes. Every login has one answer, no commit has more seats than the limits allow,
+users, all at once and through all the real processes, whose histories are checked in the end. Every login has one answer, no commit has more seats than the limits allow,
 the IM server never has more sessions than that, and nothing is left in the end.
 
 SEAT_LOGINS in the environment: logins for each service and maximum [200]; SEAT_PROGRESS: says how far it is (`make soak`)."""
@@ -29,7 +29,7 @@ class Players(threading.Thread):
 
     def __init__(self, services, k, seed, habits):
         super().__init__(daemon=True)
-        self.device = services.devices(k, "--login-timeout", "90s")
+        self.device = services.devices(k, "--login-timeout", "90s", "--history", services.history)
         self.random = random.Random(seed)
         self.habits = habits
         # With a small maximum a few are enough: many would only be refused in between.
@@ -132,7 +132,9 @@ class Players(threading.Thread):
 class FourServices(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.services = crowd.Services(SERVICES, EACH).up()
+        cls.services = crowd.Services(SERVICES, EACH)
+        cls.services.history = cls.services.dir / "history"
+        cls.services.up()
         cls.services.watch()
 
     @classmethod
@@ -140,6 +142,9 @@ class FourServices(unittest.TestCase):
         try:
             ended = cls.services.down()
             assert set(ended.values()) == {0}, ended
+            status, out, err = bramble.run("bramble", "check", cls.services.history, "--dir", cls.services.dir, timeout=600)
+            print(out)
+            assert status == 0, out + err
         finally:
             cls.services.__exit__()
 
