@@ -179,10 +179,6 @@ class Databases:
         self.sql(self.url, f"CREATE DATABASE {name} TEMPLATE template0")
         return self.of(name)
 
-    def drop(self, url):
-        name = url.partition("?")[0].rpartition("/")[2]
-        self.sql(self.url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-
 
 def shared():
     """Databases on the server of this test run; a test file run by itself starts one, which ends with it."""
