@@ -121,7 +121,7 @@ static int follow(const struct file *file, struct error *err)
 
 static int read_entry(struct check_files *files, struct file *file, struct error *err)
 {
-	struct bytes line;
+	struct bytes line = { 0 };
 	int rc = next_line(file, &line, err);
 
 	if (rc <= 0)

@@ -9,11 +9,17 @@
 #include "protocol/im.h"
 
 #define LATE_MS 1000
+/* A clock that runs by itself goes on while its process waits for the machine. Late is then only what comes after another line of it, by so much. */
+#define AWAKE_MS 200
+
+enum { CLOCKS_KEPT = 256 };
 
 /* What the service has read of its environment last. */
 struct service {
 	const struct check_process *process;
 	uint64_t idle_ms, inactivity_ms, changed_ms;
+	uint64_t clocks[CLOCKS_KEPT];        /* of its last lines */
+	unsigned next_clock;
 	UT_hash_handle hh;
 };
 
@@ -80,17 +86,38 @@ static uint64_t inactive_by(const struct service *s, const struct timed *t)
 	return later(later(t->active_ms + s->inactivity_ms, s->changed_ms), t->started_ms) + LATE_MS;
 }
 
+/* Is now too late for what was to strike by then? */
+static bool is_late(const struct service *s, uint64_t by_ms, uint64_t now_ms)
+{
+	if (now_ms <= by_ms || s->process->manual)
+		return now_ms > by_ms;
+	for (size_t i = 0; i < CLOCKS_KEPT; i++) {
+		if (s->clocks[i] > by_ms && s->clocks[i] + AWAKE_MS < now_ms)
+			return true;
+	}
+	return false;
+}
+
+/* Struck after its second, by a process that may have had no chance before: neither kept nor violated. */
+static bool is_excused(struct check *c, uint64_t by_ms, uint64_t now_ms)
+{
+	if (now_ms <= by_ms)
+		return false;
+	check_unknown(c->report, RULE_TIMERS, "struck late by a process that may have waited for the machine", 1);
+	return true;
+}
+
 /* What should have happened by now and has not. */
 static void check_late(struct check *c, const struct service *s, struct timed *t, const struct check_entry *e)
 {
 	if (t->late_told)
 		return;
-	if (s->inactivity_ms && e->clock_ms > inactive_by(s, t)) {
+	if (s->inactivity_ms && is_late(s, inactive_by(s, t), e->clock_ms)) {
 		t->late_told = true;
 		check_violated(c->report, RULE_TIMERS, check_place(e), t->active, "session %u was last active at %" PRIu64
 			" ms and goes on at %" PRIu64 " ms; its inactivity timeout is %" PRIu64 " ms", t->key.session, t->active_ms, e->clock_ms,
 			s->inactivity_ms);
-	} else if (s->idle_ms && !t->wanted && !t->is_gone && e->clock_ms > silent_by(s, t)) {
+	} else if (s->idle_ms && !t->wanted && !t->is_gone && is_late(s, silent_by(s, t), e->clock_ms)) {
 		t->late_told = true;
 		check_violated(c->report, RULE_TIMERS, check_place(e), t->seen, "session %u was last heard of at %" PRIu64
 			" ms and is not marked at %" PRIu64 " ms; its idle timeout is %" PRIu64 " ms", t->key.session, t->seen_ms, e->clock_ms,
@@ -139,11 +166,11 @@ static void take_wanted(struct check *c, struct timed *t, const struct check_ent
 		check_violated(c->report, RULE_TIMERS, check_place(e), t->seen, "session %u was last heard of at %" PRIu64
 			" ms and is called silent at %" PRIu64 " ms: too early, its idle timeout is %" PRIu64 " ms", t->key.session, t->seen_ms,
 			e->clock_ms, s->idle_ms);
-	else if (e->clock_ms > silent_by(s, t))
+	else if (is_late(s, silent_by(s, t), e->clock_ms))
 		check_violated(c->report, RULE_TIMERS, check_place(e), t->seen, "session %u was last heard of at %" PRIu64
 			" ms and is called silent at %" PRIu64 " ms: too late, its idle timeout is %" PRIu64 " ms", t->key.session, t->seen_ms,
 			e->clock_ms, s->idle_ms);
-	else
+	else if (!is_excused(c, silent_by(s, t), e->clock_ms))
 		check_good(c->report, RULE_TIMERS, 1);
 }
 
@@ -157,11 +184,11 @@ static void take_end(struct check *c, struct timed *t, const struct check_entry 
 		check_violated(c->report, RULE_TIMERS, check_place(e), t->active, "session %u was last active at %" PRIu64
 			" ms and is ended as inactive at %" PRIu64 " ms: too early, its inactivity timeout is %" PRIu64 " ms", t->key.session,
 			t->active_ms, e->clock_ms, s->inactivity_ms);
-	} else if (e->clock_ms > inactive_by(s, t)) {
+	} else if (is_late(s, inactive_by(s, t), e->clock_ms)) {
 		check_violated(c->report, RULE_TIMERS, check_place(e), t->active, "session %u was last active at %" PRIu64
 			" ms and is ended as inactive at %" PRIu64 " ms: too late, its inactivity timeout is %" PRIu64 " ms", t->key.session,
 			t->active_ms, e->clock_ms, s->inactivity_ms);
-	} else {
+	} else if (!is_excused(c, inactive_by(s, t), e->clock_ms)) {
 		check_good(c->report, RULE_TIMERS, 1);
 	}
 	HASH_DEL(c->timers->sessions, t);
@@ -204,7 +231,17 @@ static void take_mark(struct check *c, const struct check_entry *e)
 	}
 }
 
-static void take(struct check *c, const struct check_entry *e)
+/* After it was judged by the lines before it. */
+static void keep_clock(struct check *c, const struct check_entry *e)
+{
+	struct service *s;
+
+	HASH_FIND_PTR(state(c)->services, &e->process, s);
+	if (s)
+		s->clocks[s->next_clock++ % CLOCKS_KEPT] = e->clock_ms;
+}
+
+static void take_line(struct check *c, const struct check_entry *e)
 {
 	struct timed *t;
 
@@ -237,6 +274,12 @@ static void take(struct check *c, const struct check_entry *e)
 	default:
 		break;
 	}
+}
+
+static void take(struct check *c, const struct check_entry *e)
+{
+	take_line(c, e);
+	keep_clock(c, e);
 }
 
 static void finish(struct check *c)

@@ -118,17 +118,20 @@ void history_number(struct trail_entry *entry, const char *name, uint64_t value)
 	bug("no place for the number %s of %s", name, entry->event);
 }
 
+static int is_descriptor(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
 static uint64_t descriptors_now(void)
 {
-	DIR *folder = opendir("/proc/self/fd");
-	uint64_t count = 0;
+	struct dirent **found = NULL;
+	int count = scandir("/proc/self/fd", &found, is_descriptor, alphasort);
 
-	if (!folder)
-		return 0;
-	for (const struct dirent *each = readdir(folder); each; each = readdir(folder))
-		count += each->d_name[0] != '.';
-	closedir(folder);
-	return count - 1;         /* the folder's own */
+	for (int i = 0; i < count; i++)
+		free(found[i]);
+	free(found);
+	return count > 1 ? (uint64_t)count - 1 : 0;         /* without the folder's own */
 }
 
 /* clang tells by __has_feature, gcc by the macro. */

@@ -91,7 +91,7 @@ class ThreeHosts(unittest.TestCase):
         return json.loads(self.script("in", "c", bramble.program("bramble"), *words, "--config", self.dir / "a" / "bramble.ini", "--json"))
 
     def seats(self):
-        return len(self.tool("session", "list")["sessions"])
+        return len(self.tool("session", "list"))
 
     def live(self):
         return sum(self.ask(host, "collab")["sessions"]["live"] for host in "ab")
@@ -117,7 +117,7 @@ class ThreeHosts(unittest.TestCase):
     def check_all_is_well(self, words):
         self.write(words, 2, 0)
         self.read(words, 2)
-        self.assertEqual({row["pin"]: row["session"] for row in self.tool("session", "list")["sessions"]},
+        self.assertEqual({row["pin"]: row["session"] for row in self.tool("session", "list")},
                          {f"{0x21000001 + n:08X}": self.sessions[name] for n, name in enumerate(PEOPLE)})
         self.assertEqual(self.live(), len(PEOPLE))
 
