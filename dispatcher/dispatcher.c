@@ -44,6 +44,7 @@ static void uncovered(void *ctx, uint32_t pin)
 static void on_coverage(void *ctx, unsigned router, const struct srp_coverage *coverage)
 {
 	struct dispatcher *d = ctx;
+	int before = coverage_router(d->coverage, coverage->pin), now;
 	bool changed;
 
 	if (coverage->pin == 0) {
@@ -53,6 +54,9 @@ static void on_coverage(void *ctx, unsigned router, const struct srp_coverage *c
 	changed = coverage_set(d->coverage, coverage->pin, router, coverage->available != 0);
 	log_debug("coverage pin=%s available=%u router=%s", pin_text(coverage->pin), coverage->available,
 		router_link_address(d->routers[router]));
+	now = coverage_router(d->coverage, coverage->pin);
+	if (before >= 0 && now >= 0 && before != now)
+		outbound_moved(d->outbound, coverage->pin);
 	if (!changed)
 		return;
 	if (coverage->available)

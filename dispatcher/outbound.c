@@ -245,10 +245,11 @@ static void item_done(struct outbound *o, struct item *item, enum srp_status sta
 		if (message->outstanding == 0)
 			outbound_settled(o, message);
 	}
-	if (status == SRP_UNAVAILABLE && (router < 0 || router == (int)item->router)) {
+	if (status == SRP_UNAVAILABLE) {
+		/* All that waits behind it goes back as well, so that the service sends it again in order. */
 		return_waiting(o, line);
-		/* The router says next that it is not covered. If it does not, the device only changed its link: then what went
-		 * back is to be sent again. */
+		/* The router says next that it is not covered. If it does not, the device only changed its link or its router: then
+		 * what went back is to be sent again. */
 		line->owes_late = router >= 0;
 		if (line->owes_late && !loop_timer_is_set(o->retry))
 			loop_timer_set(o->retry, RETRY_MS);
@@ -311,6 +312,23 @@ void outbound_router_lost(struct outbound *o, unsigned router)
 		next = item->next;
 		if (item->router == router)
 			item_done(o, item, SRP_UNAVAILABLE, "the link to the router was lost");
+	}
+}
+
+void outbound_moved(struct outbound *o, uint32_t pin)
+{
+	struct line *line = outbound_line_find(o, pin);
+	unsigned left = line ? line->outstanding : 0;
+	int router = coverage_router(o->coverage, pin);
+	struct item *item, *next;
+
+	for (item = o->outstanding; item && left > 0; item = next) {
+		next = item->next;
+		if (item->line->pin != pin)
+			continue;
+		left--;
+		if ((int)item->router != router)
+			item_done(o, item, SRP_UNAVAILABLE, "the device came by another router");
 	}
 }
 

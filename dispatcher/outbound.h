@@ -51,6 +51,8 @@ bool outbound_resume(struct outbound *outbound, uint32_t pin, uint32_t message_i
 bool outbound_garbled(struct outbound *outbound, uint32_t pin, uint32_t message_id);
 
 void outbound_uncovered(struct outbound *outbound, uint32_t pin);        /* what waits for it goes back */
+/* Another router has seen it since: what the one before was handed goes back at once, because that one may be out of reach and not know. */
+void outbound_moved(struct outbound *outbound, uint32_t pin);
 void outbound_router_lost(struct outbound *outbound, unsigned router);   /* what was handed to it goes back */
 void outbound_continue(struct outbound *outbound, uint32_t pin);         /* its keys are there, or its ceiling is stored */
 void outbound_continue_all(struct outbound *outbound);                   /* a router can be sent to again */
