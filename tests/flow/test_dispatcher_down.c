@@ -223,6 +223,41 @@ static void a_lost_router_returns_what_it_had(void **state)
 	raw_free(&service);
 }
 
+/* The router that a device has left may be cut off, and not know: its place in the window is not waited for. */
+static void a_device_that_comes_by_another_router_gets_all_in_order(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+	struct srp_send send;
+
+	scene_start(s, 2);
+	router_accept(s, 0, ALICE, 0);
+	router_accept(s, 1, 0, 0);
+	service = service_registers(s, "im");
+	for (uint32_t transaction = 1; transaction <= SRP_WINDOW + 2; transaction++)
+		service_sends(service, ALICE, transaction, bytes_str("hello"));
+	for (unsigned i = 0; i < SRP_WINDOW; i++)
+		raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	router_covers(s, 1, ALICE, true);
+	/* What waited behind them goes back too, and then she is said to be there: the service begins with the first again. The first of them
+	 * goes back before what waits. */
+	expect_status(s, service, 1, SRP_UNAVAILABLE);
+	for (uint32_t transaction = SRP_WINDOW + 1; transaction <= SRP_WINDOW + 2; transaction++)
+		expect_status(s, service, transaction, SRP_UNAVAILABLE);
+	for (uint32_t transaction = 2; transaction <= SRP_WINDOW; transaction++)
+		expect_status(s, service, transaction, SRP_UNAVAILABLE);
+	raw_expect_nothing(s, &s->router[1]);
+	assert_int_equal(scene_number(s, "outstanding"), 0);
+	loop_clock_advance(s->loop, loop_now_ms(s->loop) + 1000);
+	expect_coverage(s, service, ALICE, 1);
+	service_sends(service, ALICE, 10, bytes_str("hello"));
+	raw_expect(s, &s->router[1], &srp_send_msg, &send);
+	/* A late word of the first router is nobody's. */
+	raw_say(&s->router[0], &srp_status_msg_msg, &(struct srp_status_msg){ .tag = 1, .status = SRP_UNAVAILABLE });
+	raw_expect_nothing(s, service);
+	raw_free(&service);
+}
+
 static void a_router_that_says_pause_gets_nothing_until_resume(void **state)
 {
 	struct scene *s = *state;
@@ -461,6 +496,7 @@ int main(void)
 		FLOW(a_device_that_restarted_gets_its_message_under_a_higher_id),
 		FLOW(nothing_is_heard_of_an_envelope),
 		FLOW(a_lost_router_returns_what_it_had),
+		FLOW(a_device_that_comes_by_another_router_gets_all_in_order),
 		FLOW(a_router_that_says_pause_gets_nothing_until_resume),
 		FLOW(a_device_that_is_removed_is_refused),
 		FLOW(each_message_has_exactly_one_outcome),
