@@ -24,7 +24,7 @@ json_t *session_event_json(const struct db_trail_entry *entry)
 	return row;
 }
 
-static void take_events(void *ctx, enum db_status status, const struct db_trail_entry *entries, size_t count)
+void store_take_events(void *ctx, enum db_status status, const struct db_trail_entry *entries, size_t count)
 {
 	struct store *store = ctx;
 
@@ -60,7 +60,7 @@ int session_events(int argc, char **argv)
 		return command_fail(EXIT_USAGE, "--pin: %s is no PIN; it is 8 hex digits", log_str(pin_option));
 	status = store_open(&store, &common, DB_EXISTING);
 	if (status == 0) {
-		db_trail_list(store.db, UINT64_MAX, pin, (uint32_t)strtoul(most, NULL, 10), take_events, &store);
+		db_trail_list(store.db, UINT64_MAX, pin, (uint32_t)strtoul(most, NULL, 10), store_take_events, &store);
 		status = store_wait(&store, "the events");
 	}
 	if (status == 0 && common.json)

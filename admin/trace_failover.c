@@ -123,16 +123,6 @@ json_t *trace_failover(const json_t *events)
 	return rows;
 }
 
-static void take_events(void *ctx, enum db_status status, const struct db_trail_entry *entries, size_t count)
-{
-	struct store *store = ctx;
-
-	store->status = status;
-	store->rows = json_array();
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(store->rows, session_event_json(&entries[i]));
-}
-
 int trace_failover_command(int argc, char **argv)
 {
 	static const struct table_column columns[] = {
@@ -150,7 +140,7 @@ int trace_failover_command(int argc, char **argv)
 	command_parse(&usage, argc, argv, &common, NULL);
 	status = store_open(&store, &common, DB_EXISTING);
 	if (status == EXIT_DONE) {
-		db_trail_list(store.db, UINT64_MAX, 0, DB_TRAIL_KEEP, take_events, &store);
+		db_trail_list(store.db, UINT64_MAX, 0, DB_TRAIL_KEEP, store_take_events, &store);
 		status = store_wait(&store, "the event trail");
 	}
 	if (status == EXIT_DONE) {

@@ -48,16 +48,6 @@ static json_t *read_trail(const struct place *place, const char *process, uint32
 	return entries;
 }
 
-static void take_events(void *ctx, enum db_status status, const struct db_trail_entry *entries, size_t count)
-{
-	struct store *store = ctx;
-
-	store->status = status;
-	store->rows = json_array();
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(store->rows, session_event_json(&entries[i]));
-}
-
 static void take_sessions(void *ctx, enum db_status status, const struct seat_row *rows, size_t count)
 {
 	struct store *store = ctx;
@@ -91,7 +81,7 @@ int trace_read_stored(struct trace_source *source, struct store *store, uint32_t
 
 	*source = (struct trace_source){ 0 };
 	db_environment_get(store->db, store->place.collab_environment, take_environment, &source->is_cwa);
-	db_trail_list(store->db, UINT64_MAX, pin, DB_TRAIL_KEEP, take_events, store);
+	db_trail_list(store->db, UINT64_MAX, pin, DB_TRAIL_KEEP, store_take_events, store);
 	status = taken(store, "the event trail", &source->events);
 	if (status == EXIT_DONE) {
 		db_session_list(store->db, true, DB_HISTORY_KEEP, take_sessions, store);
