@@ -241,6 +241,20 @@ static void lock(struct call *call, struct conference *c, const struct cwa_node 
 	home->lock(home->ctx, c->leg, rid, cwa_true(node->text));
 }
 
+/* "text/plain", "application/x-y; z=1": it becomes a header of SIP. */
+static bool is_media_type(const char *text)
+{
+	static const char token[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$&^_.+-";
+	size_t type = strspn(text, token), subtype = text[type] == '/' ? strspn(text + type + 1, token) : 0;
+	const char *rest = text + type + 1 + subtype;
+
+	if (!type || !subtype || (*rest && *rest != ';' && *rest != ' '))
+		return false;
+	while (*rest >= ' ' && *rest <= '~')
+		rest++;
+	return !*rest;
+}
+
 /* A system message. No event is documented that tells the other side of it. */
 static void send_info(struct call *call, struct conference *c, const struct cwa_node *node, const char *rid)
 {
@@ -251,8 +265,8 @@ static void send_info(struct call *call, struct conference *c, const struct cwa_
 		return;
 	if (!c->connected || c->escalating) {
 		refused(call, rid, CWA_INVALID_OPERATION, c->escalating ? "somebody is being invited" : "the conversation is not connected");
-	} else if (!home->info) {
-		refused(call, rid, CWA_INVALID_OPERATION, "system messages are not passed on");
+	} else if (!is_media_type(message.format)) {
+		refused(call, rid, CWA_INVALID_OPERATION, "contentType is no MIME type");
 	} else {
 		accepted(call, rid);
 		home->info(home->ctx, c->leg, rid, &message);

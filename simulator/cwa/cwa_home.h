@@ -123,7 +123,7 @@ struct home {
 	void (*leave)(void *ctx, struct leg *leg, bool declines);
 	void (*say)(void *ctx, struct leg *leg, const char *rid, const struct home_message *message);   /* -> front_sent */
 	void (*composing)(void *ctx, struct leg *leg, bool composing);
-	/* A system message, its format a MIME type -> home_done. NULL: it passes none on. */
+	/* A system message, its format a MIME type -> home_done. */
 	void (*info)(void *ctx, struct leg *leg, const char *rid, const struct home_message *message);
 	void (*invite_more)(void *ctx, struct leg *leg, const char *rid, const char *const *uris, size_t count);
 	void (*eject)(void *ctx, struct leg *leg, const char *rid, const char *uri);

@@ -73,6 +73,11 @@ static void on_info(struct leg *leg, enum place place, const struct sip_message 
 	struct sip_keyboard keyboard;
 	char *sender;
 
+	/* A system message: web clients have no event for it. */
+	if (!sip_is_type(m, SIP_TYPE_KEYBOARD)) {
+		uplink_answer(leg->endpoint->uplink, m, 200);
+		return;
+	}
 	if (xml_form_read(buf_bytes(&m->body), &sip_keyboard_form, &keyboard, NULL) < 0) {
 		uplink_answer(leg->endpoint->uplink, m, 415);
 		return;

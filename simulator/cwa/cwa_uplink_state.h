@@ -230,6 +230,7 @@ void uplink_accept(void *ctx, struct leg *leg);
 void uplink_leave(void *ctx, struct leg *leg, bool declines);
 void uplink_say(void *ctx, struct leg *leg, const char *rid, const struct home_message *message);
 void uplink_composing(void *ctx, struct leg *leg, bool composing);
+void uplink_info(void *ctx, struct leg *leg, const char *rid, const struct home_message *message);
 void uplink_invite_more(void *ctx, struct leg *leg, const char *rid, const char *const *uris, size_t count);
 void uplink_eject(void *ctx, struct leg *leg, const char *rid, const char *uri);
 void uplink_promote(void *ctx, struct leg *leg, const char *rid, const char *uri);

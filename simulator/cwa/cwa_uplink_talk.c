@@ -226,9 +226,10 @@ static struct sip_dialog *session_of(struct leg *leg)
 	return leg->room->chats && room_others(leg->room) ? &leg->room->chat : NULL;
 }
 
+static const struct outcome alone = { .code = CWA_OCS_FAILURE, .detail = "", .sip_code = 480, .sip_text = "Temporarily Unavailable" };
+
 void uplink_say(void *ctx, struct leg *leg, const char *rid, const struct home_message *message)
 {
-	static const struct outcome alone = { .code = CWA_OCS_FAILURE, .detail = "", .sip_code = 480, .sip_text = "Temporarily Unavailable" };
 	struct sip_dialog *dialog = session_of(leg);
 
 	(void)ctx;
@@ -236,6 +237,30 @@ void uplink_say(void *ctx, struct leg *leg, const char *rid, const struct home_m
 		talk_say(leg, dialog, rid, message->format, message->content);
 	else
 		front_sent(leg->conference, rid, ++leg->last_message, &alone);
+}
+
+static void on_informed(struct leg *leg, const char *rid, const struct sip_message *answer, const struct outcome *outcome)
+{
+	(void)answer;
+	home_done(conference_session(leg->conference), rid, outcome);
+	if (outcome->sip_code == 481)
+		leg_end(leg);
+}
+
+void uplink_info(void *ctx, struct leg *leg, const char *rid, const struct home_message *message)
+{
+	struct sip_dialog *dialog = session_of(leg);
+	struct sip_message *m;
+
+	(void)ctx;
+	if (!dialog) {
+		home_done(conference_session(leg->conference), rid, &alone);
+		return;
+	}
+	m = sip_dialog_request(dialog, "INFO");
+	endpoint_add_contact(leg->endpoint, m);
+	sip_body(m, message->format, bytes_str(message->content));
+	talk_ask(leg, &m, rid, on_informed);
 }
 
 void uplink_composing(void *ctx, struct leg *leg, bool composing)

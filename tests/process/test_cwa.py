@@ -196,19 +196,6 @@ class Everything:
                 self.assertEqual((result[1]["returned"], result[1]["moreAvailable"], result[1]["rid"]),
                                  (str(len(users)), "false", str(alice.rid)))
 
-    def test_a_system_message_is_accepted_in_a_conversation_alone(self):
-        alice, bob = self.client("alice"), self.client("bob")
-        mine, _ = self.talk(alice, bob)
-        kind, words = element("contentType", {}, "text/plain"), element("content", {}, "Hello World!")
-        self.assertEqual(alice.conference(mine, "sendInfo", [kind, words])[0], "requestAccepted")
-        alice.wait("requestSucceeded")
-        self.assertEqual(alice.conference(mine, "sendInfo", [kind])[0], "requestInvalid")
-        self.assertEqual(code(alice.conference(mine, "sendInfo", [kind, element("content", {}, "x" * 8001)])), "18102")
-        self.assertEqual(code(alice.conference("77", "sendInfo", [kind, words])), "18102")
-        # Nobody is told of it: there is no event for it.
-        alice.say(mine, "and now a message")
-        self.assertEqual(text(bob.wait("conference", "messageReceived"), "messageReceived", "message", "content"), "and now a message")
-
     def test_a_new_session_is_told_the_configuration(self):
         told = self.client("alice", begin=False).begin().wait("configuration")
         self.assertEqual({c[0]: c[1] or c[2] for c in told[3]}, {

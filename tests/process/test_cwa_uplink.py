@@ -342,6 +342,14 @@ class Conversations(Together):
         self.assertEqual(talk.send("INFO", ("Content-Type", "application/xml"),
                                    body='<KeyboardActivity><status status="type"/></KeyboardActivity>').status, 200)
         alice.wait("conference", "composingState", want="composing")
+        for status, outcome in ((200, "requestSucceeded"), (415, "requestFailed")):
+            sent = alice.conference(conf, "sendInfo", [element("contentType", {}, "text/x-note; a=b"), element("content", {}, "of the system")])
+            self.assertEqual(sent[0], "requestAccepted", sent)
+            info = bob.request("INFO")
+            self.assertEqual((info.get("Content-Type"), info.body), ("text/x-note; a=b", b"of the system"))
+            bob.answer(info, status)
+            alice.wait(outcome, want=lambda e, rid=sent[1]["rid"]: e[1]["rid"] == rid)
+        self.assertEqual(talk.send("INFO", ("Content-Type", "text/x-note"), body="of the system").status, 200)
         self.assertEqual(talk.say("back \u00fc \x01\x07").status, 200)
         got = find(alice.wait("conference", "messageReceived"), "messageReceived")
         self.assertEqual((got[1]["sender"], text(got, "message", "content")), (uri("bob"), "back \u00fc   "))

@@ -223,3 +223,18 @@ class Conferences(Helpers):
         alice.conference(mine, "terminateImSession")
         bob.wait("conference", "participantRemoved", want=uri("alice"))
         bob.wait("conference", "imSessionState", want="terminated")
+
+    def test_a_system_message_is_accepted_in_a_conversation_alone(self):
+        alice, bob = self.client("alice"), self.client("bob")
+        mine, _ = self.talk(alice, bob)
+        kind, words = element("contentType", {}, "text/plain"), element("content", {}, "Hello World!")
+        self.assertEqual(alice.conference(mine, "sendInfo", [kind, words])[0], "requestAccepted")
+        alice.wait("requestSucceeded")
+        self.assertEqual(alice.conference(mine, "sendInfo", [kind])[0], "requestInvalid")
+        self.assertEqual(code(alice.conference(mine, "sendInfo", [kind, element("content", {}, "x" * 8001)])), "18102")
+        for no_type in ("plain", "text/", "/plain", "text/plain\nVia: x"):
+            self.assertEqual(code(alice.conference(mine, "sendInfo", [element("contentType", {}, no_type), words])), "18102")
+        self.assertEqual(code(alice.conference("77", "sendInfo", [kind, words])), "18102")
+        # Nobody is told of it: there is no event for it.
+        alice.say(mine, "and now a message")
+        self.assertEqual(text(bob.wait("conference", "messageReceived"), "messageReceived", "message", "content"), "and now a message")
