@@ -110,13 +110,19 @@ static void take_session_end(struct check *c, const struct check_entry *e)
 			check_number(e, "session"));
 		return;
 	}
+	/* Another service of its pool has taken over, and reports it lost; its own may only be asleep, and end it when it wakes. */
+	if (service_of(c, e->process) != seat->service && check_number(e, "reason") == IM_REASON_SERVICE_LOST) {
+		if (!seat->released_us)
+			seat->released_us = e->at_us;
+		return;
+	}
 	if (seat->over.process) {
 		check_violated(c->report, RULE_SEATS, check_place(e), seat->over, "session %u ended a second time", seat->session);
 		return;
 	}
 	seat->over = check_place(e);
 	seat->service->sessions--;
-	if (check_number(e, "release"))
+	if (check_number(e, "release") && !seat->released_us)
 		seat->released_us = e->at_us;
 }
 

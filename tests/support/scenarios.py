@@ -19,8 +19,8 @@ SETTLED = [path for path in SCENARIOS if path not in LONG + ROUGH]
 LIMITS = [path for path in SETTLED if any(word in path for word in ("/limits-", "maximum", "/evict", "capacity", "never"))]
 # What is shortened, and what is counted then.
 SHORTER = {
-    "one-virtual-day": [('advance by="1d"', 'advance by="1h"'), ('is="144000"', 'is="6000"')],
-    "thirty-virtual-days": [('advance by="30d"', 'advance by="12h"'), ('is="72000"', 'is="1200"'), ('is="2880"', 'is="48"')],
+    "one-virtual-day": [('advance by="1d"', 'advance by="20m"'), ('is="144000"', 'is="2000"')],
+    "thirty-virtual-days": [('advance by="30d"', 'advance by="4h"'), ('is="72000"', 'is="400"'), ('is="2880"', 'is="16"')],
 }
 
 
