@@ -174,12 +174,9 @@ demo: deps         ## set up, build, and run the documented login flows on real 
 FUZZ_SECONDS ?= 240
 FUZZERS := $(FUZZ_NAMES:%=$(OUT)/tests/fuzzers/%)
 
-# What fuzzing needs, so that one build by clang serves both.
-FUZZ_BUILD := SAN=address,undefined FUZZING=1 CFLAGS="-O1 -g"
-
 check: check-deps  ## builds by gcc and clang with warnings as errors, clang-tidy, cppcheck
 	@$(MAKE) --no-print-directory -s -j$$(nproc) compiled
-	@$(MAKE) --no-print-directory -s -j$$(nproc) CC=clang $(FUZZ_BUILD) compiled
+	@$(MAKE) --no-print-directory -s -j$$(nproc) CC=clang CFLAGS=-O0 HARDEN=-fPIE compiled
 	@$(MAKE) --no-print-directory -j$$(nproc) tidy cppcheck
 
 C_FILES = $(wildcard $(foreach f,$(FOLDERS),$(f)/*.c $(f)/*/*.c))
@@ -201,7 +198,7 @@ cppcheck:          ## cppcheck without findings (suppressions with reasons in te
 		-j$$(nproc) $(FOLDERS)
 
 fuzz: check-deps   ## fuzz every decoder, FUZZ_SECONDS in all
-	@$(MAKE) --no-print-directory -s -j$$(nproc) CC=clang $(FUZZ_BUILD) fuzz-run
+	@$(MAKE) --no-print-directory -s -j$$(nproc) CC=clang SAN=address,undefined FUZZING=1 CFLAGS="-O1 -g" fuzz-run
 fuzz-run: $(FUZZERS)
 	@scripts/fuzz $(FUZZ_SECONDS) $(OUT)/tests/fuzzers $(FUZZ_NAMES)
 $(FUZZERS): $(OUT)/tests/fuzzers/%: $(OUT)/tests/fuzz/%.o $(EVERYTHING)

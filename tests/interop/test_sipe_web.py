@@ -138,7 +138,7 @@ class Conferences(Case):
         self.all_talk(mine, hers)
         self.bob.say("leave")
         for client in (self.alice, self.carol):
-            client.wait("conference", "participant")
+            client.wait("conference", "participantRemoved", want=uri("bob"))
         self.alice.say(mine, "we two")
         self.assertEqual(text(self.carol.wait("conference", "messageReceived"), "messageReceived", "message", "content"), "we two")
 
