@@ -42,7 +42,7 @@ def programs(out):
     for kind in ("process", "interop", "vectors"):
         for source in sorted(glob.glob(f"tests/{kind}/test_*.py")):
             yield f"{kind}/{os.path.basename(source)[:-3]}", [sys.executable, "-B", source]
-    for kind in ("unit", "vectors", "flow"):
+    for kind in ("flow", "unit", "vectors"):
         for source in sorted(glob.glob(f"tests/{kind}/test_*.c")):
             name = os.path.basename(source)[:-2]
             yield f"{kind}/{name}", [f"{out}/tests/{kind}/{name}"]
@@ -90,13 +90,14 @@ def main():
     options = parser.parse_args()
     env = dict(os.environ, BRAMBLE_BIN=os.path.abspath(options.bin), BRAMBLE_OUT=os.path.abspath(options.out),
                ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:strict_string_checks=1",
-               UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1", PYTHONPATH="tests/support")
+               UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1", PYTHONPATH="tests/support",
+               SEAT_ATTEMPTS=os.environ.get("SEAT_ATTEMPTS", "700"))
     todo = [j for j in jobs(options.out) if not options.words or any(w in j[0] for w in options.words)]
     with contextlib.ExitStack() as stack:
         urls = {"": {}}
         if any(database for _, _, database in todo):
             server = stack.enter_context(postgres.Server())
-            urls["postgresql"] = {"BRAMBLE_TEST_POSTGRES": server.url, "SEAT_ATTEMPTS": os.environ.get("SEAT_ATTEMPTS", "700")}
+            urls["postgresql"] = {"BRAMBLE_TEST_POSTGRES": server.url}
         return run_all([(name, command, env | urls[database]) for name, command, database in todo])
 
 
