@@ -103,7 +103,7 @@ static void judge_missing(struct check *c)
 void check_database_judge(struct check *c)
 {
 	if (!c->database) {
-		check_unknown(c->report, RULE_DATABASE, "database that was not given (--database, --dir or --config)", 1);
+		check_unknown(c->report, RULE_DATABASE, "database that was not given (--dir or --config)", 1);
 		return;
 	}
 	if (!c->seats)

@@ -31,7 +31,8 @@ void trail_set_clock(struct trail *trail, const struct loop *loop);
 void trail_note(struct trail *trail, const struct trail_entry *entry);     /* trail NULL: does nothing */
 void trail_text(struct trail_entry *entry, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* For what happens too often for the ring: goes to who listens alone, and nowhere when nobody does. */
+/* For what happens too often for the ring: goes to who listens alone, and nowhere when nobody does (ask trail_is_heard before an entry
+ * is made of it: that is some 500 bytes to fill). */
 void trail_record(struct trail *trail, const struct trail_entry *entry);
 /* Somebody listens (trail_listen): worth making entries for trail_record. trail NULL: no. */
 bool trail_is_heard(const struct trail *trail);

@@ -57,10 +57,9 @@ void collab_store(struct collab *c, const struct trail_entry *entry, uint32_t se
 
 void collab_record(struct collab *c, const char *event, uint32_t pin, uint32_t session, uint32_t sequence, const char *name, uint64_t value)
 {
-	struct trail_entry entry = { .event = event, .pin = pin, .numbers = { { "session", session }, { "sequence", sequence },
-		{ name, value } } };
-
-	trail_record(c->trail, &entry);
+	if (trail_is_heard(c->trail))
+		trail_record(c->trail, &(struct trail_entry){ .event = event, .pin = pin, .numbers = { { "session", session },
+			{ "sequence", sequence }, { name, value } } });
 }
 
 /* --- the dispatcher's side -------------------------------------------------------------------------------------------- */

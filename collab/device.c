@@ -158,10 +158,9 @@ static bool is_user_action(const struct row *row, const union im_up *m)
 
 static void record_taken(struct session *s, const struct row *row, uint32_t sequence, bool action)
 {
-	struct trail_entry entry = { .event = "im.taken", .pin = s->pin, .numbers = { { "session", s->id }, { "sequence", sequence },
-		{ "type", row->msg->code }, { "action", action }, { "answered", row->answered } } };
-
-	trail_record(s->collab->trail, &entry);
+	if (trail_is_heard(s->collab->trail))
+		trail_record(s->collab->trail, &(struct trail_entry){ .event = "im.taken", .pin = s->pin, .numbers = { { "session", s->id },
+			{ "sequence", sequence }, { "type", row->msg->code }, { "action", action }, { "answered", row->answered } } });
 }
 
 static void act(struct session *s, const struct row *row, uint32_t sequence, const union im_up *m)

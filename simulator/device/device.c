@@ -61,10 +61,9 @@ const char *device_event_name(enum device_event_type type)
 
 void device_record(struct device *d, const char *event, uint32_t session, uint32_t sequence, const char *name, uint64_t value)
 {
-	struct trail_entry entry = { .event = event, .pin = d->settings.identity->pin, .numbers = { { "session", session },
-		{ "sequence", sequence }, { name, value } } };
-
-	trail_record(d->settings.records, &entry);
+	if (trail_is_heard(d->settings.records))
+		trail_record(d->settings.records, &(struct trail_entry){ .event = event, .pin = d->settings.identity->pin,
+			.numbers = { { "session", session }, { "sequence", sequence }, { name, value } } });
 }
 
 /* How a login ended; code 0 without a session: nobody answered. */
