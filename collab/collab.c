@@ -64,20 +64,11 @@ void collab_record(struct collab *c, const char *event, uint32_t pin, uint32_t s
 
 /* --- the dispatcher's side -------------------------------------------------------------------------------------------- */
 
-static struct collab *of_way(void *ctx, unsigned *way)
+static void link_changed(void *ctx, bool up)
 {
 	const struct collab_way *w = ctx;
 
-	*way = w->number;
-	return w->collab;
-}
-
-static void link_changed(void *ctx, bool up)
-{
-	unsigned way;
-	struct collab *c = of_way(ctx, &way);
-
-	courier_link(c->courier, way, up);
+	courier_link(w->collab->courier, w->number, up);
 }
 
 static bool is_login(struct bytes clear)
@@ -91,67 +82,61 @@ static bool is_login(struct bytes clear)
 
 static void link_message(void *ctx, const struct link_up *up)
 {
-	unsigned way;
-	struct collab *c = of_way(ctx, &way);
+	const struct collab_way *w = ctx;
 
-	if (standing_is_draining(c, way) && !is_login(up->clear))
+	if (standing_is_draining(w->collab, w->number) && !is_login(up->clear))
 		return;
-	if (!doubt_takes(c->doubt, way, up))
-		device_message(c, way, up);
+	if (!doubt_takes(w->collab->doubt, w->number, up))
+		device_message(w->collab, w->number, up);
 }
 
 static void link_status(void *ctx, uint32_t tag, uint32_t status)
 {
-	unsigned way;
+	const struct collab_way *w = ctx;
 
-	courier_status(of_way(ctx, &way)->courier, tag, status);
+	courier_status(w->collab->courier, tag, status);
 }
 
 static void link_coverage(void *ctx, uint32_t pin, bool available)
 {
-	unsigned way;
-	struct collab *c = of_way(ctx, &way);
+	const struct collab_way *w = ctx;
 
-	courier_coverage(c->courier, way, pin, available);
+	courier_coverage(w->collab->courier, w->number, pin, available);
 }
 
 static void link_drained(void *ctx)
 {
-	unsigned way;
+	const struct collab_way *w = ctx;
 
-	courier_drained(of_way(ctx, &way)->courier);
+	courier_drained(w->collab->courier);
 }
 
 static void link_introduce(void *ctx, struct link_register *registration)
 {
-	unsigned way;
-	struct collab *c = of_way(ctx, &way);
+	const struct collab_way *w = ctx;
 
-	standing_introduce(c, way, registration);
+	standing_introduce(w->collab, w->number, registration);
 }
 
 static void link_promote(void *ctx, const struct link_promote *promote)
 {
-	unsigned way;
-	struct collab *c = of_way(ctx, &way);
+	const struct collab_way *w = ctx;
 
-	standing_promote(c, way, promote);
+	standing_promote(w->collab, w->number, promote);
 }
 
 static void link_demote(void *ctx, const struct link_demote *demote)
 {
-	unsigned way;
-	struct collab *c = of_way(ctx, &way);
+	const struct collab_way *w = ctx;
 
-	standing_demote(c, way, demote);
+	standing_demote(w->collab, w->number, demote);
 }
 
 static void link_moved(void *ctx, const struct link_moved *moved)
 {
-	unsigned way;
-	struct collab *c = of_way(ctx, &way);
+	const struct collab_way *w = ctx;
 
-	standing_moved(c, way, moved);
+	standing_moved(w->collab, w->number, moved);
 }
 
 static const struct dispatcher_link_callbacks link_callbacks = {
