@@ -96,12 +96,20 @@ static bool is_text(enum setting_type type)
 	return type == SETTING_TEXT || type == SETTING_PATH || type == SETTING_ADDRESS;
 }
 
+/* Where an URL goes on after its scheme and "://", or NULL when the text is none. */
+static const char *after_scheme(const char *text)
+{
+	const char *end = text + strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+
+	return end > text && strncmp(end, "://", 3) == 0 ? end + 3 : NULL;
+}
+
 /* A database may be named by an URL: its path is a path, an address somewhere else is left alone. */
 static char *path_in(const char *folder, const char *path)
 {
 	if (strncmp(path, "sqlite:", 7) == 0 && path[7] != '/' && path[7])
 		return memory_printf("sqlite:%s/%s", folder, path + 7);
-	if (path[0] == '/' || strstr(path, "://") || strncmp(path, "sqlite:", 7) == 0)
+	if (path[0] == '/' || after_scheme(path) || strncmp(path, "sqlite:", 7) == 0)
 		return memory_str(path);
 	return memory_printf("%s/%s", folder, path);
 }
@@ -245,7 +253,7 @@ static char *without_password(const char *value)
 {
 	static const char *const keys[] = { "password=", "sslpassword=" };
 	char *shown = memory_str(value);
-	const char *start = strstr(shown, "://"), *colon = start ? strchr(start + 3, ':') : NULL, *host = strrchr(shown, '@');
+	const char *start = after_scheme(shown), *colon = start ? strchr(start, ':') : NULL, *host = strrchr(shown, '@');
 
 	if (!start)
 		return shown;

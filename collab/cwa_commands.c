@@ -43,6 +43,12 @@ static void command_free(struct cwa_command *command)
 	free(command);
 }
 
+/* What a refusal means goes by what was asked, not by the kind of event or answer that it comes in: a requestFailed may be any of them. */
+static enum cwa_asked asked_by(const struct cwa_command *command)
+{
+	return cwa_is(command->item, "conference") ? CWA_ASKED_DELIVERY : CWA_ASKED_CHANGE;
+}
+
 /* --- what becomes of it ----------------------------------------------------------------------------------------------------------- */
 
 /* It is in no list any more. */
@@ -155,6 +161,17 @@ static uint64_t conference_of(const struct cwa_node *node)
 	return cwa_number(cwa_attribute(node, "confId"), INT64_MAX, &number) ? number : 0;
 }
 
+/* The one that was sent with this rid and has no outcome yet, or NULL. */
+static struct cwa_command *command_of(const struct cwa_channel *c, uint64_t rid)
+{
+	struct cwa_command *command;
+
+	DL_FOREACH(c->accepted, command)
+		if (command->rid == rid)
+			return command;
+	return c->waiting && c->waiting->rid == rid && http_line_is_busy(c->commands) ? c->waiting : NULL;
+}
+
 void cwa_commands_outcome(struct cwa_channel *c, const struct cwa_node *event)
 {
 	bool failed = false;
@@ -165,20 +182,20 @@ void cwa_commands_outcome(struct cwa_channel *c, const struct cwa_node *event)
 
 	if (!part || !cwa_number(cwa_attribute(part, "rid"), INT64_MAX, &rid))
 		return;
+	command = command_of(c, rid);
+	if (!command)
+		return;
 	if (cwa_is(part, "initiateImSessionAccepted"))
 		reply.conference = conference_of(part);
 	if (failed)
-		reply.refusal = cwa_refusal(cwa_child(part, "error"), cwa_is(event, "conference") ? CWA_ASKED_DELIVERY : CWA_ASKED_CHANGE);
-	DL_FOREACH(c->accepted, command)
-		if (command->rid == rid)
-			break;
-	if (command) {
-		DL_DELETE(c->accepted, command);
-		reply_to(c, command, &reply);
-	} else if (c->waiting && c->waiting->rid == rid && http_line_is_busy(c->commands)) {
-		c->waiting->has_outcome = true;
-		c->waiting->outcome = reply;
+		reply.refusal = cwa_refusal(cwa_child(part, "error"), asked_by(command));
+	if (command == c->waiting) {
+		command->has_outcome = true;
+		command->outcome = reply;
+		return;
 	}
+	DL_DELETE(c->accepted, command);
+	reply_to(c, command, &reply);
 }
 
 /* --- answers ------------------------------------------------------------------------------------------------------------------------ */
@@ -230,7 +247,7 @@ static void refuse(struct cwa_channel *c, const struct cwa_node *status)
 	const struct cwa_node *error = cwa_is(status, "error") ? status : cwa_child(status, "error");
 	struct cwa_reply reply = { .session_gone = false };
 
-	reply.refusal = cwa_refusal(error, cwa_is(c->waiting->item, "conference") ? CWA_ASKED_DELIVERY : CWA_ASKED_CHANGE);
+	reply.refusal = cwa_refusal(error, asked_by(c->waiting));
 	if (reply.refusal.number == CWA_SESSION_NOT_FOUND && c->phase == CWA_OPEN)
 		cwa_channel_begin_again(c, "the IM server does not know the session");
 	else if (reply.refusal.number == CWA_THROTTLED && c->phase == CWA_OPEN)

@@ -657,6 +657,19 @@ static void an_outcome_is_what_the_event_says_and_after_30_s_of_silence_that_it_
 	assert_int_equal(s->done_code, IM_OK);
 }
 
+static void what_was_for_somebody_and_failed_is_not_delivered_whatever_the_event_is_called(void **state)
+{
+	struct scene *s = *state;
+
+	begin(s);
+	send_command(s, "initiateImSession", true);
+	RUN_UNTIL(s->loop, s->asked[COMMAND] == 1);
+	settle(s);
+	answer_events(s, EVENTS_OF("41", "1", "<requestFailed eid=\"1\" rid=\"2\"><error code=\"18201\"><sipResponse code=\"480\"/></error></requestFailed>"));
+	assert_int_equal(s->done, 1);
+	assert_int_equal(s->done_code, IM_NOT_DELIVERED);
+}
+
 static void a_command_whose_answer_is_lost_is_not_sent_again(void **state)
 {
 	struct scene *s = *state;
@@ -783,6 +796,7 @@ int main(void)
 		T(a_server_that_is_away_for_a_while_is_found_again),
 		T(commands_leave_one_after_another_in_their_order),
 		T(an_outcome_is_what_the_event_says_and_after_30_s_of_silence_that_it_was_accepted),
+		T(what_was_for_somebody_and_failed_is_not_delivered_whatever_the_event_is_called),
 		T(a_command_whose_answer_is_lost_is_not_sent_again),
 		T(a_throttled_command_waits_and_keeps_its_place),
 		T(a_command_of_a_session_that_is_gone_is_told_so),
