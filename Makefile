@@ -73,6 +73,7 @@ REPLAYS := $(FUZZ_NAMES:%=$(OUT)/tests/replay/%)
 INTEROP := $(patsubst tests/interop/%.c,$(OUT)/tests/interop/%,$(wildcard tests/interop/*.c))
 PRELOADS := $(patsubst tests/process/%.c,$(OUT)/tests/process/%.so,$(wildcard tests/process/*.c))
 INTEROP_PRELOADS := $(patsubst tests/interop/preload/%.c,$(OUT)/tests/interop/%.so,$(wildcard tests/interop/preload/*.c))
+SIMULATION := $(OUT)/tests/simulation/simulate
 BENCHES := $(patsubst tests/bench/%.c,$(OUT)/tests/bench/%,$(wildcard tests/bench/*.c))
 
 .PHONY: all help deps test-deps check-deps demo test test-build compiled scenarios soak check fuzz fuzz-run bench tidy cppcheck install clean docs
@@ -134,6 +135,9 @@ $(PRELOADS): $(OUT)/tests/process/%.so: tests/process/%.c
 $(INTEROP_PRELOADS): $(OUT)/tests/interop/%.so: tests/interop/preload/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O1 -g -Wall -Wextra -shared -fPIC -o $@ $< $$(pkg-config --cflags libxml-2.0)
+$(SIMULATION): $(call objects,$(wildcard tests/simulation/*.c)) $(TEST_HELPERS) $(EVERYTHING)
+	@mkdir -p $(@D)
+	$(link_all) -lcmocka
 $(BENCHES): $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(EVERYTHING)
 	@mkdir -p $(@D)
 	$(link_all)

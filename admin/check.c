@@ -66,50 +66,64 @@ static void take_begin(struct check *c, const struct check_entry *e)
 		c->comparable = c->comparable && strcmp(p->boot, e->process->boot) == 0;
 }
 
-static int run_rules(struct check *c, struct check_files *files)
+static int run_rules(struct check *c, struct check_files *files, struct error *err)
 {
 	const struct check_entry *entry;
-	struct error err;
 	int rc;
 
-	while ((rc = check_files_next(files, &entry, &err)) > 0) {
+	while ((rc = check_files_next(files, &entry, err)) > 0) {
 		if (entry->event == EVENT_HISTORY_BEGIN)
 			take_begin(c, entry);
 		for (size_t i = 0; i < RULE_SETS; i++)
 			rule_sets[i]->take(c, entry);
 	}
 	if (rc < 0)
-		return command_fail(EXIT_CONFIG, "%s", err.text);
+		return -1;
 	for (size_t i = 0; i < RULE_SETS; i++)
 		rule_sets[i]->finish(c);
 	check_database_judge(c);
-	return EXIT_DONE;
+	return 0;
 }
 
-static int check_files_all(const char *const *paths, struct check_database *database, bool json)
+struct check_report *check_histories(const char *const *paths, struct check_database *database, struct check_files **files, struct error *err)
+{
+	struct check c = { .database = database, .comparable = true };
+	int rc;
+
+	*files = check_files_open(paths, err);
+	if (!*files)
+		return NULL;
+	c.files = *files;
+	c.report = check_report_new();
+	rc = run_rules(&c, *files, err);
+	for (size_t i = 0; i < RULE_SETS; i++)
+		rule_sets[i]->free(&c);
+	if (rc != 0) {
+		check_report_free(&c.report);
+		check_files_free(files);
+	}
+	return c.report;
+}
+
+static int check_and_tell(const char *const *paths, struct check_database *database, bool json)
 {
 	struct error err;
-	struct check_files *files = check_files_open(paths, &err);
-	struct check c = { .files = files, .database = database, .comparable = true };
+	struct check_files *files;
+	struct check_report *report = check_histories(paths, database, &files, &err);
 	int status;
 
-	if (!files)
+	if (!report)
 		return command_fail(EXIT_CONFIG, "%s", err.text);
-	c.report = check_report_new();
-	status = run_rules(&c, files);
-	if (status == EXIT_DONE && json) {
-		json_t *all = check_report_json(c.report, files);
+	if (json) {
+		json_t *all = check_report_json(report, files);
 
 		table_json(all);
 		json_decref(all);
-	} else if (status == EXIT_DONE) {
-		check_report_print(c.report, files);
+	} else {
+		check_report_print(report, files);
 	}
-	if (status == EXIT_DONE && check_report_violations(c.report))
-		status = EXIT_REFUSED;
-	for (size_t i = 0; i < RULE_SETS; i++)
-		rule_sets[i]->free(&c);
-	check_report_free(&c.report);
+	status = check_report_violations(report) ? EXIT_REFUSED : EXIT_DONE;
+	check_report_free(&report);
 	check_files_free(&files);
 	return status;
 }
@@ -137,7 +151,7 @@ int check_command(int argc, char **argv)
 		store_close(&store);
 	}
 	if (status == EXIT_DONE)
-		status = check_files_all(paths, has_database ? &database : NULL, common.json);
+		status = check_and_tell(paths, has_database ? &database : NULL, common.json);
 	check_database_free(&database);
 	free(paths);
 	return status;

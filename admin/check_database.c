@@ -15,21 +15,24 @@ struct reading {
 	bool history;
 };
 
-static void got_rows(void *ctx, enum db_status status, const struct seat_row *rows, size_t count)
+void check_database_add(struct check_database *into, const struct seat_row *rows, size_t count, bool live)
 {
-	struct reading *r = ctx;
-	struct check_database *into = r->into;
-
-	store_done(r->store, status);
-	if (status != DB_OK)
-		return;
 	into->rows = memory_resize(into->rows, (into->count + count + 1) * sizeof *into->rows);
 	for (size_t i = 0; i < count; i++) {
 		struct check_row *row = &into->rows[into->count++];
 
-		*row = (struct check_row){ .session = (uint32_t)rows[i].session, .pin = rows[i].pin, .live = !r->history };
+		*row = (struct check_row){ .session = (uint32_t)rows[i].session, .pin = rows[i].pin, .live = live };
 		snprintf(row->reason, sizeof row->reason, "%s", rows[i].reason ? rows[i].reason : "");
 	}
+}
+
+static void got_rows(void *ctx, enum db_status status, const struct seat_row *rows, size_t count)
+{
+	struct reading *r = ctx;
+
+	store_done(r->store, status);
+	if (status == DB_OK)
+		check_database_add(r->into, rows, count, !r->history);
 }
 
 int check_database_read(struct check_database *into, struct store *store)

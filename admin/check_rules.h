@@ -46,4 +46,8 @@ struct check_row {
 };
 struct check_database { struct check_row *rows; size_t count; };
 
+/* Reads the histories (files, and folders of them) as one and judges them by every rule. NULL with a sentence when one cannot be read; else the
+ * caller frees the report and, after it, the files that it points into. database: NULL, or not compared. */
+struct check_report *check_histories(const char *const *paths, struct check_database *database, struct check_files **files, struct error *err);
+
 #endif

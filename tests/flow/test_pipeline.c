@@ -190,7 +190,7 @@ static void an_im_server_that_is_not_there_is_failed(void **state)
 {
 	struct pipeline *p = *state;
 
-	gw_server_free(&p->groupwise);
+	pipeline_stop(p, PART_GROUPWISE);
 	phone_login(p, ALICE);
 	phone_await(p, ALICE, "login-failed 503 Failed\n");
 	pipeline_settle(p);
@@ -247,9 +247,9 @@ static void a_dispatcher_restart_ends_no_session(void **state)
 
 	phone_online(p, ALICE);
 	phone_online(p, BOB);
-	pipeline_stop_dispatcher(p);
+	pipeline_stop(p, PART_DISPATCHER);
 	pipeline_pass(p, 5 * MINUTE);
-	pipeline_start_dispatcher(p);
+	pipeline_start(p, PART_DISPATCHER);
 	pipeline_pass(p, 2 * MINUTE);
 	phone_send(p, ALICE, "bob", "and on we go");
 	phone_await(p, BOB, "message alice: and on we go\n");

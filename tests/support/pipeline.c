@@ -18,10 +18,7 @@
 
 #define START_MS 1000000u
 #define PATIENCE_US 10000000u
-#define FIRST_PIN 0x2100000Au
 #define SUITES PACKET_SUITES_DOCUMENTED
-
-static const char *const users[PHONES] = { "alice", "bob", "carol", "dave" };
 
 static const char world_xml[] =
 	"<world>"
@@ -29,35 +26,12 @@ static const char world_xml[] =
 	"<user id='bob' password='bob-secret' name='Bob Baker'><contact user='alice'/></user>"
 	"<user id='carol' password='carol-secret' name='Carol Carter'/>"
 	"<user id='dave' password='dave-secret' name='Dave Draper'/>"
+	"<user id='erin' password='erin-secret' name='Erin Eden'><contact user='alice'/><contact user='bob'/></user>"
+	"<user id='frank' password='frank-secret' name='Frank Fuller'><contact user='erin'/></user>"
+	"<user id='grace' password='grace-secret' name='Grace Green'/>"
+	"<user id='heidi' password='heidi-secret' name='Heidi Hall'/>"
 	"</world>";
-
-/* --- time and waiting -------------------------------------------------------------------------------------------------- */
-
-/* A handshake computes for a moment while nothing is ready, so one quiet round is not enough. */
-void pipeline_settle(struct pipeline *p)
-{
-	for (int quiet = 0; quiet < 2;) {
-		uint64_t before = loop_activity(p->loop);
-
-		loop_round(p->loop, 1);
-		quiet = loop_activity(p->loop) == before ? quiet + 1 : 0;
-	}
-}
-
-void pipeline_pass(struct pipeline *p, uint64_t ms)
-{
-	uint64_t until = p->now_ms + ms, due;
-
-	pipeline_settle(p);
-	while ((due = loop_next_due_ms(p->loop)) <= until) {
-		if (due > p->now_ms)
-			p->now_ms = due;
-		loop_clock_advance(p->loop, p->now_ms);
-		pipeline_settle(p);
-	}
-	p->now_ms = until;
-	loop_clock_advance(p->loop, p->now_ms);
-}
+static const char *const part_names[PARTS] = { "groupwise", "router", "dispatcher", "collab", "device" };
 
 #define AWAIT(p, condition, ...) do { \
 	uint64_t give_up_us = loop_real_us() + PATIENCE_US; \
@@ -67,134 +41,26 @@ void pipeline_pass(struct pipeline *p, uint64_t ms)
 		loop_round((p)->loop, 10); \
 	} } while (0)
 
-void phone_await(struct pipeline *p, int who, const char *text)
+/* Also for a program that is no test: there nobody would print what cmocka keeps. */
+static void good(const struct error *err)
 {
-	struct phone *phone = &p->phones[who];
-	char *found;
-
-	AWAIT(p, strstr(buf_cstr(&phone->told), text), "\"%s\" did not come to %s:\n%s", text, phone->user, buf_cstr(&phone->all));
-	found = strstr(buf_cstr(&phone->told), text);
-	buf_consume(&phone->told, (size_t)(found - (char *)phone->told.data) + strlen(text));
-}
-
-void phone_never(struct pipeline *p, int who, const char *text)
-{
-	pipeline_settle(p);
-	if (strstr(buf_cstr(&p->phones[who].told), text))
-		fail_msg("\"%s\" came to %s:\n%s", text, users[who], buf_cstr(&p->phones[who].all));
-}
-
-unsigned phone_count(struct pipeline *p, int who, const char *text)
-{
-	unsigned count = 0;
-
-	for (const char *at = buf_cstr(&p->phones[who].all); (at = strstr(at, text)); at += strlen(text))
-		count++;
-	return count;
-}
-
-void pipeline_fault(struct pipeline *p, const char *word)
-{
-	struct error err;
-
-	if (faults_add(p->faults, word, p->now_ms, &err))
-		fail_msg("%s: %s", word, err.text);
-}
-
-/* --- the devices ------------------------------------------------------------------------------------------------------- */
-
-static void on_event(void *ctx, const struct device_event *e)
-{
-	struct phone *phone = ctx;
-	struct buf line = { 0 };
-
-	buf_text(&line, device_event_name(e->type));
-	switch (e->type) {
-	case DEVICE_EVENT_LOGIN_FAILED:
-		buf_printf(&line, " %u %.*s", e->code, (int)e->text.len, (const char *)e->text.data);
-		break;
-	case DEVICE_EVENT_MESSAGE:
-		buf_printf(&line, " %.*s: %.*s", (int)e->user.len, (const char *)e->user.data, (int)e->text.len,
-			(const char *)e->text.data);
-		break;
-	case DEVICE_EVENT_PRESENCE:
-		buf_printf(&line, " %.*s %s", (int)e->user.len, (const char *)e->user.data, im_presence_name(e->code));
-		break;
-	case DEVICE_EVENT_FORCED_LOGOUT:
-		buf_printf(&line, " %s", e->reason);
-		break;
-	case DEVICE_EVENT_ACK:
-		buf_printf(&line, " %u", e->code);
-		break;
-	default:
-		break;
-	}
-	buf_u8(&line, '\n');
-	buf_append(&phone->told, buf_bytes(&line));
-	buf_append(&phone->all, buf_bytes(&line));
-	buf_free(&line);
-}
-
-static void secret_of(int who, uint8_t secret[PACKET_KEY_SIZE])
-{
-	memset(secret, 0x30 + who, PACKET_KEY_SIZE);
-}
-
-static void start_phone(struct pipeline *p, int who)
-{
-	static const struct device_callbacks callbacks = { .event = on_event };
-	struct phone *phone = &p->phones[who];
-	struct channel_key *key = &phone->identity.peer.keys[0];
-
-	phone->user = users[who];
-	phone->identity.pin = FIRST_PIN + (uint32_t)who;
-	phone->identity.peer.suites = SUITES;
-	strcpy(phone->identity.srp_id, "T00000001");
-	snprintf(key->key.id, sizeof key->key.id, "%s+1", pin_text(phone->identity.pin));
-	key->key.suites = SUITES;
-	key->state = CHANNEL_KEY_CURRENT;
-	key->serial = 1;
-	secret_of(who, key->key.secret);
-	replay_counter_start(&key->send, 0);
-	replay_start(&key->receive, 0);
-	phone->device = device_new(p->loop, &(struct device_settings){
-		.router = router_device_address(p->router), .identity = &phone->identity, .faults = p->faults,
-	}, &callbacks, phone);
-	phone_await(p, who, "link-up\n");
-}
-
-void phone_login(struct pipeline *p, int who)
-{
-	char password[32];
-	struct error err;
-
-	snprintf(password, sizeof password, "%s-secret", users[who]);
-	if (device_login(p->phones[who].device, bytes_str(users[who]), bytes_str(password), &err))
-		fail_msg("%s", err.text);
-}
-
-void phone_online(struct pipeline *p, int who)
-{
-	phone_login(p, who);
-	phone_await(p, who, "login-ok\n");
-}
-
-void phone_send(struct pipeline *p, int who, const char *to, const char *text)
-{
-	struct error err;
-
-	if (device_send(p->phones[who].device, bytes_str(to), bytes_str(text), NULL, &err))
-		fail_msg("%s", err.text);
+	if (!*err->text)
+		return;
+	fprintf(stderr, "%s\n", err->text);
+	fail_msg("%s", err->text);
 }
 
 /* --- the database ------------------------------------------------------------------------------------------------------ */
 
 static bool service_knows(struct pipeline *p, const struct db_environment *change, unsigned fields)
 {
-	json_t *status = json_object();
+	json_t *status;
 	const json_t *limits;
 	bool knows = true;
 
+	if (!p->collab)
+		return true;
+	status = json_object();
 	collab_status(p->collab, status);
 	limits = json_object_get(status, "limits");
 	if (fields & DB_ENV_MAX_SESSIONS)
@@ -215,6 +81,7 @@ static void change_environment(struct pipeline *p, const struct db_environment *
 	db_environment_set(p->database->db, change, fields, hear_status, &heard);
 	db_wait(p->database->db);
 	assert_int_equal(heard.status, DB_OK);
+	loop_look(p->loop);
 	AWAIT(p, service_knows(p, change, fields), "the service did not see the changed limits");
 }
 
@@ -246,20 +113,20 @@ static void fill_database(struct pipeline *p)
 	static const uint8_t srp_key[SRP_KEY_SIZE] = { 1, 2, 3 };
 	struct db *db = p->database->db;
 	struct db_environment environment = {
-		.name = "groupwise", .type = DB_GROUPWISE, .host = "127.0.0.1", .port = port_of(gw_server_address(p->groupwise)),
-		.transport = "tls",
+		.name = "groupwise", .type = DB_GROUPWISE, .host = p->options.host,
+		.port = port_of(p->groupwise_address), .transport = "tls",
 	};
 	struct heard_status heard = { 0 };
 
 	db_server_add(db, &(struct db_server){ "lab", "T00000001", bytes_of(srp_key, sizeof srp_key) }, hear_status, &heard);
 	db_environment_add(db, &environment, hear_status, &heard);
-	for (int who = 0; who < PHONES; who++) {
-		struct db_user user = { .server = "lab", .name = users[who], .permitted = who != DAVE };
+	for (int who = 0; who < (int)p->options.phones; who++) {
+		struct db_user user = { .server = "lab", .name = phone_user(who), .permitted = who != DAVE };
 		uint8_t secret[PACKET_KEY_SIZE];
 
-		secret_of(who, secret);
+		pipeline_secret(who, secret);
 		db_user_add(db, &user, hear_status, &heard);
-		db_device_add(db, users[who], FIRST_PIN + (uint32_t)who, bytes_of(secret, sizeof secret), SUITES, hear_status, &heard);
+		db_device_add(db, phone_user(who), PIPELINE_FIRST_PIN + (uint32_t)who, bytes_of(secret, sizeof secret), SUITES, hear_status, &heard);
 		db_wait(db);
 	}
 	db_wait(db);
@@ -271,18 +138,18 @@ static struct db *open_database(struct pipeline *p)
 	struct error err = { "" };
 	struct db *db = db_open(p->loop, p->database->file, p->database->key_file, DB_EXISTING, true, &err);
 
-	assert_string_equal(err.text, "");
+	good(&err);
 	return db;
 }
 
-/* --- the processes ----------------------------------------------------------------------------------------------------- */
+/* --- the parts --------------------------------------------------------------------------------------------------------- */
 
 static void load(const struct setting *table, void *into, const char *section, const char *const *overrides)
 {
 	struct error err = { "" };
 
 	settings_load(table, into, section, NULL, overrides, &err);
-	assert_string_equal(err.text, "");
+	good(&err);
 }
 
 static char *set_to(const char *key, const char *value)
@@ -296,30 +163,53 @@ static void free_all(char **texts)
 		free(*texts);
 }
 
-static void start_groupwise(struct pipeline *p)
+static char *file_in(const struct pipeline *p, const char *name)
+{
+	return memory_printf("%s/%s", p->database->folder, name);
+}
+
+/* One that is started again listens where the first did. */
+static void keep_address(char **setting, const char *address)
+{
+	char *kept = memory_str(address);
+
+	free(*setting);
+	*setting = kept;
+}
+
+static void make_groupwise(struct pipeline *p)
 {
 	struct error err = { "" };
-	char *certificate = memory_printf("%s/groupwise.crt", p->database->folder);
-	char *key = memory_printf("%s/groupwise.key", p->database->folder);
+	char *certificate = file_in(p, "groupwise.crt"), *key = file_in(p, "groupwise.key");
 
 	p->world = world_parse(bytes_str(world_xml), "world", &err);
-	assert_string_equal(err.text, "");
-	assert_int_equal(tls_make_self_signed(certificate, key, "127.0.0.1", false, &err), 0);
+	good(&err);
+	assert_int_equal(tls_make_self_signed(certificate, key, p->options.host, false, &err), 0);
 	p->tls = tls_new(&(struct tls_settings){ .server = true, .certificate_file = certificate, .key_file = key }, &err);
-	assert_string_equal(err.text, "");
-	p->groupwise = gw_server_new(p->loop, p->world, &(struct gw_server_settings){
-		.listen = "127.0.0.1:0", .tls = p->tls, .keepalive_minutes = 10,
-	}, &err);
-	assert_string_equal(err.text, "");
+	good(&err);
+	p->groupwise_address = memory_printf("%s:0", p->options.host);
 	free(certificate);
 	free(key);
 }
 
-static void start_router(struct pipeline *p)
+static void start_groupwise(struct pipeline *p)
 {
-	char *identities = memory_printf("%s/srp.keys", p->database->folder);
+	struct error err = { "" };
+
+	p->groupwise = gw_server_new(p->loop, p->world, &(struct gw_server_settings){
+		.listen = p->groupwise_address, .tls = p->tls, .keepalive_minutes = 10, .records = p->trails[PART_GROUPWISE],
+	}, &err);
+	good(&err);
+	keep_address(&p->groupwise_address, gw_server_address(p->groupwise));
+	if (p->histories[PART_GROUPWISE])
+		history_count(p->histories[PART_GROUPWISE], gw_server_count, p->groupwise);
+}
+
+static void make_router(struct pipeline *p)
+{
+	char *identities = file_in(p, "srp.keys");
 	char *overrides[] = {
-		set_to("router.listen", "127.0.0.1:0"), set_to("router.identities", identities),
+		memory_printf("router.listen=%s:0", p->options.host), set_to("router.identities", identities),
 		memory_printf("router.state=%s/router.state", p->database->folder), NULL,
 	};
 	FILE *file = fopen(identities, "w");
@@ -329,39 +219,46 @@ static void start_router(struct pipeline *p)
 	fclose(file);
 	chmod(identities, 0600);
 	load(router_setting_table, &p->router_settings, "router", (const char *const *)overrides);
-	p->router = router_new(p->loop, &p->router_settings, NULL);
 	free_all(overrides);
 	free(identities);
 }
 
-void pipeline_start_dispatcher(struct pipeline *p)
+static void start_router(struct pipeline *p)
+{
+	p->router = router_new(p->loop, &p->router_settings, p->trails[PART_ROUTER]);
+	keep_address(&p->router_settings.listen, router_address(p->router));
+}
+
+static void make_dispatcher(struct pipeline *p)
+{
+	char *overrides[] = {
+		set_to("dispatcher.routers", router_address(p->router)), memory_printf("dispatcher.listen=%s:0", p->options.host),
+		set_to("dispatcher.server", "lab"), NULL,
+	};
+
+	load(dispatcher_setting_table, &p->dispatcher_settings, "dispatcher", (const char *const *)overrides);
+	free_all(overrides);
+}
+
+static void start_dispatcher(struct pipeline *p)
 {
 	struct error err = { "" };
 	int status = 0;
 
 	p->dispatcher_db = open_database(p);
-	p->dispatcher = dispatcher_new(p->loop, &p->dispatcher_settings, p->dispatcher_db, NULL, &status, &err);
-	assert_string_equal(err.text, "");
+	p->dispatcher = dispatcher_new(p->loop, &p->dispatcher_settings, p->dispatcher_db, p->trails[PART_DISPATCHER], &status, &err);
+	good(&err);
+	keep_address(&p->dispatcher_settings.listen, dispatcher_address(p->dispatcher));
 }
 
-void pipeline_stop_dispatcher(struct pipeline *p)
-{
-	dispatcher_free(&p->dispatcher);
-	db_close(&p->dispatcher_db);
-}
-
-static void first_dispatcher(struct pipeline *p)
+static void make_collab(struct pipeline *p)
 {
 	char *overrides[] = {
-		set_to("dispatcher.routers", router_address(p->router)), set_to("dispatcher.listen", "127.0.0.1:0"),
-		set_to("dispatcher.server", "lab"), NULL,
+		set_to("collab.dispatcher", dispatcher_address(p->dispatcher)), set_to("collab.database_poll", p->options.poll),
+		memory_printf("collab.trust_ca=%s/groupwise.crt", p->database->folder), NULL,
 	};
 
-	load(dispatcher_setting_table, &p->dispatcher_settings, "dispatcher", (const char *const *)overrides);
-	pipeline_start_dispatcher(p);
-	/* One that is started again listens where the first did. */
-	free(p->dispatcher_settings.listen);
-	p->dispatcher_settings.listen = memory_str(dispatcher_address(p->dispatcher));
+	load(collab_setting_table, &p->collab_settings, "collab", (const char *const *)overrides);
 	free_all(overrides);
 }
 
@@ -369,18 +266,87 @@ static void start_collab(struct pipeline *p)
 {
 	struct error err = { "" };
 	int status = 0;
-	char *overrides[] = {
-		set_to("collab.dispatcher", dispatcher_address(p->dispatcher)),
-		memory_printf("collab.trust_ca=%s/groupwise.crt", p->database->folder), set_to("collab.database_poll", "10ms"), NULL,
-	};
 
-	load(collab_setting_table, &p->collab_settings, "collab", (const char *const *)overrides);
 	p->collab_db = open_database(p);
-	p->trail = trail_new(1000);
-	p->collab = collab_new(p->loop, &p->collab_settings, p->collab_db, p->trail, &status, &err);
-	assert_string_equal(err.text, "");
-	free_all(overrides);
+	p->collab = collab_new(p->loop, &p->collab_settings, p->collab_db, p->trails[PART_COLLAB], &status, &err);
+	good(&err);
+	if (p->histories[PART_COLLAB])
+		history_count(p->histories[PART_COLLAB], collab_count, p->collab);
 }
+
+static void stop_groupwise(struct pipeline *p)
+{
+	gw_server_free(&p->groupwise);
+}
+
+static void stop_router(struct pipeline *p)
+{
+	router_shutdown(p->router);
+	router_free(&p->router);
+}
+
+static void stop_dispatcher(struct pipeline *p)
+{
+	dispatcher_free(&p->dispatcher);
+	db_close(&p->dispatcher_db);
+}
+
+static void stop_collab(struct pipeline *p)
+{
+	collab_free(&p->collab);
+	db_close(&p->collab_db);
+}
+
+bool pipeline_is_up(const struct pipeline *p, enum pipeline_part part)
+{
+	const void *const parts[PARTS] = { p->groupwise, p->router, p->dispatcher, p->collab, p->phones[ALICE].device };
+
+	return parts[part] != NULL;
+}
+
+const char *pipeline_part_name(enum pipeline_part part)
+{
+	return part_names[part];
+}
+
+/* --- histories --------------------------------------------------------------------------------------------------------- */
+
+const char *pipeline_histories(const struct pipeline *p, char *into, size_t size)
+{
+	snprintf(into, size, "%s/history", p->database->folder);
+	return into;
+}
+
+static void begin_history(struct pipeline *p, enum pipeline_part part)
+{
+	struct error err = { "" };
+	char folder[96];
+
+	if (!p->options.histories)
+		return;
+	p->histories[part] = history_open(p->loop, p->trails[part], &(struct history_settings){
+		.path = pipeline_histories(p, folder, sizeof folder), .process = part_names[part] }, &err);
+	good(&err);
+}
+
+void pipeline_start(struct pipeline *p, enum pipeline_part part)
+{
+	static void (*const starts[PARTS])(struct pipeline *) = { start_groupwise, start_router, start_dispatcher, start_collab, NULL };
+
+	begin_history(p, part);
+	starts[part](p);
+}
+
+void pipeline_stop(struct pipeline *p, enum pipeline_part part)
+{
+	static void (*const stops[PARTS])(struct pipeline *) = { stop_groupwise, stop_router, stop_dispatcher, stop_collab, NULL };
+
+	if (pipeline_is_up(p, part))
+		stops[part](p);
+	history_free(&p->histories[part]);
+}
+
+/* --- all of it --------------------------------------------------------------------------------------------------------- */
 
 /* A number of the dispatcher's status. */
 static json_int_t dispatcher_number(struct pipeline *p, const char *name)
@@ -394,30 +360,85 @@ static json_int_t dispatcher_number(struct pipeline *p, const char *name)
 	return number;
 }
 
-int pipeline_setup(void **state)
+bool pipeline_is_linked(struct pipeline *p)
 {
-	struct pipeline *p = memory_new(sizeof *p);
-	struct error err = { "" };
+	return p->dispatcher && dispatcher_number(p, "services_registered") == 1 && dispatcher_number(p, "routers_up") == 1;
+}
 
-	log_set_level(LOG_ERROR);
-	database_setup_empty(state);
-	p->database = *state;
+static void make_database(struct pipeline *p)
+{
+	struct error err = { "" };
+	void *state = NULL;
+
+	database_setup_empty(&state);
+	p->database = state;
 	p->loop = p->database->loop;
 	p->now_ms = START_MS;
 	loop_clock_manual(p->loop, p->now_ms);
 	p->database->db = db_open(p->loop, p->database->file, p->database->key_file, DB_CREATE, true, &err);
-	assert_string_equal(err.text, "");
-	start_groupwise(p);
+	good(&err);
+}
+
+struct pipeline *pipeline_new(const struct pipeline_options *options)
+{
+	struct pipeline *p = memory_new(sizeof *p);
+
+	p->options = *options;
+	log_set_level(LOG_ERROR);
+	make_database(p);
+	for (int part = 0; part < PARTS; part++) {
+		p->trails[part] = trail_new(100);
+		trail_set_clock(p->trails[part], p->loop);
+	}
+	make_groupwise(p);
+	pipeline_start(p, PART_GROUPWISE);
 	fill_database(p);
-	start_router(p);
-	first_dispatcher(p);
-	start_collab(p);
-	AWAIT(p, dispatcher_number(p, "services_registered") == 1 && dispatcher_number(p, "routers_up") == 1, "the service did not register");
+	make_router(p);
+	pipeline_start(p, PART_ROUTER);
+	make_dispatcher(p);
+	pipeline_start(p, PART_DISPATCHER);
+	make_collab(p);
+	pipeline_start(p, PART_COLLAB);
+	AWAIT(p, pipeline_is_linked(p), "the service did not register");
 	p->faults = device_faults_new(NULL, NULL);
-	for (int who = 0; who < PHONES; who++)
-		start_phone(p, who);
+	begin_history(p, PART_DEVICE);
+	for (int who = 0; who < (int)p->options.phones; who++)
+		pipeline_start_phone(p, who);
 	pipeline_settle(p);
-	*state = p;
+	return p;
+}
+
+void pipeline_stop_all(struct pipeline *p)
+{
+	for (int who = 0; who < PHONES_MAX; who++)
+		pipeline_stop_phone(p, who);
+	for (int part = PARTS; part-- > 0;)
+		pipeline_stop(p, (enum pipeline_part)part);
+}
+
+void pipeline_free(struct pipeline **pipeline)
+{
+	struct pipeline *p = *pipeline;
+	void *database = p->database;
+
+	pipeline_stop_all(p);
+	faults_free(&p->faults);
+	tls_free(&p->tls);
+	world_free(&p->world);
+	free(p->groupwise_address);
+	for (int part = 0; part < PARTS; part++)
+		trail_free(&p->trails[part]);
+	settings_free(collab_setting_table, &p->collab_settings);
+	settings_free(dispatcher_setting_table, &p->dispatcher_settings);
+	settings_free(router_setting_table, &p->router_settings);
+	free(p);
+	*pipeline = NULL;
+	database_teardown(&database);
+}
+
+int pipeline_setup(void **state)
+{
+	*state = pipeline_new(&(struct pipeline_options){ .phones = PHONES_USUAL, .host = "127.0.0.1", .poll = "10ms" });
 	return 0;
 }
 
@@ -425,25 +446,6 @@ int pipeline_teardown(void **state)
 {
 	struct pipeline *p = *state;
 
-	for (int who = 0; who < PHONES; who++) {
-		device_free(&p->phones[who].device);
-		device_identity_free(&p->phones[who].identity);
-		buf_free(&p->phones[who].told);
-		buf_free(&p->phones[who].all);
-	}
-	faults_free(&p->faults);
-	collab_free(&p->collab);
-	db_close(&p->collab_db);
-	pipeline_stop_dispatcher(p);
-	router_free(&p->router);
-	gw_server_free(&p->groupwise);
-	tls_free(&p->tls);
-	world_free(&p->world);
-	trail_free(&p->trail);
-	settings_free(collab_setting_table, &p->collab_settings);
-	settings_free(dispatcher_setting_table, &p->dispatcher_settings);
-	settings_free(router_setting_table, &p->router_settings);
-	*state = p->database;
-	free(p);
-	return database_teardown(state);
+	pipeline_free(&p);
+	return 0;
 }

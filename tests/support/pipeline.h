@@ -1,6 +1,7 @@
 #ifndef BRAMBLE_TESTS_SUPPORT_PIPELINE_H
 #define BRAMBLE_TESTS_SUPPORT_PIPELINE_H
 
+#include "base/io/history.h"
 #include "collab/collab.h"
 #include "dispatcher/dispatcher.h"
 #include "router/router.h"
@@ -11,7 +12,7 @@
 struct tls;
 
 /* The whole pipeline in one process: GroupWise server, configuration database, router, dispatcher, Collaboration Service and
- * devices on one loop with a manual clock, on real sockets of the loopback. */
+ * devices on one loop with a manual clock, on real sockets of the loopback. The database's work is done inside the calls. */
 
 /* One person with a device, and what happened to it: a line per event, "login-ok", "login-failed 100 Server Busy",
  * "message bob: hello", "forced-logout evicted-silent". */
@@ -22,15 +23,31 @@ struct phone {
 	struct buf told;
 	struct buf all;               /* the same, never taken away: for the report of a failed test */
 };
-enum { ALICE, BOB, CAROL, DAVE, PHONES };
+enum { ALICE, BOB, CAROL, DAVE, ERIN, FRANK, GRACE, HEIDI, PHONES_MAX };
+#define PHONES_USUAL (DAVE + 1)
+#define PIPELINE_FIRST_PIN 0x2100000Au
+
+/* Each with a trail, and a history when the options say so. */
+enum pipeline_part { PART_GROUPWISE, PART_ROUTER, PART_DISPATCHER, PART_COLLAB, PART_DEVICE, PARTS };
+
+struct pipeline_options {
+	unsigned phones;              /* up to PHONES_MAX; dave may not use the client */
+	const char *host;             /* an address of the loopback; all listen there */
+	bool histories;               /* in the folder pipeline_histories */
+	const char *poll;             /* how often the service looks at the database in real time, as a setting */
+};
 
 struct pipeline {
+	struct pipeline_options options;
 	struct database *database;    /* with the loop; its handle is the administrator's */
 	struct loop *loop;
 	uint64_t now_ms;
 	struct world *world;
 	struct tls *tls;
+	struct trail *trails[PARTS];
+	struct history *histories[PARTS];
 	struct gw_server *groupwise;
+	char *groupwise_address;
 	struct router_settings router_settings;
 	struct dispatcher_settings dispatcher_settings;
 	struct collab_settings collab_settings;
@@ -38,12 +55,15 @@ struct pipeline {
 	struct db *dispatcher_db, *collab_db;
 	struct dispatcher *dispatcher;
 	struct collab *collab;
-	struct trail *trail;          /* the Collaboration Service's */
 	struct faults *faults;        /* of the devices' links */
-	struct phone phones[PHONES];
+	bool splits;                  /* a fault is among them whose pieces leave a moment of real time apart: settling takes as long */
+	struct phone phones[PHONES_MAX];
 };
 
-/* cmocka fixtures: everything is up and linked, the devices are in coverage and logged out. Dave may not use the client. */
+/* Everything is up and linked, the devices are in coverage and logged out. Fails the test, or ends a program that is none. */
+struct pipeline *pipeline_new(const struct pipeline_options *options);
+void pipeline_free(struct pipeline **pipeline);
+/* cmocka fixtures: the same, with the usual phones and TLS. */
 int pipeline_setup(void **state);
 int pipeline_teardown(void **state);
 
@@ -54,11 +74,14 @@ void pipeline_inactivity(struct pipeline *p, uint64_t timeout_ms);
 void pipeline_settle(struct pipeline *p);
 /* Moves the clock by so much, from deadline to deadline, letting everything arrive in between: as `bramble clock advance`. */
 void pipeline_pass(struct pipeline *p, uint64_t ms);
+/* The service is registered and the router linked: for AWAIT-like loops of callers. */
+bool pipeline_is_linked(struct pipeline *p);
 
 /* Waits, with the clock standing still, until this stands among what the device told; takes it and all before it away. */
 void phone_await(struct pipeline *p, int who, const char *text);
 /* Nothing of the kind is told, now that everything has arrived. */
 void phone_never(struct pipeline *p, int who, const char *text);
+const char *phone_user(int who);
 void phone_login(struct pipeline *p, int who);         /* typed, not awaited */
 void phone_online(struct pipeline *p, int who);        /* and it must succeed */
 void phone_send(struct pipeline *p, int who, const char *to, const char *text);
@@ -68,9 +91,21 @@ unsigned phone_count(struct pipeline *p, int who, const char *text);
 /* Sets a fault word of the devices' links. */
 void pipeline_fault(struct pipeline *p, const char *word);
 
-void pipeline_stop_dispatcher(struct pipeline *p);
-void pipeline_start_dispatcher(struct pipeline *p);
+/* One that is started again listens where it did. Stopping is polite: what it says on its way out is said. */
+void pipeline_stop(struct pipeline *p, enum pipeline_part part);
+void pipeline_start(struct pipeline *p, enum pipeline_part part);
+bool pipeline_is_up(const struct pipeline *p, enum pipeline_part part);
+const char *pipeline_part_name(enum pipeline_part part);       /* "collab", also the process of its history */
+/* All devices and parts, the devices first; only the database is left. */
+void pipeline_stop_all(struct pipeline *p);
 /* How many sessions the database counts. */
 int64_t pipeline_seats(struct pipeline *p);
+/* The folder of the histories, which lives until pipeline_free. */
+const char *pipeline_histories(const struct pipeline *p, char *into, size_t size);
+
+/* For pipeline.c: the device of one of them, linked. */
+void pipeline_start_phone(struct pipeline *p, int who);
+void pipeline_stop_phone(struct pipeline *p, int who);
+void pipeline_secret(int who, uint8_t secret[PACKET_KEY_SIZE]);
 
 #endif

@@ -1,0 +1,280 @@
+#include "tests/simulation/plan.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "tests/support/pipeline.h"
+
+/* --- lines --------------------------------------------------------------------------------------------------------------- */
+
+static void add(struct plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add(struct plan *plan, const char *format, ...)
+{
+	va_list args;
+	char line[256];
+
+	va_start(args, format);
+	vsnprintf(line, sizeof line, format, args);
+	va_end(args);
+	plan->lines = memory_resize(plan->lines, (plan->count + 1) * sizeof *plan->lines);
+	plan->lines[plan->count++] = memory_str(line);
+}
+
+int plan_read(struct plan *plan, const char *file, struct error *err)
+{
+	FILE *from = fopen(file, "r");
+	char line[256];
+
+	*plan = (struct plan){ 0 };
+	if (!from)
+		return error_set(err, "the plan %s cannot be read: %s", file, strerror(errno));
+	while (fgets(line, sizeof line, from)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (*line && *line != '#')
+			add(plan, "%s", line);
+	}
+	fclose(from);
+	return 0;
+}
+
+void plan_write(const struct plan *plan, FILE *to)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		fprintf(to, "%s\n", plan->lines[i]);
+}
+
+void plan_without(const struct plan *plan, size_t from, size_t count, struct plan *out)
+{
+	*out = (struct plan){ 0 };
+	for (size_t i = 0; i < plan->count; i++)
+		if (i < from || i >= from + count)
+			add(out, "%s", plan->lines[i]);
+}
+
+void plan_free(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		free(plan->lines[i]);
+	free(plan->lines);
+	*plan = (struct plan){ 0 };
+}
+
+/* --- drawing ------------------------------------------------------------------------------------------------------------- */
+
+struct draw {
+	struct plan *plan;
+	uint64_t state;
+	unsigned phones, said;
+	uint64_t idle_ms;            /* the idle timeout now */
+	bool up[PARTS];
+};
+
+/* SplitMix64. Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators". */
+static uint64_t next(struct draw *d)
+{
+	uint64_t z = d->state += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+static uint64_t below(struct draw *d, uint64_t count)
+{
+	return next(d) % count;
+}
+
+static bool chance(struct draw *d, unsigned percent)
+{
+	return below(d, 100) < percent;
+}
+
+#define ONE_OF(d, list) ((list)[below((d), sizeof (list) / sizeof *(list))])
+
+static const char *anybody(struct draw *d)
+{
+	return phone_user((int)below(d, d->phones));
+}
+
+static void draw_limits(struct draw *d)
+{
+	static const uint64_t idles_ms[] = { 0, 60000, 300000, 600000, 1500000 };
+	unsigned max = chance(d, 25) ? 0 : 1 + (unsigned)below(d, d->phones), capacity = 1 + (unsigned)below(d, d->phones + 2);
+
+	d->idle_ms = ONE_OF(d, idles_ms);
+	if (max && chance(d, 80))
+		capacity = 5120;
+	add(d->plan, "limits %u %" PRIu64 " %u", max, d->idle_ms, capacity);
+}
+
+static void draw_inactivity(struct draw *d)
+{
+	static const uint64_t timeouts_ms[] = { 0, 1860000, 3600000 };
+
+	add(d->plan, "inactivity %" PRIu64, ONE_OF(d, timeouts_ms));
+}
+
+/* Often to the edge of a timeout, or a moment before it. */
+static void draw_pass(struct draw *d)
+{
+	switch (below(d, 6)) {
+	case 0:
+		add(d->plan, "pass %" PRIu64, 1 + below(d, 50));
+		break;
+	case 1:
+		add(d->plan, "pass %" PRIu64, d->idle_ms ? d->idle_ms - below(d, 2) : 1000);
+		break;
+	case 2:
+		add(d->plan, "pass %u", 30000 - (unsigned)below(d, 2));
+		break;
+	case 3:
+		add(d->plan, "pass %" PRIu64, 60000 + below(d, 600000));
+		break;
+	default:
+		add(d->plan, "pass %" PRIu64, 100 + below(d, 20000));
+	}
+}
+
+static void draw_login(struct draw *d, const char *how)
+{
+	add(d->plan, "%slogin %s%s", how, anybody(d), chance(d, 5) ? " wrong" : "");
+}
+
+static void draw_message(struct draw *d, const char *how)
+{
+	add(d->plan, "%ssend %s %s m%u", how, anybody(d), anybody(d), ++d->said);
+}
+
+/* Several things at the same instant. */
+static void draw_burst(struct draw *d)
+{
+	unsigned count = 2 + (unsigned)below(d, 4);
+
+	for (unsigned i = 0; i < count; i++) {
+		const char *how = i + 1 < count ? "+ " : "";
+
+		if (chance(d, 50))
+			draw_login(d, how);
+		else
+			draw_message(d, how);
+	}
+}
+
+static void draw_device(struct draw *d)
+{
+	static const char *const presences[] = { "available", "busy", "away" };
+
+	switch (below(d, 6)) {
+	case 0:
+		add(d->plan, "logout %s", anybody(d));
+		break;
+	case 1:
+		add(d->plan, "status %s %s", anybody(d), ONE_OF(d, presences));
+		break;
+	case 2:
+		add(d->plan, "silent %s %s", anybody(d), chance(d, 60) ? "on" : "off");
+		break;
+	default:
+		add(d->plan, "coverage %s %s", anybody(d), chance(d, 50) ? "off" : "on");
+	}
+}
+
+/* In the common words of faults, without those that take real time. */
+static void draw_device_fault(struct draw *d)
+{
+	static const char *const kinds[] = { "login", "message", "status", "arriving", "receipt", "link", "all" };
+	static const char *const words[] = { "drop", "duplicate", "duplicate=3", "reorder", "garble", "garble=5", "close" };
+	char word[128];
+
+	if (chance(d, 15))
+		snprintf(word, sizeof word, "half-open,for=%us", 1 + (unsigned)below(d, 300));
+	else if (chance(d, 25))
+		snprintf(word, sizeof word, "delay=%u", 1 + (unsigned)below(d, 70000));
+	else
+		snprintf(word, sizeof word, "%s", ONE_OF(d, words));
+	if (chance(d, 70) && strncmp(word, "half-open", 9) != 0)
+		strcat(strcat(word, ",on="), ONE_OF(d, kinds));
+	if (chance(d, 30))
+		snprintf(word + strlen(word), 16, ",pin=%08X", PIPELINE_FIRST_PIN + (unsigned)below(d, d->phones));
+	if (chance(d, 30))
+		snprintf(word + strlen(word), 16, ",nth=%u", 2 + (unsigned)below(d, 3));
+	if (!strstr(word, ",for="))
+		snprintf(word + strlen(word), 16, ",count=%u", 1 + (unsigned)below(d, 4));
+	add(d->plan, "fault %s", word);
+}
+
+static void draw_server_fault(struct draw *d)
+{
+	static const char *const requests[] = { "login", "sendmessage", "createconf", "setstatus", "getdetails" };
+	static const char *const words[] = { "drop", "close", "refuse=D123", "refuse=D111", "half-close" };
+	char word[128];
+
+	if (chance(d, 30))
+		snprintf(word, sizeof word, "delay=%u,on=%s", 1 + (unsigned)below(d, 40000), chance(d, 50) ? "event" : ONE_OF(d, requests));
+	else
+		snprintf(word, sizeof word, "%s,on=%s", ONE_OF(d, words), ONE_OF(d, requests));
+	snprintf(word + strlen(word), 16, ",count=%u", 1 + (unsigned)below(d, 3));
+	add(d->plan, "server-fault %s", word);
+}
+
+static void draw_restart(struct draw *d)
+{
+	enum pipeline_part part = (enum pipeline_part)below(d, PART_DEVICE);
+
+	d->up[part] = !d->up[part];
+	add(d->plan, "%s %s", d->up[part] ? "start" : "stop", pipeline_part_name(part));
+}
+
+static void draw_step(struct draw *d)
+{
+	unsigned of_100 = (unsigned)below(d, 100);
+
+	if (of_100 < 24)
+		draw_login(d, "");
+	else if (of_100 < 42)
+		draw_message(d, "");
+	else if (of_100 < 62)
+		draw_pass(d);
+	else if (of_100 < 70)
+		draw_burst(d);
+	else if (of_100 < 82)
+		draw_device(d);
+	else if (of_100 < 89)
+		draw_device_fault(d);
+	else if (of_100 < 93)
+		draw_server_fault(d);
+	else if (of_100 < 96)
+		draw_limits(d);
+	else if (of_100 < 97)
+		draw_inactivity(d);
+	else if (of_100 < 98)
+		add(d->plan, "clear");
+	else
+		draw_restart(d);
+}
+
+void plan_draw(struct plan *plan, uint64_t seed, enum plan_mode mode)
+{
+	struct draw d = { .plan = plan, .state = seed, .up = { true, true, true, true } };
+	unsigned steps = 10 + (unsigned)below(&d, 30);
+
+	*plan = (struct plan){ 0 };
+	d.phones = 2 + (unsigned)below(&d, PHONES_MAX - 1);
+	if (mode == PLAN_BY_SEED)
+		mode = seed % 2 ? PLAN_LIVENESS : PLAN_SAFETY;
+	add(plan, "mode %s", mode == PLAN_LIVENESS ? "liveness" : "safety");
+	add(plan, "phones %u", d.phones);
+	draw_limits(&d);
+	if (chance(&d, 20))
+		draw_inactivity(&d);
+	while (steps--)
+		draw_step(&d);
+	/* What is down in the middle of the faults comes back, in any order, in half of the runs. */
+	for (int part = 0; part < PART_DEVICE; part++)
+		if (!d.up[part] && chance(&d, 50))
+			add(plan, "start %s", pipeline_part_name((enum pipeline_part)part));
+}

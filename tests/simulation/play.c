@@ -1,0 +1,324 @@
+#include "tests/simulation/play.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "tests/simulation/judge.h"
+#include "tests/support/pipeline.h"
+
+enum { ARGUMENTS = 3 };
+
+struct run {
+	struct pipeline *pipeline;
+	struct pipeline_options options;
+	struct played *out;
+	bool liveness, show;
+	char *arguments[ARGUMENTS];
+	unsigned count;
+};
+
+/* --- arguments ----------------------------------------------------------------------------------------------------------- */
+
+static int whom(const struct run *r, unsigned argument, struct error *err)
+{
+	for (int who = 0; who < (int)r->options.phones; who++)
+		if (strcmp(r->arguments[argument], phone_user(who)) == 0)
+			return who;
+	return error_set(err, "there is no %s here", r->arguments[argument]);
+}
+
+static int number(const struct run *r, unsigned argument, uint64_t max, uint64_t *out, struct error *err)
+{
+	char *end;
+
+	*out = strtoull(r->arguments[argument], &end, 10);
+	if (*end || end == r->arguments[argument] || *out > max)
+		return error_set(err, "%s is no number up to %" PRIu64, r->arguments[argument], max);
+	return 0;
+}
+
+/* --- words: 0, or -1 with a sentence when the line is wrong. What cannot be done now is not done, as when a person tries it. -------------- */
+
+static int on_login(struct run *r, struct error *err)
+{
+	int who = whom(r, 0, err);
+	char password[32];
+
+	if (who < 0)
+		return -1;
+	snprintf(password, sizeof password, "%s%s", phone_user(who), r->count > 1 ? "-wrong" : "-secret");
+	device_login(r->pipeline->phones[who].device, bytes_str(phone_user(who)), bytes_str(password), NULL);
+	return 0;
+}
+
+static int on_logout(struct run *r, struct error *err)
+{
+	int who = whom(r, 0, err);
+
+	if (who >= 0)
+		device_logout(r->pipeline->phones[who].device, NULL);
+	return who < 0 ? -1 : 0;
+}
+
+static int on_send(struct run *r, struct error *err)
+{
+	int who = whom(r, 0, err);
+
+	if (who < 0 || whom(r, 1, err) < 0)
+		return -1;
+	device_send(r->pipeline->phones[who].device, bytes_str(r->arguments[1]), bytes_str(r->arguments[2]), NULL, NULL);
+	return 0;
+}
+
+static int on_status(struct run *r, struct error *err)
+{
+	static const enum im_presence presences[] = { IM_AVAILABLE, IM_BUSY, IM_AWAY };
+	int who = whom(r, 0, err);
+
+	if (who < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof presences / sizeof *presences; i++) {
+		if (strcmp(r->arguments[1], im_presence_name(presences[i])) != 0)
+			continue;
+		device_presence(r->pipeline->phones[who].device, presences[i], bytes_str(""), NULL);
+		return 0;
+	}
+	return error_set(err, "%s is no presence", r->arguments[1]);
+}
+
+static int on_or_off(const struct run *r, bool *on, struct error *err)
+{
+	*on = strcmp(r->arguments[1], "on") == 0;
+	return *on || strcmp(r->arguments[1], "off") == 0 ? 0 : error_set(err, "%s is neither on nor off", r->arguments[1]);
+}
+
+static int on_coverage(struct run *r, struct error *err)
+{
+	int who = whom(r, 0, err);
+	bool on;
+
+	if (who < 0 || on_or_off(r, &on, err) != 0)
+		return -1;
+	device_coverage(r->pipeline->phones[who].device, on);
+	return 0;
+}
+
+static int on_silent(struct run *r, struct error *err)
+{
+	int who = whom(r, 0, err);
+	bool on;
+
+	if (who < 0 || on_or_off(r, &on, err) != 0)
+		return -1;
+	device_silent(r->pipeline->phones[who].device, on);
+	return 0;
+}
+
+static int on_limits(struct run *r, struct error *err)
+{
+	uint64_t max, idle_ms, capacity;
+
+	if (number(r, 0, DB_SESSIONS_MAX, &max, err) != 0 || number(r, 1, 86400000, &idle_ms, err) != 0 ||
+	    number(r, 2, DB_SESSIONS_MAX, &capacity, err) != 0)
+		return -1;
+	pipeline_limits(r->pipeline, (uint32_t)max, idle_ms, (uint32_t)capacity);
+	return 0;
+}
+
+static int on_inactivity(struct run *r, struct error *err)
+{
+	uint64_t timeout_ms;
+
+	if (number(r, 0, 86400000, &timeout_ms, err) != 0)
+		return -1;
+	pipeline_inactivity(r->pipeline, timeout_ms);
+	return 0;
+}
+
+static int on_pass(struct run *r, struct error *err)
+{
+	uint64_t ms;
+
+	if (number(r, 0, 604800000, &ms, err) != 0)
+		return -1;
+	pipeline_pass(r->pipeline, ms);
+	return 0;
+}
+
+static int on_fault(struct run *r, struct error *err)
+{
+	return faults_add(r->pipeline->faults, r->arguments[0], r->pipeline->now_ms, err);
+}
+
+static int on_server_fault(struct run *r, struct error *err)
+{
+	struct gw_server *server = r->pipeline->groupwise;
+
+	return server ? faults_add(gw_server_faults(server), r->arguments[0], r->pipeline->now_ms, err) : 0;
+}
+
+static int on_clear(struct run *r, struct error *err)
+{
+	(void)err;
+	faults_clear(r->pipeline->faults);
+	if (r->pipeline->groupwise)
+		faults_clear(gw_server_faults(r->pipeline->groupwise));
+	return 0;
+}
+
+static int part_of(const struct run *r, struct error *err)
+{
+	for (int part = 0; part < PART_DEVICE; part++)
+		if (strcmp(r->arguments[0], pipeline_part_name((enum pipeline_part)part)) == 0)
+			return part;
+	return error_set(err, "%s is no part of the pipeline that stops and starts", r->arguments[0]);
+}
+
+static int on_stop(struct run *r, struct error *err)
+{
+	int part = part_of(r, err);
+
+	if (part >= 0)
+		pipeline_stop(r->pipeline, (enum pipeline_part)part);
+	return part < 0 ? -1 : 0;
+}
+
+static int on_start(struct run *r, struct error *err)
+{
+	int part = part_of(r, err);
+
+	if (part >= 0 && !pipeline_is_up(r->pipeline, (enum pipeline_part)part))
+		pipeline_start(r->pipeline, (enum pipeline_part)part);
+	return part < 0 ? -1 : 0;
+}
+
+/* A line in the history of the service that is not true: so it can be tested that the judge looks. */
+static int on_lie(struct run *r, struct error *err)
+{
+	struct trail_entry entry = { .event = "im.heard", .numbers = { { "session", 1 } } };
+
+	(void)err;
+	trail_record(r->pipeline->trails[PART_COLLAB], &entry);
+	trail_record(r->pipeline->trails[PART_COLLAB], &entry);
+	return 0;
+}
+
+/* Before there is a pipeline. */
+static int on_mode(struct run *r, struct error *err)
+{
+	r->liveness = strcmp(r->arguments[0], "liveness") == 0;
+	return r->liveness || strcmp(r->arguments[0], "safety") == 0 ? 0 : error_set(err, "%s is no mode", r->arguments[0]);
+}
+
+static int on_phones(struct run *r, struct error *err)
+{
+	uint64_t phones;
+
+	if (number(r, 0, PHONES_MAX, &phones, err) != 0)
+		return -1;
+	r->options.phones = (unsigned)phones;
+	return phones < 2 ? error_set(err, "at least two phones") : 0;
+}
+
+static const struct word {
+	const char *name;
+	unsigned least, most;        /* arguments; the last has the rest of the line */
+	bool world;                  /* before everything */
+	int (*perform)(struct run *r, struct error *err);
+} words[] = {
+	{ "mode", 1, 1, true, on_mode }, { "phones", 1, 1, true, on_phones },
+	{ "login", 1, 2, false, on_login }, { "logout", 1, 1, false, on_logout }, { "send", 3, 3, false, on_send },
+	{ "status", 2, 2, false, on_status }, { "coverage", 2, 2, false, on_coverage }, { "silent", 2, 2, false, on_silent },
+	{ "limits", 3, 3, false, on_limits }, { "inactivity", 1, 1, false, on_inactivity }, { "pass", 1, 1, false, on_pass },
+	{ "fault", 1, 1, false, on_fault }, { "server-fault", 1, 1, false, on_server_fault }, { "clear", 0, 0, false, on_clear },
+	{ "stop", 1, 1, false, on_stop }, { "start", 1, 1, false, on_start }, { "lie", 0, 0, false, on_lie },
+};
+
+/* --- lines --------------------------------------------------------------------------------------------------------------- */
+
+static const struct word *split(struct run *r, char *line, struct error *err)
+{
+	const struct word *word = NULL;
+	char *rest = NULL, *name = strtok_r(line, " ", &rest);
+
+	for (size_t i = 0; name && i < sizeof words / sizeof *words; i++)
+		if (strcmp(words[i].name, name) == 0)
+			word = &words[i];
+	if (!word) {
+		error_set(err, "%s is no word of a plan", name ? name : "an empty line");
+		return NULL;
+	}
+	for (r->count = 0; r->count < word->most && rest && *rest; r->count++)
+		r->arguments[r->count] = r->count + 1 == word->most ? rest : strtok_r(NULL, " ", &rest);
+	if (r->count < word->least) {
+		error_set(err, "%s takes %u arguments", word->name, word->least);
+		return NULL;
+	}
+	return word;
+}
+
+/* "+ " before a step: what follows happens at the same instant. */
+static int perform(struct run *r, const char *line, bool world, struct error *err)
+{
+	bool at_once = strncmp(line, "+ ", 2) == 0;
+	char copy[256];
+	const struct word *word;
+
+	snprintf(copy, sizeof copy, "%s", at_once ? line + 2 : line);
+	word = split(r, copy, err);
+	if (!word)
+		return -1;
+	if (word->world != world)
+		return 0;
+	if (word->perform(r, err) != 0)
+		return -1;
+	if (world)
+		return 0;
+	r->out->steps++;
+	if (!at_once)
+		pipeline_settle(r->pipeline);
+	return 0;
+}
+
+static int perform_all(struct run *r, const struct plan *plan, bool world)
+{
+	struct error err;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		if (r->show && !world)
+			printf("%10" PRIu64 "  %s\n", r->pipeline->now_ms, plan->lines[i]);
+		if (perform(r, plan->lines[i], world, &err) == 0)
+			continue;
+		buf_printf(&r->out->failures, "the plan's line %zu, \"%s\": %s\n", i + 1, plan->lines[i], err.text);
+		return -1;
+	}
+	return 0;
+}
+
+static void show_phones(struct run *r)
+{
+	for (int who = 0; who < (int)r->options.phones; who++)
+		printf("--- %s was told\n%s", phone_user(who), buf_cstr(&r->pipeline->phones[who].all));
+}
+
+void play(const struct plan *plan, bool show, struct played *out)
+{
+	struct run r = { .out = out, .show = show, .options = { .phones = 2, .host = "127.0.0.1", .histories = true, .poll = "60s" } };
+	uint64_t began_ms;
+
+	*out = (struct played){ 0 };
+	if (perform_all(&r, plan, true) != 0)
+		return;
+	r.pipeline = pipeline_new(&r.options);
+	began_ms = r.pipeline->now_ms;
+	if (perform_all(&r, plan, false) == 0 && r.liveness)
+		judge_liveness(r.pipeline, &out->failures);
+	out->virtual_ms = r.pipeline->now_ms - began_ms;
+	if (show)
+		show_phones(&r);
+	pipeline_stop_all(r.pipeline);
+	judge_histories(r.pipeline, out);
+	pipeline_free(&r.pipeline);
+}
