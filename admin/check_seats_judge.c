@@ -240,7 +240,8 @@ static void judge_environments(struct check *c)
 {
 	const struct seat_service *each, *next, *other, *next_other;
 
-	qsort(c->seats->decisions, c->seats->decision_count, sizeof *c->seats->decisions, by_time);
+	if (c->seats->decision_count)
+		qsort(c->seats->decisions, c->seats->decision_count, sizeof *c->seats->decisions, by_time);
 	HASH_ITER(hh, c->seats->services, each, next) {
 		bool first = each->started_us != 0;
 

@@ -365,22 +365,46 @@ static bool must_not_wait(const struct loop *loop)
 		(loop->manual && !loop->held && first && first->due_ms <= loop->manual_now_ms);
 }
 
+static void run_events(struct loop *loop, int flags)
+{
+	if (event_base_loop(loop->base, flags | EVLOOP_NO_EXIT_ON_EMPTY) < 0)
+		fatal(EXIT_INTERNAL, "the event loop failed: %s", strerror(errno));
+}
+
+/* The real clock stands: what would have been waited for in vain passes at once. The kernel gets a moment to deliver what is under way. */
+static void wait_on_standing_clock(struct loop *loop, uint64_t until_ms)
+{
+	const struct timespec moment = { .tv_nsec = 100000 };
+	uint64_t before = loop->activity, now_ms;
+
+	run_events(loop, EVLOOP_NONBLOCK);
+	if (loop->activity != before)
+		return;
+	nanosleep(&moment, NULL);
+	run_events(loop, EVLOOP_NONBLOCK);
+	now_ms = loop_real_us() / 1000;
+	if (loop->activity == before && !loop->busy && until_ms != UINT64_MAX && until_ms > now_ms)
+		loop_real_pass((until_ms - now_ms) * 1000);
+}
+
 /* Lets the descriptors' events happen; blocks for the first one until then, or not at all. */
 static void wait_for_events(struct loop *loop, int wait_ms)
 {
-	int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
 	uint64_t until_ms = loop_earliest_real_ms(loop);
 
 	if (wait_ms == 0 || must_not_wait(loop)) {
-		flags = EVLOOP_NONBLOCK;
-	} else {
-		if (wait_ms > 0 && loop_real_us() / 1000 + (uint64_t)wait_ms < until_ms)
-			until_ms = loop_real_us() / 1000 + (uint64_t)wait_ms;
-		if (until_ms != UINT64_MAX)
-			set_alarm(loop, until_ms);
+		run_events(loop, EVLOOP_NONBLOCK);
+		return;
 	}
-	if (event_base_loop(loop->base, flags) < 0)
-		fatal(EXIT_INTERNAL, "the event loop failed: %s", strerror(errno));
+	if (wait_ms > 0 && loop_real_us() / 1000 + (uint64_t)wait_ms < until_ms)
+		until_ms = loop_real_us() / 1000 + (uint64_t)wait_ms;
+	if (loop_real_stands()) {
+		wait_on_standing_clock(loop, until_ms);
+		return;
+	}
+	if (until_ms != UINT64_MAX)
+		set_alarm(loop, until_ms);
+	run_events(loop, EVLOOP_ONCE);
 }
 
 bool loop_round(struct loop *loop, int wait_ms)

@@ -37,6 +37,12 @@ uint64_t loop_next_due_ms(const struct loop *loop);
 
 uint64_t loop_now_ms(const struct loop *loop);
 uint64_t loop_real_us(void);          /* CLOCK_MONOTONIC, the same for all processes of a host: for traces and benchmarks */
+/* For simulations of many processes in one: from here on the real clock of this process stands. It goes on by a microsecond whenever it is
+ * read, so that things have an order; by loop_real_pass; and when a round waits in vain, by as much as it would have waited. */
+void loop_real_stand(uint64_t now_us);
+bool loop_real_stands(void);
+void loop_real_pass(uint64_t us);
+uint64_t loop_next_real_due_ms(const struct loop *loop);      /* the earliest timer of the real clock; UINT64_MAX if there is none */
 uint64_t loop_wall_ms(void);          /* time of day, for rows and reports that people read; never for a decision */
 
 void loop_run(struct loop *loop);     /* until loop_stop */

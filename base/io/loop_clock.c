@@ -9,10 +9,32 @@
 
 /* --- the clocks --- */
 
+/* Of a simulation: what the real clock shows while it stands; 0: it is the machine's. */
+static _Atomic uint64_t standing_us;
+
+void loop_real_stand(uint64_t now_us)
+{
+	standing_us = now_us;
+}
+
+bool loop_real_stands(void)
+{
+	return standing_us != 0;
+}
+
+void loop_real_pass(uint64_t us)
+{
+	if (!standing_us)
+		bug("the real clock of a process that does not simulate it passes by itself");
+	standing_us += us;
+}
+
 uint64_t loop_real_us(void)
 {
 	struct timespec now;
 
+	if (standing_us)
+		return ++standing_us;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
@@ -206,6 +228,13 @@ uint64_t loop_earliest_real_ms(const struct loop *loop)
 		return due_ms;
 	first_ms = first->due_ms - loop->ahead_ms;
 	return first_ms < due_ms ? first_ms : due_ms;
+}
+
+uint64_t loop_next_real_due_ms(const struct loop *loop)
+{
+	const struct loop_timer *first = timers_first(&loop->real_timers);
+
+	return first ? first->due_ms : UINT64_MAX;
 }
 
 void loop_ring_due(struct loop *loop)

@@ -14,6 +14,7 @@ struct played {
 	uint64_t lines;              /* of histories */
 	uint64_t virtual_ms;
 	unsigned steps;
+	bool bad_plan;               /* a line of it cannot be understood: nothing is said about the pipeline */
 };
 
 /* show: what happens, on standard output. */

@@ -217,7 +217,7 @@ static int play_plan(const struct options *o)
 
 	get_plan(o, o->first, &plan);
 	play_as_asked(o, &plan, &played);
-	status = played.failures.len ? EXIT_REFUSED : EXIT_DONE;
+	status = played.bad_plan ? EXIT_USAGE : played.failures.len ? EXIT_REFUSED : EXIT_DONE;
 	if (status != EXIT_DONE)
 		tell_failure(o, o->first, buf_cstr(&played.failures));
 	else
@@ -245,11 +245,11 @@ static bool fails(const struct plan *plan)
 		if (!freopen("/dev/null", "w", stderr))
 			_exit(EXIT_INTERNAL);
 		play(plan, false, &played);
-		_exit(played.failures.len ? EXIT_REFUSED : EXIT_DONE);
+		_exit(played.bad_plan ? EXIT_USAGE : played.failures.len ? EXIT_REFUSED : EXIT_DONE);
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
 	}
-	return !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_DONE;
+	return !WIFEXITED(status) || (WEXITSTATUS(status) != EXIT_DONE && WEXITSTATUS(status) != EXIT_USAGE);
 }
 
 /* Ever smaller pieces, as long as it still fails without them. */
@@ -264,7 +264,7 @@ static int shrink(const struct options *o)
 		return EXIT_DONE;
 	}
 	for (size_t piece = plan.count / 2; piece; piece /= 2) {
-		for (size_t at = 1; at < plan.count;) {
+		for (size_t at = 0; at < plan.count;) {
 			plan_without(&plan, at, piece, &shorter);
 			if (fails(&shorter)) {
 				plan_free(&plan);

@@ -34,19 +34,38 @@ void pipeline_settle(struct pipeline *p)
 	}
 }
 
+/* How far it is to the next timer: of the loop's clock, and of the real one if that stands as well and so passes with it. */
+static uint64_t next_due_in_ms(const struct pipeline *p)
+{
+	uint64_t due_ms = loop_next_due_ms(p->loop), in_ms = due_ms <= p->now_ms ? 0 : due_ms - p->now_ms, real_ms, real_due_ms;
+
+	if (!loop_real_stands())
+		return in_ms;
+	real_ms = loop_real_us() / 1000;
+	real_due_ms = loop_next_real_due_ms(p->loop);
+	if (real_due_ms <= real_ms)
+		return 0;
+	return real_due_ms - real_ms < in_ms ? real_due_ms - real_ms : in_ms;
+}
+
+static void step(struct pipeline *p, uint64_t ms)
+{
+	p->now_ms += ms;
+	if (loop_real_stands())
+		loop_real_pass(ms * 1000);
+	loop_clock_advance(p->loop, p->now_ms);
+}
+
 void pipeline_pass(struct pipeline *p, uint64_t ms)
 {
-	uint64_t until = p->now_ms + ms, due;
+	uint64_t until_ms = p->now_ms + ms, in_ms;
 
 	pipeline_settle(p);
-	while ((due = loop_next_due_ms(p->loop)) <= until) {
-		if (due > p->now_ms)
-			p->now_ms = due;
-		loop_clock_advance(p->loop, p->now_ms);
+	while ((in_ms = next_due_in_ms(p)) <= until_ms - p->now_ms) {
+		step(p, in_ms);
 		pipeline_settle(p);
 	}
-	p->now_ms = until;
-	loop_clock_advance(p->loop, p->now_ms);
+	step(p, until_ms - p->now_ms);
 }
 
 void phone_await(struct pipeline *p, int who, const char *text)
