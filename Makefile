@@ -74,6 +74,7 @@ INTEROP := $(patsubst tests/interop/%.c,$(OUT)/tests/interop/%,$(wildcard tests/
 PRELOADS := $(patsubst tests/process/%.c,$(OUT)/tests/process/%.so,$(wildcard tests/process/*.c))
 INTEROP_PRELOADS := $(patsubst tests/interop/preload/%.c,$(OUT)/tests/interop/%.so,$(wildcard tests/interop/preload/*.c))
 SIMULATION := $(OUT)/tests/simulation/simulate
+PLAIN_SIMULATION := build/gcc/tests/simulation/simulate
 BENCHES := $(patsubst tests/bench/%.c,$(OUT)/tests/bench/%,$(wildcard tests/bench/*.c))
 
 .PHONY: all help deps test-deps check-deps demo test test-build compiled scenarios soak check fuzz fuzz-run bench tidy cppcheck install clean docs
@@ -143,13 +144,14 @@ $(BENCHES): $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(EVERYTHING)
 	$(link_all)
 
 # All that `make test` compiles, for compilers whose warnings are asked for and whose programs nobody runs.
-compiled: all $(TESTS:%=%.o) $(TEST_HELPERS) $(call objects,$(wildcard tests/fuzz/*.c) $(wildcard tests/bench/*.c)) $(INTEROP) $(PRELOADS) \
+compiled: all $(TESTS:%=%.o) $(TEST_HELPERS) $(call objects,$(wildcard tests/fuzz/*.c) $(wildcard tests/bench/*.c tests/simulation/*.c)) $(INTEROP) $(PRELOADS) \
 	$(INTEROP_PRELOADS)
 
-test-build: all $(TESTS) $(if $(wildcard tests/fuzz/replay.c),$(REPLAYS)) $(INTEROP) $(PRELOADS) $(INTEROP_PRELOADS)
+test-build: all $(TESTS) $(if $(wildcard tests/fuzz/replay.c),$(REPLAYS)) $(INTEROP) $(PRELOADS) $(INTEROP_PRELOADS) $(SIMULATION)
 
 test: test-deps    ## set up, build with sanitizers, run every test
 ifeq ($(SAN),)
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(PLAIN_SIMULATION)
 	@$(MAKE) --no-print-directory SAN=address,undefined CFLAGS="-O1 -g" test
 else
 	@$(MAKE) --no-print-directory -j$$(nproc) test-build

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/memory.h"
 #include "tests/support/pipeline.h"
 
@@ -188,37 +189,40 @@ static void draw_device_fault(struct draw *d)
 {
 	static const char *const kinds[] = { "login", "message", "status", "arriving", "receipt", "link", "all" };
 	static const char *const words[] = { "drop", "duplicate", "duplicate=3", "reorder", "garble", "garble=5", "close" };
-	char word[128];
+	struct buf word = { 0 };
+	bool half_open = chance(d, 15);
 
-	if (chance(d, 15))
-		snprintf(word, sizeof word, "half-open,for=%us", 1 + (unsigned)below(d, 300));
+	if (half_open)
+		buf_printf(&word, "half-open,for=%us", 1 + (unsigned)below(d, 300));
 	else if (chance(d, 25))
-		snprintf(word, sizeof word, "delay=%u", 1 + (unsigned)below(d, 70000));
+		buf_printf(&word, "delay=%u", 1 + (unsigned)below(d, 70000));
 	else
-		snprintf(word, sizeof word, "%s", ONE_OF(d, words));
-	if (chance(d, 70) && strncmp(word, "half-open", 9) != 0)
-		strcat(strcat(word, ",on="), ONE_OF(d, kinds));
+		buf_text(&word, ONE_OF(d, words));
+	if (!half_open && chance(d, 70))
+		buf_printf(&word, ",on=%s", ONE_OF(d, kinds));
 	if (chance(d, 30))
-		snprintf(word + strlen(word), 16, ",pin=%08X", PIPELINE_FIRST_PIN + (unsigned)below(d, d->phones));
+		buf_printf(&word, ",pin=%08X", PIPELINE_FIRST_PIN + (unsigned)below(d, d->phones));
 	if (chance(d, 30))
-		snprintf(word + strlen(word), 16, ",nth=%u", 2 + (unsigned)below(d, 3));
-	if (!strstr(word, ",for="))
-		snprintf(word + strlen(word), 16, ",count=%u", 1 + (unsigned)below(d, 4));
-	add(d->plan, "fault %s", word);
+		buf_printf(&word, ",nth=%u", 2 + (unsigned)below(d, 3));
+	if (!half_open)
+		buf_printf(&word, ",count=%u", 1 + (unsigned)below(d, 4));
+	add(d->plan, "fault %s", buf_cstr(&word));
+	buf_free(&word);
 }
 
 static void draw_server_fault(struct draw *d)
 {
 	static const char *const requests[] = { "login", "sendmessage", "createconf", "setstatus", "getdetails" };
 	static const char *const words[] = { "drop", "close", "refuse=D123", "refuse=D111", "half-close" };
-	char word[128];
+	const char *kind = ONE_OF(d, requests);
+	char action[32];
 
-	if (chance(d, 30))
-		snprintf(word, sizeof word, "delay=%u,on=%s", 1 + (unsigned)below(d, 40000), chance(d, 50) ? "event" : ONE_OF(d, requests));
-	else
-		snprintf(word, sizeof word, "%s,on=%s", ONE_OF(d, words), ONE_OF(d, requests));
-	snprintf(word + strlen(word), 16, ",count=%u", 1 + (unsigned)below(d, 3));
-	add(d->plan, "server-fault %s", word);
+	snprintf(action, sizeof action, "%s", ONE_OF(d, words));
+	if (chance(d, 30)) {
+		snprintf(action, sizeof action, "delay=%u", 1 + (unsigned)below(d, 40000));
+		kind = chance(d, 50) ? "event" : kind;
+	}
+	add(d->plan, "server-fault %s,on=%s,count=%u", action, kind, 1 + (unsigned)below(d, 3));
 }
 
 static void draw_restart(struct draw *d)

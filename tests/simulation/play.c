@@ -195,14 +195,15 @@ static int on_start(struct run *r, struct error *err)
 	return part < 0 ? -1 : 0;
 }
 
-/* A line in the history of the service that is not true: so it can be tested that the judge looks. */
+/* A line in the history of a device that is not true: so that it can be tested that the judge looks. */
 static int on_lie(struct run *r, struct error *err)
 {
-	struct trail_entry entry = { .event = "im.heard", .numbers = { { "session", 1 } } };
+	const struct device *device = r->pipeline->phones[ALICE].device;
+	struct trail_entry entry = { .event = "event.shown", .pin = device_own_pin(device), .numbers = { { "session", device_session(device) },
+		{ "sequence", 1 } } };
 
 	(void)err;
-	trail_record(r->pipeline->trails[PART_COLLAB], &entry);
-	trail_record(r->pipeline->trails[PART_COLLAB], &entry);
+	trail_record(r->pipeline->trails[PART_DEVICE], &entry);
 	return 0;
 }
 

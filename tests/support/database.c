@@ -1,5 +1,6 @@
 #include "tests/support/database.h"
 
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -119,15 +120,21 @@ int database_setup(void **state)
 	return 0;
 }
 
+static int remove_one(const char *path, const struct stat *about, int type, struct FTW *where)
+{
+	(void)about;
+	(void)type;
+	(void)where;
+	return remove(path);
+}
+
 int database_teardown(void **state)
 {
 	struct database *d = *state;
-	char command[96];
 
 	db_close(&d->db);
 	loop_free(&d->loop);
-	snprintf(command, sizeof command, "rm -rf '%s'", d->folder);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(nftw(d->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 	free(d);
 	return 0;
 }
