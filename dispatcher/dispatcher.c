@@ -59,10 +59,12 @@ static void on_coverage(void *ctx, unsigned router, const struct srp_coverage *c
 		outbound_moved(d->outbound, coverage->pin);
 	if (!changed)
 		return;
-	if (coverage->available)
+	if (coverage->available) {
 		tell_all(d, coverage->pin, true);
-	else
+		outbound_continue(d->outbound, coverage->pin);
+	} else {
 		uncovered(d, coverage->pin);
+	}
 }
 
 /* --- routers ------------------------------------------------------------------------------------------------------------ */

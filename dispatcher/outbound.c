@@ -9,7 +9,6 @@
 #include "dispatcher/outbound_line.h"
 
 #define NOTICES_MAX 64                 /* receipts and errors that wait per PIN; further ones are dropped. Source: ours */
-#define RESEALS_MAX 3
 #define RETRY_MS 1000                  /* while the database does not answer; and for a word that contradicts another */
 
 /* --- sealing and sending ------------------------------------------------------------------------------------------------------ */
@@ -144,6 +143,8 @@ static void return_waiting(struct outbound *o, struct line *line)
 /* Fills the window. May drop the line. */
 static void pump(struct outbound *o, struct line *line)
 {
+	if (line->owed_count && !line->owes_late && coverage_has(o->coverage, line->pin))
+		outbound_put_owed(o, line);
 	while (line->outstanding < SRP_WINDOW) {
 		int router = coverage_router(o->coverage, line->pin);
 		struct item *item = line->notices ? line->notices : line->ready;
@@ -353,7 +354,7 @@ static struct message *find_to_reseal(const struct outbound *o, uint32_t pin, ui
 
 	*key = device ? channel_peer_key(&device->peer, CHANNEL_KEY_CURRENT) : NULL;
 	message = line && *key && message_id ? outbound_find_sealed(line, message_id, (*key)->serial) : NULL;
-	if (!message || message->is_failed || message->is_reseal_wanted || message->reseals >= RESEALS_MAX)
+	if (!message || message->is_failed || message->is_reseal_wanted || message->reseals >= OUTBOUND_RESEALS)
 		return NULL;
 	return message;
 }
@@ -412,7 +413,7 @@ void outbound_continue_all(struct outbound *o)
 	struct line *line, *next;
 
 	HASH_ITER(hh, o->lines, line, next)
-		if (line->queue || line->ready || line->notices)
+		if (line->queue || line->ready || line->notices || line->owed_count)
 			pump(o, line);
 }
 

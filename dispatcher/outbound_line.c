@@ -55,21 +55,28 @@ void outbound_unkeep(struct outbound *o, struct message *message)
 	DL_DELETE(message->line->kept, message);
 	DL_DELETE2(o->oldest_kept, message, older, newer);
 	message->line->kept_count--;
+	message->line->owed_count -= message->is_owed;
+	message->is_owed = false;
 	o->kept_bytes -= sizeof *message + message->len;
 }
 
-/* A device that restarted may not be able to take what its link already confirmed, and asks for it under a higher id. */
-static void message_keep(struct outbound *o, struct message *message)
+/* A device that restarted may not be able to take what its link already confirmed, and asks for it under a higher id. How many are owed at
+ * most is bounded by the window and by how often each is sealed again. */
+static void message_keep(struct outbound *o, struct message *message, bool is_owed)
 {
 	struct line *line = message->line;
 
+	message->is_owed = is_owed;
 	DL_APPEND(line->kept, message);
 	DL_APPEND2(o->oldest_kept, message, older, newer);
 	line->kept_count++;
+	line->owed_count += is_owed;
 	o->kept_bytes += sizeof *message + message->len;
-	while (line->kept_count > OUTBOUND_KEPT) {
+	while (line->kept_count - line->owed_count > OUTBOUND_KEPT) {
 		struct message *oldest = line->kept;
 
+		while (oldest->is_owed)
+			oldest = oldest->next;
 		outbound_unkeep(o, oldest);
 		free(oldest);
 	}
@@ -82,6 +89,24 @@ static void message_keep(struct outbound *o, struct message *message)
 		if (its != line)
 			outbound_line_tidy(o, its);
 	}
+}
+
+void outbound_put_owed(struct outbound *o, struct line *line)
+{
+	struct message *message, *next;
+
+	DL_FOREACH_SAFE(line->kept, message, next) {
+		if (!message->is_owed)
+			continue;
+		outbound_unkeep(o, message);
+		outbound_put_waiting(o, message);
+	}
+}
+
+/* It may still reach the device, and its service will not send it again. */
+static bool becomes_owed(const struct message *message, enum srp_status status)
+{
+	return message->is_told && (status == SRP_UNAVAILABLE || status == SRP_EXPIRED);
 }
 
 void outbound_note(struct outbound *o, const char *event, const struct message *message, const char *text)
@@ -137,6 +162,10 @@ void outbound_put_waiting(struct outbound *o, struct message *message)
 void outbound_waiting_failed(struct outbound *o, struct message *message, enum srp_status status, const char *text)
 {
 	outbound_drop_waiting(o, message);
+	if (becomes_owed(message, status)) {
+		message_keep(o, message, true);
+		return;
+	}
 	tell(o, message, status, text);
 	free(message);
 }
@@ -168,16 +197,21 @@ void outbound_settled(struct outbound *o, struct message *message)
 {
 	if (message->is_reseal_wanted) {
 		DL_DELETE(message->line->sending, message);
-		message->is_reseal_wanted = message->is_failed = false;
+		message->is_reseal_wanted = message->is_failed = message->is_owed = false;
 		message->message_id = 0;
 		outbound_put_waiting(o, message);
 	} else if (message->is_failed) {
 		DL_DELETE(message->line->sending, message);
-		free(message);
+		message->is_failed = false;
+		message->message_id = 0;
+		if (message->is_owed)
+			message_keep(o, message, true);
+		else
+			free(message);
 	} else if (message->delivered == message->fragments) {
 		DL_DELETE(message->line->sending, message);
 		tell(o, message, SRP_DELIVERED, "");
-		message_keep(o, message);
+		message_keep(o, message, false);
 	}
 }
 
@@ -185,6 +219,9 @@ void outbound_sending_failed(struct outbound *o, struct message *message, enum s
 {
 	outbound_drop_unsent(message);
 	message->is_failed = true;
+	/* What is not confirmed in time, again and again, is given up at last. */
+	message->reseals += status == SRP_EXPIRED;
+	message->is_owed = becomes_owed(message, status) && message->reseals <= OUTBOUND_RESEALS;
 	if (!message->is_reseal_wanted)
 		tell(o, message, status, text);
 }

@@ -8,9 +8,13 @@
 
 /* Inside of outbound: what is kept per PIN, and how a message goes from one list of its line to the next.
  *
- *   queue -> (sealed) -> sending -> (delivered) -> kept -> (resume) -> queue
+ *   queue -> (sealed) -> sending -> (delivered) -> kept -> (resume, garbled) -> queue
+ *
+ * Its service hears of a message once. What has been delivered and is to be sealed again is therefore not given back when the device goes
+ * out of coverage meanwhile: it is owed, and waits among the kept ones for the device's return.
  *
  * outbound.c moves envelopes, outbound_line.c messages. */
+#define OUTBOUND_RESEALS 3          /* how often a message is sealed again at the device's word (ours) */
 struct line;
 
 struct message {
@@ -20,7 +24,7 @@ struct message {
 	uint64_t order, service;
 	uint32_t transaction, message_id, serial;
 	unsigned fragments, delivered, outstanding, reseals;
-	bool is_told, is_failed, is_reseal_wanted;
+	bool is_told, is_failed, is_reseal_wanted, is_owed;
 	char content_id[65];
 	size_t len;
 	uint8_t clear[];
@@ -46,7 +50,7 @@ struct line {
 	struct message *sending;               /* sealed, without outcome */
 	struct message *kept;                  /* delivered; oldest first */
 	struct item *notices, *ready;          /* envelopes for which the window has no room yet */
-	unsigned waiting, notice_count, outstanding, kept_count;
+	unsigned waiting, notice_count, outstanding, kept_count, owed_count;
 	bool owes_word;                        /* something went back although the PIN is covered: say so when there is room again */
 	bool owes_late;                        /* the same after a moment, unless the PIN turns out not to be covered */
 	UT_hash_handle hh;
@@ -82,12 +86,13 @@ void outbound_drop_waiting(struct outbound *o, struct message *message);
 void outbound_drop_unsent(struct message *message);
 bool outbound_has_unsent(const struct message *message);
 void outbound_unkeep(struct outbound *o, struct message *message);
+void outbound_put_owed(struct outbound *o, struct line *line);        /* those that are owed wait to be sent again */
 /* Sending or kept; ids count up per key, so the key's serial is part of the name. */
 struct message *outbound_find_sealed(struct line *line, uint32_t message_id, uint32_t serial);
 
-/* Not sealed yet, and never will be: tells the outcome and frees it. */
+/* Not sealed, and not going to be: tells the outcome and frees it, or owes it. */
 void outbound_waiting_failed(struct outbound *o, struct message *message, enum srp_status status, const char *text);
-/* Sealed, and not all of it was delivered: tells the outcome; it is freed when its last envelope has come back. */
+/* Sealed, and not all of it was delivered: tells the outcome; it is freed, or owed, when its last envelope has come back. */
 void outbound_sending_failed(struct outbound *o, struct message *message, enum srp_status status, const char *text);
 /* No envelope of it is with the network any more: it was delivered, has failed, or is to be sealed again. */
 void outbound_settled(struct outbound *o, struct message *message);

@@ -221,6 +221,21 @@ static void a_lost_message_goes_again_after_30_seconds(void **state)
 	told(p, BOB, "message alice: hello\n", 1);
 }
 
+/* The first time it arrives changed, so it is sealed again; then the link is lost with it. The service has heard that it was delivered. */
+static void what_is_sealed_again_is_not_lost_with_the_link(void **state)
+{
+	struct pipeline *p = *state;
+
+	both_online(p);
+	pipeline_fault(p, "garble,on=arriving,pin=2100000B,count=1");
+	pipeline_fault(p, "close,on=arriving,pin=2100000B,nth=2,count=1");
+	phone_send(p, ALICE, "bob", "once");
+	phone_await(p, BOB, "link-down\n");
+	pipeline_pass(p, 5 * MINUTE);
+	phone_await(p, BOB, "message alice: once\n");
+	phone_never(p, BOB, "message");
+}
+
 static void a_garbled_message_is_refused_without_harm_to_others(void **state)
 {
 	struct pipeline *p = *state;
@@ -327,6 +342,7 @@ int main(void)
 		TEST(a_login_that_arrives_after_its_deadline_does_no_harm_to_the_next),
 		TEST(whatever_befalls_it_what_is_said_is_shown_once),
 		TEST(a_lost_message_goes_again_after_30_seconds),
+		TEST(what_is_sealed_again_is_not_lost_with_the_link),
 		TEST(a_garbled_message_is_refused_without_harm_to_others),
 		TEST(status_messages_that_are_lost_make_a_session_silent),
 		TEST(a_half_open_link_is_noticed_by_keep_alive_and_the_session_is_out_of_coverage),

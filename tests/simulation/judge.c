@@ -8,7 +8,7 @@
 #include "admin/check_rules.h"
 
 /* Longer than every deadline, lease and delay of dialling again that may still have to run out once the faults have stopped. */
-#define HEALING_MS 300000u
+#define HEALING_MS 900000u
 
 /* --- liveness ------------------------------------------------------------------------------------------------------------ */
 

@@ -305,9 +305,9 @@ static void show_phones(struct run *r)
 		printf("--- %s was told\n%s", phone_user(who), buf_cstr(&r->pipeline->phones[who].all));
 }
 
-void play(const struct plan *plan, bool show, struct played *out)
+void play(const struct plan *plan, bool show, const char *keep, struct played *out)
 {
-	struct run r = { .out = out, .show = show, .options = { .phones = 2, .host = "127.0.0.1", .histories = true, .poll = "60s" } };
+	struct run r = { .out = out, .show = show, .options = { .phones = 2, .host = "127.0.0.1", .histories = true, .keep = keep, .poll = "60s" } };
 	uint64_t began_ms;
 
 	*out = (struct played){ 0 };

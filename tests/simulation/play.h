@@ -17,7 +17,7 @@ struct played {
 	bool bad_plan;               /* a line of it cannot be understood: nothing is said about the pipeline */
 };
 
-/* show: what happens, on standard output. */
-void play(const struct plan *plan, bool show, struct played *out);
+/* show: what happens, on standard output. keep: a folder for the histories, which stays; NULL: none. */
+void play(const struct plan *plan, bool show, const char *keep, struct played *out);
 
 #endif

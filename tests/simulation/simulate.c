@@ -19,7 +19,7 @@ enum { JOBS_MAX = 16, SEED_S = 60, FAILED_SHOWN = 10 };
 struct options {
 	uint64_t first, last;
 	enum plan_mode mode;
-	const char *plan, *save, *program;
+	const char *plan, *save, *keep, *program;
 	bool twice, shrink, show;
 	unsigned jobs;
 };
@@ -34,6 +34,7 @@ static const char help[] =
 	"  --jobs N             so many processes side by side [1]\n"
 	"  --twice              each is played twice, and must come to the same history\n"
 	"  --show               tells each step and what the devices were told\n"
+	"  --keep FOLDER        the histories stay there, for a look\n"
 	"  --save FILE          writes the plan of the (first) seed and plays nothing\n"
 	"  --shrink             takes steps off the plan of the (first) seed for as long as it fails, and prints what is left\n"
 	"Exit status: 0 all was as it must be, 1 something was not, 2 usage.\n";
@@ -54,10 +55,10 @@ static void play_as_asked(const struct options *o, const struct plan *plan, stru
 {
 	struct played again;
 
-	play(plan, o->show, out);
+	play(plan, o->show, o->keep, out);
 	if (!o->twice)
 		return;
-	play(plan, false, &again);
+	play(plan, false, NULL, &again);
 	if (again.digest != out->digest || again.lines != out->lines)
 		buf_printf(&out->failures, "played again it is another history: %016" PRIx64 " of %" PRIu64 " lines, and %016" PRIx64 " of %" PRIu64 "\n",
 			out->digest, out->lines, again.digest, again.lines);
@@ -244,7 +245,7 @@ static bool fails(const struct plan *plan)
 		alarm(SEED_S);
 		if (!freopen("/dev/null", "w", stderr))
 			_exit(EXIT_INTERNAL);
-		play(plan, false, &played);
+		play(plan, false, NULL, &played);
 		_exit(played.bad_plan ? EXIT_USAGE : played.failures.len ? EXIT_REFUSED : EXIT_DONE);
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
@@ -335,7 +336,7 @@ int main(int argc, char **argv)
 {
 	static const struct option table[] = {
 		{ "seeds", required_argument, NULL, 's' }, { "mode", required_argument, NULL, 'm' }, { "plan", required_argument, NULL, 'p' },
-		{ "jobs", required_argument, NULL, 'j' }, { "twice", no_argument, NULL, '2' }, { "show", no_argument, NULL, 'v' },
+		{ "jobs", required_argument, NULL, 'j' }, { "twice", no_argument, NULL, '2' }, { "keep", required_argument, NULL, 'f' }, { "show", no_argument, NULL, 'v' },
 		{ "save", required_argument, NULL, 'w' }, { "shrink", no_argument, NULL, 'k' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 	};
 	struct options o = { .first = 1, .last = 100, .jobs = 1, .program = argv[0] };
@@ -347,6 +348,7 @@ int main(int argc, char **argv)
 		case 'm': take_mode(&o, optarg); break;
 		case 'p': o.plan = optarg; o.last = o.first; break;
 		case 'j': take_jobs(&o, optarg); break;
+		case 'f': o.keep = optarg; break;
 		case '2': o.twice = true; break;
 		case 'v': o.show = true; break;
 		case 'w': o.save = optarg; break;

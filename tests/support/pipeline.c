@@ -313,6 +313,8 @@ const char *pipeline_part_name(enum pipeline_part part)
 
 const char *pipeline_histories(const struct pipeline *p, char *into, size_t size)
 {
+	if (p->options.keep)
+		return p->options.keep;
 	snprintf(into, size, "%s/history", p->database->folder);
 	return into;
 }

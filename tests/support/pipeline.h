@@ -34,6 +34,7 @@ struct pipeline_options {
 	unsigned phones;              /* up to PHONES_MAX; dave may not use the client */
 	const char *host;             /* an address of the loopback; all listen there */
 	bool histories;               /* in the folder pipeline_histories */
+	const char *keep;             /* that folder, which then stays; NULL: one that goes with the database's */
 	const char *poll;             /* how often the service looks at the database in real time, as a setting */
 };
 
@@ -100,7 +101,7 @@ const char *pipeline_part_name(enum pipeline_part part);       /* "collab", also
 void pipeline_stop_all(struct pipeline *p);
 /* How many sessions the database counts. */
 int64_t pipeline_seats(struct pipeline *p);
-/* The folder of the histories, which lives until pipeline_free. */
+/* The folder of the histories. */
 const char *pipeline_histories(const struct pipeline *p, char *into, size_t size);
 
 /* For pipeline.c: the device of one of them, linked. */
