@@ -53,8 +53,9 @@ class Server:
         self.databases = Databases(self.url)
         self._run("initdb", "-D", self.data, "-U", "bramble", "-A", "trust", "-E", "UTF8", "--locale", "C.UTF-8", "--no-sync")
         with open(self.data / "postgresql.conf", "a") as conf:
-            # A test's data outlive the server, not the machine.
+            # A test's data outlive the server, not the machine. Hundreds of small schemas that nobody comes back to are not worth a vacuum.
             conf.write(f"listen_addresses = ''\nunix_socket_directories = '{self.dir}'\nfsync = off\nfull_page_writes = off\n"
+                       "wal_level = minimal\nmax_wal_senders = 0\nautovacuum = off\njit = off\n"
                        "max_connections = 300\nshared_buffers = 32MB\nlog_statement = none\n")
         hba = self.data / "pg_hba.conf"
         hba.write_text("local all guarded scram-sha-256\nlocal all all trust\n")
