@@ -217,6 +217,9 @@ static void up(void *ctx)
 	struct backend *b = ctx;
 	const struct connection *c = groupwise_link_connection(b->m.link);
 
+	/* It came up in the very round in which it was told to finish: nobody logs in who has no seat any more. */
+	if (b->phase == LEAVING)
+		return;
 	b->phase = LOGGING_IN;
 	groupwise_login_send(&b->login, b->m.link, &b->m.fields, login_answered, NULL);
 	b->m.events.connected(b->m.ctx, connection_peer(c), connection_local(c), connection_tls_version(c));

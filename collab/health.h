@@ -9,7 +9,8 @@
 struct health {
 	bool is_database_there;        /* without it no login is decided */
 	bool is_in_doubt;              /* it does not know whether its seats are still its own */
-	unsigned im_failures;          /* of the last HEALTH_TRIES connections to the IM server: those that it did not answer, or dropped */
+	/* Of the last HEALTH_TRIES connections to the IM server, sessions' or (while it stands by) probes: those that it did not answer, or dropped. */
+	unsigned im_failures;
 	size_t links, links_max;       /* connections of sessions, and how many the process may have */
 	size_t logins, logins_max;     /* under way */
 };

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "collab/health.h"
 #include "collab/parts.h"
+#include "collab/probe.h"
 #include "collab/takeover.h"
 
 enum state { ALONE, STANDBY, ACTIVE, DRAINING };
@@ -23,12 +24,17 @@ struct place {
 	struct loop_timer *late;     /* for draining */
 	struct loop_task look;
 	struct takeover *takeover;
+	/* Whom it has logged out in the switch of this number, until it is promoted again: the Dispatcher asks once more if a link broke. */
+	struct link_moved_device *moved;
+	size_t moved_count;
+	uint32_t moved_number;
 };
 
 struct standing {
 	struct collab *collab;
 	struct place places[COLLAB_DISPATCHERS_MAX];
 	struct loop_timer *tell;
+	struct probe *probe;
 	bool im_failed[HEALTH_TRIES];    /* a ring */
 	unsigned im_count;
 	size_t links_max;
@@ -37,6 +43,7 @@ struct standing {
 static void drained_late(void *arg);
 static void look_drained(void *arg);
 static void tell_health(void *arg);
+static void probed(void *ctx, bool is_there);
 
 struct standing *standing_new(struct collab *c)
 {
@@ -58,6 +65,7 @@ struct standing *standing_new(struct collab *c)
 		place->takeover = takeover_new(c, way);
 	}
 	s->tell = loop_timer_new(c->loop, tell_health, s);
+	s->probe = probe_new(c->loop, probed, s);
 	if (c->settings->role != COLLAB_ALONE)
 		loop_timer_set(s->tell, c->settings->health_interval_ms);
 	return s;
@@ -74,8 +82,10 @@ void standing_free(struct standing **at)
 		loop_drop(s->collab->loop, &s->places[way].look);
 		loop_timer_free(&s->places[way].late);
 		takeover_free(&s->places[way].takeover);
+		free(s->places[way].moved);
 	}
 	loop_timer_free(&s->tell);
+	probe_free(&s->probe);
 	free(s);
 }
 
@@ -118,11 +128,32 @@ unsigned standing_health(const struct collab *c)
 	return health_score(&health);
 }
 
+static void probed(void *ctx, bool is_there)
+{
+	const struct standing *s = ctx;
+
+	standing_im_server(s->collab, is_there);
+}
+
+/* One that is active somewhere knows it from its sessions. */
+static bool stands_by(const struct standing *s)
+{
+	for (unsigned way = 0; way < s->collab->way_count; way++) {
+		if (s->places[way].state != STANDBY)
+			return false;
+	}
+	return true;
+}
+
 static void tell_health(void *arg)
 {
 	struct standing *s = arg;
 	struct collab *c = s->collab;
+	const struct db_environment *environment = environment_now(c->environment);
 	const struct link_health health = { .health = standing_health(c) };
+
+	if (stands_by(s))
+		probe_ask(s->probe, environment->host, environment->port);
 
 	loop_timer_set(s->tell, c->settings->health_interval_ms);
 	for (unsigned way = 0; way < c->way_count; way++)
@@ -180,6 +211,9 @@ void standing_promote(struct collab *c, unsigned way, const struct link_promote 
 	place->wants = true;
 	bytes_copy_str(promote->from, place->other, sizeof place->other);
 	loop_timer_cancel(place->late);
+	free(place->moved);
+	place->moved = NULL;
+	place->moved_count = 0;
 	set_state(place, ACTIVE);
 	say_role(place);
 }
@@ -208,41 +242,44 @@ static bool is_drained(const struct place *place)
 	return !drained.is_busy && admission_of_way(place->collab->admission, place->way) == 0;
 }
 
-struct logging_out { struct place *place; struct link_moved moved; size_t count; };
-
-static void send_moved(struct logging_out *out, bool more)
-{
-	out->moved.more = more;
-	dispatcher_link_tell(out->place->collab->links[out->place->way], &link_moved_msg, &out->moved);
-	out->moved.count = 0;
-}
-
+/* Of all its sessions those of this Dispatcher; room for all of them was made. */
 static void log_out(struct session *s, void *arg)
 {
-	struct logging_out *out = arg;
+	struct place *place = arg;
 
-	if (s->way != out->place->way)
+	if (s->way != place->way)
 		return;
-	if (out->moved.count == LINK_MOVED_MAX)
-		send_moved(out, true);
-	out->moved.devices[out->moved.count++] = (struct link_moved_device){ .pin = s->pin, .session = s->id };
-	out->count++;
+	place->moved[place->moved_count++] = (struct link_moved_device){ .pin = s->pin, .session = s->id };
 	session_end(s, IM_REASON_SWITCHED, "another Collaboration Service is the active one now", true);
+}
+
+static void say_moved(const struct place *place)
+{
+	size_t at = 0;
+
+	do {
+		struct link_moved moved = { .number = place->number, .instance = bytes_str(place->collab->settings->instance) };
+
+		while (at < place->moved_count && moved.count < LINK_MOVED_MAX)
+			moved.devices[moved.count++] = place->moved[at++];
+		moved.more = at < place->moved_count;
+		dispatcher_link_tell(place->collab->links[place->way], &link_moved_msg, &moved);
+	} while (at < place->moved_count);
 }
 
 static void demoted(struct place *place, bool in_time)
 {
 	struct collab *c = place->collab;
-	struct logging_out out = { .place = place, .moved = { .number = place->number,
-		.instance = bytes_str(c->settings->instance) } };
 
 	loop_timer_cancel(place->late);
 	note(place, "failover.drained", 4, session_table_count(&c->sessions), in_time ? "what was received is done" :
 		"the IM server has not answered all that was received");
 	note(place, "failover.bes-checked", 5, 0, "no standby BES was promoted");
-	session_table_each(&c->sessions, log_out, &out);
-	note(place, "failover.log-out", 6, out.count, "all open sessions");
-	send_moved(&out, false);
+	place->moved = memory_new((session_table_count(&c->sessions) + 1) * sizeof *place->moved);
+	place->moved_number = place->number;
+	session_table_each(&c->sessions, log_out, place);
+	note(place, "failover.log-out", 6, place->moved_count, "all open sessions");
+	say_moved(place);
 	set_state(place, STANDBY);
 	say_role(place);
 }
@@ -285,6 +322,8 @@ void standing_demote(struct collab *c, unsigned way, const struct link_demote *d
 	if (place->state == DRAINING)
 		return;
 	if (!was_active) {
+		if (place->moved && place->moved_number == place->number)
+			say_moved(place);
 		say_role(place);
 		return;
 	}

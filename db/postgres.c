@@ -11,6 +11,7 @@
 
 #include "base/io/loop.h"
 #include "base/memory.h"
+#include "db/postgres_hosts.h"
 #include "db/postgres_spell.h"
 
 #define CHANNEL "emu_changed"
@@ -377,7 +378,7 @@ static enum driver_result pg_begin(struct driver *driver, bool write)
 /* What became of a commit whose answer was lost: asked of the same server, in the same life of it, since only that can know. */
 static enum driver_result outcome(struct postgres *p)
 {
-	uint64_t end = in_ms(POSTGRES_CONNECT_MS);
+	uint64_t end = in_ms(POSTGRES_HOST_MS);
 	char sql[200], answer[32];
 
 	snprintf(sql, sizeof sql, "SELECT coalesce(CASE WHEN extract(epoch FROM pg_postmaster_start_time())::text = '%s' THEN "

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/io/loop.h"
 #include "base/memory.h"
+#include "db/postgres_hosts.h"
 
 #define VERSION_MIN 140000
 
@@ -238,25 +239,19 @@ enum driver_result postgres_link_verdict(struct postgres_link *link, const PGres
 
 /* What the URL does not say, and (after it) what it may not change. A host that does not take the connection, or the bytes, is given up
  * by the kernel; with GSSAPI libpq would wait for a Kerberos server. */
-static PGconn *start(const char *url)
+static PGconn *start(const char *url, const struct postgres_target *target)
 {
 	static const char *const keys[] = { "fallback_application_name", "gssencmode", "keepalives_idle", "keepalives_interval",
-		"keepalives_count", "tcp_user_timeout", "dbname", "client_encoding", NULL };
-	const char *values[] = { "bramble", "disable", "5", "2", "3", "2000", url, "UTF8", NULL };
+		"keepalives_count", "tcp_user_timeout", "dbname", "client_encoding", "host", "hostaddr", "port", NULL };
+	const char *values[] = { "bramble", "disable", "5", "2", "3", "2000", url, "UTF8", target->host, target->hostaddr, target->port, NULL };
 
 	return PQconnectStartParams(keys, values, 1);
 }
 
-static unsigned host_count(const char *url)
+/* What the server says of itself comes after the password. */
+static bool password_refused(const PGconn *conn)
 {
-	PQconninfoOption *options = PQconninfoParse(url, NULL);
-	const char *hosts = options ? option(options, "host") : NULL;
-	unsigned count = 1;
-
-	for (; hosts && *hosts; hosts++)
-		count += *hosts == ',';
-	PQconninfoFree(options);
-	return count;
+	return (PQconnectionNeedsPassword(conn) || PQconnectionUsedPassword(conn)) && !PQparameterStatus(conn, "server_version");
 }
 
 static bool connect_until(struct postgres_link *link, uint64_t deadline_us)
@@ -274,8 +269,8 @@ static bool connect_until(struct postgres_link *link, uint64_t deadline_us)
 	}
 	if (state == PGRES_POLLING_OK)
 		return true;
-	say_lost(link, PQconnectionNeedsPassword(link->conn) ? "wants a password (give it in a password file, see PGPASSFILE, or in the "
-		"URL)" : PQconnectionUsedPassword(link->conn) ? "does not accept this user and password" : "cannot be reached");
+	say_lost(link, !password_refused(link->conn) ? "cannot be reached" : PQconnectionNeedsPassword(link->conn) ?
+		"wants a password (give it in a password file, see PGPASSFILE, or in the URL)" : "does not accept this user and password");
 	return false;
 }
 
@@ -320,16 +315,35 @@ static void no_notice(void *arg, const PGresult *result)
 	(void)result;
 }
 
-int postgres_link_open(struct postgres_link *link, const char *url, struct error *err)
-{
-	uint64_t deadline_us = loop_real_us() + POSTGRES_CONNECT_MS * 1000ull * host_count(url);
+struct opening {
+	struct postgres_link *link;
+	const char *url;
+};
 
-	link->conn = start(url);
+/* A server that asked for a password has been reached: another address is no better. */
+static enum postgres_tried try_target(void *arg, const struct postgres_target *target, uint64_t connect_us, uint64_t deadline_us)
+{
+	const struct opening *o = arg;
+	struct postgres_link *link = o->link;
+	enum postgres_tried tried = POSTGRES_NEXT;
+
+	link->conn = start(o->url, target);
 	if (!link->conn)
 		memory_exhausted(0);
 	PQsetNoticeReceiver(link->conn, no_notice, NULL);
-	if (connect_until(link, deadline_us) && PQsetnonblocking(link->conn, 1) == 0 && set_up_session(link, deadline_us))
-		return 0;
+	if (connect_until(link, connect_us) && PQsetnonblocking(link->conn, 1) == 0 && set_up_session(link, deadline_us))
+		return POSTGRES_OPEN;
+	if (link->conn && password_refused(link->conn))
+		tried = POSTGRES_REFUSED;
 	postgres_link_close(link);
+	return tried;
+}
+
+int postgres_link_open(struct postgres_link *link, const char *url, struct error *err)
+{
+	struct opening opening = { .link = link, .url = url };
+
+	if (postgres_hosts_try(url, link->place, try_target, &opening, &link->error) == 0)
+		return 0;
 	return error_set(err, "%s", link->error.text);
 }

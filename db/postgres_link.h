@@ -10,7 +10,6 @@
  * vain, is closed at once; the server ends what it still did there within a second (client_connection_check_interval). */
 
 enum {
-	POSTGRES_CONNECT_MS = 2000,      /* per host of the URL */
 	POSTGRES_STATEMENT_MS = 2000,    /* the server ends a statement after that */
 	POSTGRES_ANSWER_MS = 2500,       /* and is not believed to answer any more after that */
 	POSTGRES_TRANSACTION_MS = 5000,  /* one that takes longer is given up */

@@ -66,9 +66,11 @@ static void say_promote(struct pool *p, const struct pool_member *m, const struc
 {
 	struct link_service *service = pool_link(p, m);
 
-	if (service)
-		link_service_send(service, &link_promote_msg, &(struct link_promote){ .number = p->number,
-			.from = bytes_str(from ? from->instance : ""), .lost = is_lost });
+	if (!service)
+		return;
+	p->unanswered++;
+	link_service_send(service, &link_promote_msg, &(struct link_promote){ .number = p->number,
+		.from = bytes_str(from ? from->instance : ""), .lost = is_lost });
 }
 
 static void say_demote(struct pool *p, const struct pool_member *m, const struct pool_member *to)
@@ -86,6 +88,8 @@ void pool_begin(struct pool *p, struct pool_member *to, struct pool_member *from
 	p->to = to;
 	p->from = from;
 	p->is_lost = is_lost && from;
+	p->handing = NULL;
+	p->unanswered = 0;
 	p->until_ms = loop_now_ms(p->all->loop) + p->all->settings.switch_ms;
 	if (p->is_lost && from)
 		step(p, "failover.dead", 0, from, to, from->has_left ? "it has ended" : "no sign of life for the dead time");
@@ -119,6 +123,8 @@ static void is_active_now(struct pool *p)
 	step(p, "failover.active", 2, p->to, p->from, "");
 	if (p->from && !p->is_lost) {
 		set_state(p, p->from, POOL_DEMOTING);
+		p->handing = p->from;
+		p->is_handed = false;
 		p->until_ms = loop_now_ms(p->all->loop) + p->all->settings.switch_ms;
 		step(p, "failover.demote", 3, p->from, p->to, "");
 		say_demote(p, p->from, p->to);
@@ -129,6 +135,28 @@ static void is_active_now(struct pool *p)
 		report_lost(p);
 	finish(p);
 }
+
+/* --- the list of its devices ------------------------------------------------------------------------------------------------ */
+
+/* All of it has been passed on. */
+static void list_is_said(struct pool *p)
+{
+	const struct pool_member *active = pool_active(p);
+
+	p->is_handed = active && pool_link(p, active);
+	if (p->is_handed)
+		say_promote(p, active, p->handing, false);
+}
+
+/* One of the two links is back: whatever of the list was on its way may be lost. One that still demotes says it when it has. */
+static void ask_for_list(struct pool *p)
+{
+	p->is_handed = false;
+	if (p->handing->state == POOL_STANDBY)
+		say_demote(p, p->handing, pool_active(p));
+}
+
+/* --- who is late ------------------------------------------------------------------------------------------------------------ */
 
 /* Who did not do in time what he was asked to. */
 static void give_up(struct pool *p)
@@ -270,7 +298,7 @@ static void forget_one(struct pool *p)
 	for (struct pool_member **at = &p->members; *at; at = &(*at)->next) {
 		struct pool_member *m = *at;
 
-		if (m->state != POOL_STANDBY || m->service || m == p->to || m == p->from)
+		if (m->state != POOL_STANDBY || m->service || m == p->to || m == p->from || m == p->handing)
 			continue;
 		*at = m->next;
 		free(m);
@@ -313,9 +341,13 @@ void pools_registered(struct pools *all, struct link_service *service)
 	set_state(p, m, m->state);
 	active = pool_active(p);
 	if (m->state == POOL_ACTIVE || m->state == POOL_PROMOTING)
+		p->unanswered = 0;
+	if (m->state == POOL_ACTIVE || m->state == POOL_PROMOTING)
 		say_promote(p, m, m->state == POOL_PROMOTING ? p->from : NULL, m->state == POOL_PROMOTING && p->is_lost);
-	else if (m->state == POOL_DEMOTING || (m->wants && active))
+	else if (m->state == POOL_DEMOTING || (m->wants && active && m != p->handing))
 		say_demote(p, m, active);
+	if (p->handing && (m == p->handing || m == active))
+		ask_for_list(p);
 	look(p);
 }
 
@@ -366,9 +398,15 @@ void pools_role(struct pools *all, const struct link_service *service, const str
 	if (!m)
 		return;
 	m->heard_ms = loop_now_ms(all->loop);
-	if (role->role && m->state == POOL_PROMOTING && m == p->to && role->number == p->number) {
+	if (role->number != p->number)
+		return;
+	if (role->role && p->unanswered && (m->state == POOL_PROMOTING || m->state == POOL_ACTIVE) && --p->unanswered == 0 && p->is_handed)
+		p->handing = NULL;
+	if (!role->role && m == p->handing)
+		list_is_said(p);
+	if (role->role && m->state == POOL_PROMOTING && m == p->to) {
 		is_active_now(p);
-	} else if (!role->role && m->state == POOL_DEMOTING && m == p->from && role->number == p->number) {
+	} else if (!role->role && m->state == POOL_DEMOTING && m == p->from) {
 		set_state(p, m, POOL_STANDBY);
 		m->wants = false;
 		step(p, "failover.demoted", 0, m, p->to, "");

@@ -34,6 +34,11 @@ struct pool {
 	bool is_lost;                /* the one before is dead */
 	uint32_t number;
 	uint64_t until_ms;
+	/* Who has logged its devices out in the last switch, until the active one is known to have their list (MOVED): either link may break in
+	 * between, and then it is asked again. That it has the list is known from the answer to one more PROMOTE after it. */
+	struct pool_member *handing;
+	bool is_handed;              /* that PROMOTE was sent */
+	unsigned unanswered;         /* PROMOTEs to the one that is (to be) active, on its present link */
 };
 
 struct pools {

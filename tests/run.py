@@ -24,7 +24,9 @@ TIMEOUT_S = 900
 ON_POSTGRES = {"unit/test_db_config": (), "unit/test_db_open": (), "unit/test_db_race": (), "unit/test_db_seats": (),
                "process/test_admission": ("maximum", "database", "changed_limits", "second_login", "evicted", "administrator", "leaves_nothing"),
                "process/test_four_services": (), "process/test_seats": ()}
-ONLY_ON_POSTGRES = ("unit/test_db_postgres", "process/test_postgres", "process/test_scenarios_postgres")
+# The scenarios run on SQLite with GroupWise Messenger (process/test_scenarios, _long, _rough) and on PostgreSQL with Communicator Web Access.
+ONLY_ON_POSTGRES = ("unit/test_db_postgres", "process/test_postgres", "process/test_scenarios_cwa", "process/test_scenarios_cwa_limits",
+                    "process/test_scenarios_cwa_long", "process/test_scenarios_cwa_rough")
 
 
 def jobs(out):

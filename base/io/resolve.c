@@ -1,6 +1,7 @@
 #include "base/io/resolve.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -90,9 +91,9 @@ static void answered(void *arg, int ready)
 	let_go(question);
 }
 
-struct resolve *resolve_new(struct loop *loop, const struct address *address, resolve_fn *fn, void *arg)
+/* Held by the thread that asks the name server, and by the caller. */
+static struct question *put(const struct address *address)
 {
-	struct resolve *resolve = memory_new(sizeof(*resolve));
 	struct question *question = memory_new(sizeof(*question));
 	sigset_t all;
 	sigset_t before;
@@ -105,9 +106,6 @@ struct resolve *resolve_new(struct loop *loop, const struct address *address, re
 	snprintf(question->host, sizeof(question->host), "%s", address->host);
 	snprintf(question->port, sizeof(question->port), "%u", address->port);
 	question->holders = 2;
-	*resolve = (struct resolve){ .question = question, .fn = fn, .arg = arg };
-	resolve->watch = loop_watch_new(loop, question->bell_fd, answered, resolve);
-	loop_watch_want(resolve->watch, LOOP_READ);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	wrong = pthread_create(&thread, NULL, ask, question);
@@ -115,7 +113,43 @@ struct resolve *resolve_new(struct loop *loop, const struct address *address, re
 	if (wrong)
 		fatal(EXIT_INTERNAL, "no thread to look up %s: %s", log_str(address->host), strerror(wrong));
 	pthread_detach(thread);
+	return question;
+}
+
+struct resolve *resolve_new(struct loop *loop, const struct address *address, resolve_fn *fn, void *arg)
+{
+	struct resolve *resolve = memory_new(sizeof(*resolve));
+
+	*resolve = (struct resolve){ .question = put(address), .fn = fn, .arg = arg };
+	resolve->watch = loop_watch_new(loop, resolve->question->bell_fd, answered, resolve);
+	loop_watch_want(resolve->watch, LOOP_READ);
 	return resolve;
+}
+
+struct addrinfo *resolve_await(const struct address *address, uint64_t deadline_us, const char **why)
+{
+	struct addrinfo *found;
+	struct question *question;
+	struct pollfd bell = { .events = POLLIN };
+	int rang;
+
+	*why = NULL;
+	if (address_is_numeric(address->host))
+		return resolve_numeric(address);
+	question = put(address);
+	bell.fd = question->bell_fd;
+	do {
+		uint64_t now_us = loop_real_us();
+
+		rang = poll(&bell, 1, now_us < deadline_us ? (int)((deadline_us - now_us) / 1000 + 1) : 0);
+	} while (rang < 0 && errno == EINTR);
+	found = rang > 0 ? question->found : NULL;
+	if (found)
+		question->found = NULL;
+	else
+		*why = rang > 0 ? gai_strerror(question->wrong) : "no name server answers in time";
+	let_go(question);
+	return found;
 }
 
 void resolve_free(struct resolve **resolve)

@@ -21,6 +21,10 @@ void resolve_free(struct resolve **resolve);
  * freeaddrinfo. */
 struct addrinfo *resolve_numeric(const struct address *address);
 
+/* For a thread that may wait, until a deadline (real): the caller gives the result to freeaddrinfo. NULL with why, which is a text of the
+ * program's own, when the name has no address or nobody answers in time. */
+struct addrinfo *resolve_await(const struct address *address, uint64_t deadline_us, const char **why);
+
 /* "127.0.0.1:3101", "[::1]:3101" or "unix". The caller frees it. */
 char *resolve_text(const struct sockaddr *address, socklen_t len);
 

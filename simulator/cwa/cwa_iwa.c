@@ -198,7 +198,6 @@ static void done(void *arg)
 	struct job *job = arg;
 	struct handshake *h = job->handshake;
 
-	h->busy = false;
 	if (h->gone)
 		http_drop(&job->call.request);
 	else if (job->more)
@@ -207,6 +206,8 @@ static void done(void *arg)
 		finished(job);
 	else
 		refused(&job->call, "", job->why);
+	/* The answer may have been the end of the connection. */
+	h->busy = false;
 	if (h->gone)
 		handshake_free(h);
 	buf_wipe(&job->token);

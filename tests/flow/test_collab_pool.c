@@ -81,6 +81,26 @@ static void the_health_score_is_told_every_interval(void **state)
 	fake_groupwise_start(&b->groupwise, b->loop, b->certificate, b->key);
 }
 
+static void one_that_stands_by_asks_the_im_server_for_a_connection_now_and_then(void **state)
+{
+	struct collab_bench *b = *state;
+
+	bench_start(b, (struct bench_limits){ .max = 2 });
+	bench_settle(b);
+	for (unsigned i = 1; i <= 10; i++) {
+		bench_advance(b, 5000);
+		bench_until(b, b->dispatcher.pool.healths == i);
+		bench_settle(b);
+		if (i == 3) {
+			assert_int_equal(b->dispatcher.pool.health, 100);
+			fake_groupwise_stop(&b->groupwise);
+		}
+	}
+	/* Six in vain: below the usual threshold of one that takes over. */
+	assert_int_equal(b->dispatcher.pool.health, 58);
+	fake_groupwise_start(&b->groupwise, b->loop, b->certificate, b->key);
+}
+
 static void what_was_received_is_finished_before_the_log_out(void **state)
 {
 	struct collab_bench *b = *state;
@@ -137,6 +157,39 @@ static void an_im_server_that_does_not_answer_holds_the_demotion_up_for_a_bounde
 	assert_int_equal(bench_forced_logout(b, ALICE, alice), IM_REASON_SWITCHED);
 }
 
+static void whom_it_has_logged_out_is_said_again_until_it_is_promoted(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice;
+
+	bench_start(b, (struct bench_limits){ .max = 2 });
+	promote(b, 1, "", 0);
+	alice = bench_login(b, ALICE, "alice");
+	b->groupwise.mute = true;
+	bench_message(b, ALICE, alice, 1, "bob", "hello");
+	bench_settle(b);
+	demote(b, 2);
+	bench_settle(b);
+	/* Its sessions end when the link is broken, and it has not noticed. */
+	fake_dispatcher_drop_service(&b->dispatcher);
+	loop_clock_advance(b->loop, loop_now_ms(b->loop) + STANDING_DRAIN_MS);
+	bench_until(b, b->dispatcher.registrations == 2);
+	assert_int_equal(b->dispatcher.pool.moved, 0);
+	assert_int_equal(bench_number(b, "sessions", "live"), 0);
+	demote(b, 2);
+	bench_until(b, b->dispatcher.pool.roles == 2);
+	assert_int_equal(b->dispatcher.pool.moved, 1);
+	assert_int_equal(b->dispatcher.pool.device_count, 1);
+	/* Asked about another switch it has nothing to say. */
+	demote(b, 3);
+	bench_until(b, b->dispatcher.pool.roles == 3);
+	assert_int_equal(b->dispatcher.pool.moved, 1);
+	promote(b, 4, "", 0);
+	demote(b, 4);
+	bench_until(b, b->dispatcher.pool.roles == 5);
+	assert_int_equal(b->dispatcher.pool.device_count, 0);
+}
+
 static void devices_that_are_moved_here_are_asked_to_log_in(void **state)
 {
 	struct collab_bench *b = *state;
@@ -164,8 +217,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_standby_one_takes_no_login_until_it_is_promoted),
 		T(the_health_score_is_told_every_interval),
+		T(one_that_stands_by_asks_the_im_server_for_a_connection_now_and_then),
 		T(what_was_received_is_finished_before_the_log_out),
 		T(an_im_server_that_does_not_answer_holds_the_demotion_up_for_a_bounded_time),
+		T(whom_it_has_logged_out_is_said_again_until_it_is_promoted),
 		T(devices_that_are_moved_here_are_asked_to_log_in),
 	};
 

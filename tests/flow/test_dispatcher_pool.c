@@ -170,6 +170,7 @@ static void a_sick_one_is_switched_in_order_and_the_devices_are_handed_on(void *
 	assert_int_equal(heard.count, 1);
 	assert_int_equal(heard.devices[0].session, 12);
 	says_role(s, a, number, 0);
+	assert_int_equal(expect_promote(s, b, "a", 0), number);      /* its answer will say that it has read all of that */
 	device_sends(s, &s->alice, ALICE, bytes_str("afterwards"));
 	expect_up(s, b, ALICE, "afterwards");
 	/* Well again, it does not get it back. */
@@ -313,6 +314,82 @@ static void one_that_does_not_demote_in_time_counts_as_dead(void **state)
 	raw_free(&b);
 }
 
+/* Whom a has logged out; b hears it, and what tells the Dispatcher that b did. */
+static void list_arrives(struct scene *s, struct raw *a, struct raw *b, uint32_t number)
+{
+	struct link_moved moved = { .number = number, .instance = bytes_str("a"), .devices = { { ALICE, 12 } }, .count = 1 }, heard;
+
+	raw_say(a, &link_moved_msg, &moved);
+	says_role(s, a, number, 0);
+	raw_expect(s, b, &link_moved_msg, &heard);
+	assert_int_equal(heard.count, 1);
+	assert_int_equal(heard.devices[0].session, 12);
+	assert_int_equal(expect_promote(s, b, "a", 0), number);
+}
+
+static void a_link_that_breaks_in_the_middle_of_a_demotion_loses_no_device(void **state)
+{
+	struct scene *s = *state;
+	struct raw *a, *b;
+	uint32_t number;
+
+	two(s, &a, &b);
+	says_health(s, a, 0);
+	number = expect_promote(s, b, "a", 0);
+	says_role(s, b, number, 1);
+	assert_int_equal(expect_demote(s, a, "b"), number);
+	/* What it then says goes nowhere: its link is broken. When it is back it is asked again. */
+	raw_free(&a);
+	scene_settle(s);
+	a = member(s, "a", 0, 0);
+	assert_int_equal(expect_demote(s, a, "b"), number);
+	raw_expect_nothing(s, a);
+	list_arrives(s, a, b, number);
+	/* The other's link breaks, and nobody knows what it has read. */
+	raw_free(&b);
+	scene_settle(s);
+	b = member(s, "b", 1, 100);
+	assert_int_equal(expect_promote(s, b, "", 0), number);
+	says_role(s, b, number, 1);
+	assert_int_equal(expect_demote(s, a, "b"), number);
+	list_arrives(s, a, b, number);
+	says_role(s, b, number, 1);
+	/* Now it is known to have it, and nobody is asked any more. */
+	raw_free(&a);
+	raw_free(&b);
+	scene_settle(s);
+	b = member(s, "b", 1, 100);
+	expect_promote(s, b, "", 0);
+	a = member(s, "a", 0, 0);
+	raw_expect_nothing(s, a);
+	raw_free(&a);
+	raw_free(&b);
+}
+
+static void one_that_was_given_up_and_is_back_is_asked_whom_it_has_logged_out(void **state)
+{
+	struct scene *s = *state;
+	struct link_moved lost;
+	struct raw *a, *b;
+	uint32_t number;
+
+	two(s, &a, &b);
+	says_health(s, a, 0);
+	number = expect_promote(s, b, "a", 0);
+	says_role(s, b, number, 1);
+	expect_demote(s, a, "b");
+	raw_free(&a);
+	to_ms(s, 10000);
+	raw_expect(s, b, &link_moved_msg, &lost);
+	assert_int_equal(lost.lost, 1);
+	a = member(s, "a", 0, 0);
+	assert_int_equal(expect_demote(s, a, "b"), number);
+	raw_expect_nothing(s, a);
+	list_arrives(s, a, b, number);
+	raw_free(&a);
+	raw_free(&b);
+}
+
 static void services_of_the_first_version_share_as_before(void **state)
 {
 	struct scene *s = *state;
@@ -351,6 +428,8 @@ int main(void)
 		T(one_that_does_not_become_active_in_time_is_passed_over),
 		T(a_sleeper_that_nobody_could_replace_is_the_active_one_when_it_wakes),
 		T(one_that_does_not_demote_in_time_counts_as_dead),
+		T(a_link_that_breaks_in_the_middle_of_a_demotion_loses_no_device),
+		T(one_that_was_given_up_and_is_back_is_asked_whom_it_has_logged_out),
 		T(services_of_the_first_version_share_as_before),
 	};
 

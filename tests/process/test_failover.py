@@ -38,7 +38,7 @@ class Pool(crowd.Services):
                                f"collab.role={'standby' if k else 'active'}"]}[name] + SETTINGS.get(name, [])
         self.run_dir(k).mkdir(mode=0o700, exist_ok=True)
         overrides = [o for s in [*settings, f"{name}.run_dir={self.run_dir(k)}"] for o in ("-o", s)]
-        process = self._start(f"{name}{k}", ["bramble-" + name, "-c", self.dir / "bramble.ini", "--ready", *overrides])
+        process = self._start(f"{name}{k}", ["bramble-" + name, "-c", self.dir / "bramble.ini", "--ready", *overrides], k)
         process.wait_line(lambda line: line.startswith("READY"), f"{name}{k}: READY")
         return process
 

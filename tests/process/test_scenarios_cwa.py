@@ -3,7 +3,7 @@ import unittest
 
 import scenarios
 
-TestScenarios = scenarios.tests_of([path for path in scenarios.SETTLED if path not in scenarios.LIMITS], "--backend", "cwa")
+TestScenarios = scenarios.tests_of([path for path in scenarios.SETTLED if path not in scenarios.LIMITS], *scenarios.ON_CWA)
 
 if __name__ == "__main__":
     unittest.main()

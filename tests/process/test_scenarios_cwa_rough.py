@@ -3,7 +3,7 @@ import unittest
 
 import scenarios
 
-TestScenarios = scenarios.tests_of(scenarios.ROUGH, "--backend", "cwa")
+TestScenarios = scenarios.tests_of(scenarios.ROUGH, *scenarios.ON_CWA)
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Three hosts, as samples/deploy/three-hosts makes them: two of each daemon, HAProxy before the Routers, PostgreSQL. A host falls away, or
-two hosts lose each other, and nothing that was accepted is lost, and no seat stays behind."""
+two hosts lose each other, and nothing that was accepted is lost, and no seat stays behind. On the same hosts four more Collaboration Services
+race for the seats of an environment of their own."""
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -15,54 +17,59 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import bramble
+import crowd
+import postgres
+import seat_race
 
 SCRIPT = pathlib.Path(HERE, "..", "..", "samples", "deploy", "three-hosts")
 PEOPLE = ("alice", "bob", "carol", "dave")      # the first two are bes-a's, the others bes-b's
 PAIRS = (("alice", "carol"), ("dave", "bob"))   # who writes, and to whom
 PROXY = "10.77.0.10:3101"
+IM_SERVER = "10.77.0.100"
 WHILE_CUT = 16                                  # texts of each pair while two hosts have lost each other, and the seconds between them
 EVERY_S = 0.5
 LATE_S = 60                                     # for what waited to arrive
 
 
-class Outside(bramble.Device):
-    """A simulated BlackBerry in the world outside the three hosts."""
+class Hosts:
+    """The layout, up; one for all tests of this file."""
 
-    def __init__(self, hosts, *args):
-        pid = (hosts / "hosts" / "outside").read_text().strip()
-        self.way = ["nsenter", "-t", pid, "-n", *([] if os.geteuid() == 0 else ["-U", "--preserve-credentials"])]
-        super().__init__(*args)
+    def __init__(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="bramble-three-"))
 
-    @property
-    def args(self):
-        return self.words
+    def script(self, verb, *words):
+        done = subprocess.run([SCRIPT, verb, self.dir, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180, check=False,
+                              env=dict(os.environ, BRAMBLE_BIN=os.path.dirname(bramble.program("bramble"))))
+        if done.returncode != 0:
+            raise AssertionError(f"three-hosts {verb} {' '.join(map(str, words))}: {done.returncode}\n{done.stdout}")
+        return done.stdout
 
-    @args.setter
-    def args(self, words):
-        self.words = [*self.way, *words]
+    def way(self, host):
+        """The words that run a program there."""
+        pid = (self.dir / "hosts" / host).read_text().strip()
+        return ("nsenter", "-t", pid, "-n", *(() if os.geteuid() == 0 else ("-U", "--preserve-credentials")))
 
-
-class ThreeHosts(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.dir = pathlib.Path(tempfile.mkdtemp(prefix="bramble-three-"))
-        cls.addClassCleanup(shutil.rmtree, cls.dir, ignore_errors=True)
-        cls.addClassCleanup(cls.script, "down")
+    def up(self):
         try:
-            cls.script("up")
+            self.script("up")
         except AssertionError:
-            for log in sorted(cls.dir.glob("log/*.log")):
+            for log in sorted(self.dir.glob("log/*.log")):
                 print(f"--- {log.name}", log.read_text(errors="replace")[-1500:], sep="\n")
             raise
 
-    @classmethod
-    def script(cls, verb, *words):
-        done = subprocess.run([SCRIPT, verb, cls.dir, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180, check=False,
-                              env=dict(os.environ, BRAMBLE_BIN=os.path.dirname(bramble.program("bramble"))))
-        if done.returncode != 0:
-            raise AssertionError(f"three-hosts {verb} {' '.join(words)}: {done.returncode}\n{done.stdout}")
-        return done.stdout
+    def down(self):
+        self.script("down")
+        shutil.rmtree(self.dir, ignore_errors=True)
 
+
+def setUpModule():
+    global hosts
+    hosts = Hosts()
+    unittest.addModuleCleanup(hosts.down)
+    hosts.up()
+
+
+class ThreeHosts(unittest.TestCase):
     def setUp(self):
         for host in "ab":
             bramble.wait_until(lambda host=host: self.ask(host, "collab")["linked"], f"collab-{host} has both dispatchers")
@@ -74,7 +81,8 @@ class ThreeHosts(unittest.TestCase):
             self.sessions[name] = device.wait({"event": "login-ok"})["session"]
 
     def device(self, name):
-        device = Outside(self.dir, "--router", PROXY, "--key-file", self.dir / "devices" / f"{name}.json", "--json", "--stay")
+        device = bramble.Device("--router", PROXY, "--key-file", hosts.dir / "devices" / f"{name}.json", "--json", "--stay",
+                                way=hosts.way("outside"))
         self.addCleanup(device.stop)
         return device
 
@@ -85,10 +93,10 @@ class ThreeHosts(unittest.TestCase):
         bramble.wait_until(lambda: self.seats() == 0, "no seat stays behind", deadline_s=LATE_S)
 
     def ask(self, host, daemon):
-        return bramble.control(self.dir / host / "run" / f"{daemon}.sock", "status")
+        return bramble.control(hosts.dir / host / "run" / f"{daemon}.sock", "status")
 
     def tool(self, *words):
-        return json.loads(self.script("in", "c", bramble.program("bramble"), *words, "--config", self.dir / "a" / "bramble.ini", "--json"))
+        return json.loads(hosts.script("in", "c", bramble.program("bramble"), *words, "--config", hosts.dir / "a" / "bramble.ini", "--json"))
 
     def seats(self):
         return len(self.tool("session", "list"))
@@ -124,23 +132,23 @@ class ThreeHosts(unittest.TestCase):
     def test_a_device_of_a_killed_router_keeps_its_session_by_the_other(self):
         self.check_all_is_well("before")
         for host in "ab":
-            self.script("kill", f"router-{host}")
+            hosts.script("kill", f"router-{host}")
             for name in PEOPLE:
                 self.devices[name].say("session")
             self.check_all_is_well(f"without {host}")
-            self.script("start", f"router-{host}")
+            hosts.script("start", f"router-{host}")
             bramble.wait_until(lambda: all(self.ask(h, "dispatcher")["routers_up"] == 2 for h in "ab"), "both routers are linked again",
                                deadline_s=LATE_S)
 
     def partition(self, one, other):
         writer = threading.Thread(target=self.write, args=(f"{one} has lost {other}", WHILE_CUT, EVERY_S))
         self.check_all_is_well("before")
-        self.script("cut", one, other)
+        hosts.script("cut", one, other)
         try:
             writer.start()
             writer.join()
         finally:
-            self.script("join", one, other)
+            hosts.script("join", one, other)
         self.read(f"{one} has lost {other}", WHILE_CUT)
         self.check_all_is_well("after")
 
@@ -152,6 +160,54 @@ class ThreeHosts(unittest.TestCase):
 
     def test_the_other_host_loses_the_database_and_the_proxy(self):
         self.partition("b", "c")
+
+
+class Schema(postgres.Databases):
+    """A schema of its own in the layout's database, asked from the host of the database."""
+
+    def new(self):
+        return self.url + "&options=-csearch_path%3Dcrowd"
+
+
+class OnTwoHosts(crowd.Services):
+    """Half of the services on host a, half on b; the database on c, the IM server outside. Only those two do they share."""
+
+    def way(self, k):
+        return hosts.way("outside" if k is None else "ab"[k // (self.count // 2)])
+
+    def groupwise(self):
+        return [f"{IM_SERVER}:{self.lab.port(8300)}", "--certificate", hosts.dir / "tls" / "groupwise.crt",
+                "--key", hosts.dir / "tls" / "groupwise.key"]
+
+    def up(self):
+        self.options.append(f"collab.trust_ca={hosts.dir / 'tls' / 'ca.crt'}")
+        super().up()
+        return self
+
+    def people(self):
+        super().people()
+        self.sql(f"UPDATE emu_IMServiceConfig SET Host = '{IM_SERVER}'")
+
+
+class SeatsOnTwoHosts(seat_race.Race):
+    """Four Collaboration Services on two hosts, the database on a third."""
+
+    logins = 60
+
+    @classmethod
+    def setUpClass(cls):
+        url = re.search("^database = (.*)$", (hosts.dir / "a" / "bramble.ini").read_text(), re.M).group(1)
+        lab = bramble.Lab(databases=Schema(url, hosts.way("c")), way=hosts.way("c"))
+        cls.raced(OnTwoHosts(4, 12, lab=lab))
+
+    def test_1_with_a_maximum_of_two(self):
+        heard = self.race(2, 5120, seat_race.FEW)
+        self.assertGreater(heard["ok"], self.services.count)
+        self.assertTrue(heard[seat_race.BUSY], heard)
+
+    def test_2_with_a_maximum_of_twenty(self):
+        heard = self.race(20, 5120, {"devices": 12, "logout": 0.02, "away": 0.1, "restless": 0.01})
+        self.assertTrue(heard["ok"] and heard[seat_race.NOT_PERMITTED], heard)
 
 
 if __name__ == "__main__":

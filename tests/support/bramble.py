@@ -71,9 +71,9 @@ def free_offset(ports=BASE_PORTS):
     raise AssertionError("no offset with free ports found")
 
 
-def run(*args, stdin=None, timeout=60, env=None, cwd=None):
-    """One program to its end: (exit status, standard output, standard error)."""
-    done = subprocess.run([program(args[0]), *map(str, args[1:])], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+def run(*args, stdin=None, timeout=60, env=None, cwd=None, way=()):
+    """One program to its end: (exit status, standard output, standard error). way: the words that run it on another host."""
+    done = subprocess.run([*way, program(args[0]), *map(str, args[1:])], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           timeout=timeout, check=False, env=env, cwd=cwd, text=not isinstance(stdin, bytes))
     return done.returncode, done.stdout, done.stderr
 
@@ -115,8 +115,8 @@ def control(path, verb, timeout_s=DEADLINE_S, **params):
 class Process:
     """A program in the background whose standard output is read line by line."""
 
-    def __init__(self, *args, env=None, log=None, cwd=None):
-        self.args = [program(args[0]), *map(str, args[1:])]
+    def __init__(self, *args, env=None, log=None, cwd=None, way=()):
+        self.args = [*way, program(args[0]), *map(str, args[1:])]
         self.log = open(log, "ab") if log else tempfile.TemporaryFile()
         self.lines = []
         self.queue = queue.Queue()
@@ -182,8 +182,8 @@ class Process:
 class Device(Process):
     """A simulated BlackBerry: say() types a line, wait() takes its JSON events one after another."""
 
-    def __init__(self, *args, env=None):
-        super().__init__("bramble-sim", "device", *args, env=env)
+    def __init__(self, *args, env=None, way=()):
+        super().__init__("bramble-sim", "device", *args, env=env, way=way)
         self.events = []
 
     def wait(self, wanted, what="the event", deadline_s=DEADLINE_S):
@@ -284,19 +284,21 @@ class Lab:
 
     Its database is a file in the folder, or, when tests run on PostgreSQL (BRAMBLE_TEST_POSTGRES), one of its own there."""
 
-    def __init__(self, *options, offset=None, dir=None, databases=None):
+    def __init__(self, *options, offset=None, dir=None, databases=None, way=(), url=None, env=None):
         self.databases = databases or (postgres.shared() if "BRAMBLE_TEST_POSTGRES" in os.environ else None)
-        self.url = self.databases.new() if self.databases else None
+        self.url = url or (self.databases.new() if self.databases else None)
         self.dir = pathlib.Path(dir or tempfile.mkdtemp(prefix="bramble-lab-"))
         self.offset = free_offset() if offset is None else offset
         self.options = options
+        self.way = way
+        self.env = env
         self.said = ""
 
     def up(self):
-        env = gss_env() if "cwa" in self.options else None
+        env = gss_env(self.env) if "cwa" in self.options else self.env
         database = ["--database", self.url] if self.url else []
         status, out, err = run("bramble", "lab", "up", "--dir", self.dir, "--port-offset", self.offset, "--detach", *database, *self.options,
-                               env=env)
+                               env=env, way=self.way)
         if status != 0:
             raise AssertionError(f"lab up ended {status}:\n{out}{err}\n{self.logs()}")
         self.said = out
@@ -323,9 +325,13 @@ class Lab:
             text += f"--- {log.name}\n" + log.read_text(errors="replace")[-4000:]
         return text
 
+    def run(self, *args, **how):
+        """`bramble ...` where the lab's database is reached: as run()."""
+        return run("bramble", *args, **{"way": self.way, "env": self.env, **how})
+
     def tool(self, *args, want=0, stdin=None):
         """`bramble ...` on this lab: standard output. The exit status must be the wanted one (None: any)."""
-        status, out, err = run("bramble", *args, "--dir", self.dir, stdin=stdin)
+        status, out, err = self.run(*args, "--dir", self.dir, stdin=stdin)
         if want is not None and status != want:
             raise AssertionError(f"bramble {' '.join(map(str, args))}: ended {status}, not {want}: {out}{err}")
         return out if want in (0, None) else err

@@ -58,13 +58,13 @@ def pin(i):
 
 
 class Services:
-    """count services with devices_each devices each; device i belongs to service i // devices_each."""
+    """count services with devices_each devices each; device i belongs to service i // devices_each. lab: in the place of one of our own."""
 
-    def __init__(self, count, devices_each, *options, lease="30s", env=None, history=None):
+    def __init__(self, count, devices_each, *options, lease="30s", env=None, history=None, lab=None):
         ports = tuple(port + step * k for k in range(count) for port, step in ((3101, 1), (3200, 1))) + (8300,)
         # In memory where there is such a folder: the disk is shared with everything else that runs.
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        self.lab = bramble.Lab(offset=bramble.free_offset(ports), dir=tempfile.mkdtemp(prefix="bramble-lab-", dir=memory))
+        self.lab = lab or bramble.Lab(offset=bramble.free_offset(ports), dir=tempfile.mkdtemp(prefix="bramble-lab-", dir=memory))
         self.dir = self.lab.dir
         self.count, self.each = count, devices_each
         self.options = [f"collab.lease={lease}", *options]
@@ -72,13 +72,21 @@ class Services:
         self.history = history
         self.processes = {}
 
+    def way(self, k):
+        """The words that run a program on the host of service k; None: on that of the IM server."""
+        return ()
+
+    def groupwise(self):
+        """Where it listens, and how else it is started."""
+        return [f"127.0.0.1:{self.lab.port(8300)}", "--state", self.dir]
+
     def up(self):
         self.lab.up()
         self.lab.down()
-        self._people()
-        self._start("groupwise", ["bramble-sim", "groupwise", "--world", self.dir / "world.xml", "--listen",
-                                  f"127.0.0.1:{self.lab.port(8300)}", "--state", self.dir, "--control",
-                                  self.dir / "run" / "groupwise.sock", *(["--history", self.history] if self.history else [])])
+        self.people()
+        self._start("groupwise", ["bramble-sim", "groupwise", "--world", self.dir / "world.xml", "--control",
+                                  self.dir / "run" / "groupwise.sock", *(["--history", self.history] if self.history else []),
+                                  "--listen", *self.groupwise()], None)
         bramble.wait_until(lambda: self._census(), "the GroupWise server answers")
         for k in range(self.count):
             for name in ("router", "dispatcher", "collab"):
@@ -93,8 +101,8 @@ class Services:
         except (OSError, RuntimeError):
             return None
 
-    def _start(self, name, args, env=None):
-        process = bramble.Process(*args, log=self.dir / "log" / f"{name}.log", env=env or self.env)
+    def _start(self, name, args, k):
+        process = bramble.Process(*args, log=self.dir / "log" / f"{name}.log", env=self.env, way=self.way(k))
         self.processes[name] = process
         return process
 
@@ -110,7 +118,7 @@ class Services:
         self.run_dir(k).mkdir(mode=0o700, exist_ok=True)
         written = [f"common.history={self.history}"] if self.history else []
         overrides = [o for s in [*settings, *written, f"{name}.run_dir={self.run_dir(k)}"] for o in ("-o", s)]
-        process = self._start(f"{name}{k}", ["bramble-" + name, "-c", self.dir / "bramble.ini", "--ready", *overrides])
+        process = self._start(f"{name}{k}", ["bramble-" + name, "-c", self.dir / "bramble.ini", "--ready", *overrides], k)
         process.wait_line(lambda line: line.startswith("READY"), f"{name}{k}: READY")
         return process
 
@@ -129,7 +137,7 @@ class Services:
     def watch(self):
         self.sql(WATCH_POSTGRES if self.lab.url else WATCH)
 
-    def _people(self):
+    def people(self):
         """Users, permissions, devices and keys, written as docs/database.md says; one in twelve may not use the client."""
         install_key = bytes.fromhex((self.dir / "install.key").read_text().strip())
         everybody = range(self.count * self.each)
@@ -162,7 +170,7 @@ COMMIT;""")
     def devices(self, k, *options):
         """All devices of service k in one process, linked."""
         device = bramble.Device("--key-file", self.dir / f"devices{k}", "--count", str(self.each), "--router",
-                                f"127.0.0.1:{self.lab.port(3101) + k}", "--json", *options, env=self.env)
+                                f"127.0.0.1:{self.lab.port(3101) + k}", "--json", *options, env=self.env, way=self.way(k))
         for _ in range(self.each):
             device.wait({"event": "link-up"})
         return device

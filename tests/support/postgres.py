@@ -44,16 +44,18 @@ class Server:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="bramble-pg-"))
         self.data = self.dir / "data"
         self.child = None
-        self.privileges, who = unprivileged()
-        if who:
-            os.chown(self.dir, who.pw_uid, who.pw_gid)
+        self.options = ""                # more of the URL
+        self.privileges, self.who = unprivileged()
+        if self.who:
+            os.chown(self.dir, self.who.pw_uid, self.who.pw_gid)
         os.chmod(self.dir, 0o755)
         self.url = self.url_of("postgres")
         self.databases = Databases(self.url)
         self._run("initdb", "-D", self.data, "-U", "bramble", "-A", "trust", "-E", "UTF8", "--locale", "C.UTF-8", "--no-sync")
         with open(self.data / "postgresql.conf", "a") as conf:
-            # A test's data outlive the server, not the machine.
+            # A test's data outlive the server, not the machine. Hundreds of small schemas that nobody comes back to are not worth a vacuum.
             conf.write(f"listen_addresses = ''\nunix_socket_directories = '{self.dir}'\nfsync = off\nfull_page_writes = off\n"
+                       "wal_level = minimal\nmax_wal_senders = 0\nautovacuum = off\njit = off\n"
                        "max_connections = 300\nshared_buffers = 32MB\nlog_statement = none\n")
         hba = self.data / "pg_hba.conf"
         hba.write_text("local all guarded scram-sha-256\nlocal all all trust\n")
@@ -66,7 +68,7 @@ class Server:
         return done.stdout
 
     def url_of(self, database, user="bramble"):
-        return f"postgresql://{user}@/{database}?host={urllib.parse.quote(str(self.dir), safe='')}"
+        return f"postgresql://{user}@/{database}?host={urllib.parse.quote(str(self.dir), safe='')}{self.options}"
 
     def start(self):
         with open(self.dir / "log", "ab") as log:
@@ -74,7 +76,7 @@ class Server:
             self.child = subprocess.Popen(["setpriv", *self.privileges, "--pdeathsig", "INT", str(BIN / "postgres"), "-D", str(self.data)],
                                           stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir)
         end = time.monotonic() + START_S
-        while subprocess.run([str(BIN / "pg_isready"), "-q", "-h", str(self.dir), "-U", "bramble"], check=False).returncode != 0:
+        while subprocess.run([str(BIN / "pg_isready"), "-q", "-d", self.url], check=False).returncode != 0:
             if self.child.poll() is not None or time.monotonic() > end:
                 raise AssertionError(f"PostgreSQL does not start: {(self.dir / 'log').read_text()[-2000:]}")
             time.sleep(0.02)
@@ -134,17 +136,18 @@ PSQL = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]
 
 
 class Databases:
-    """Databases on a server that runs, whoever started it; url: of its superuser."""
+    """Databases on a server that runs, whoever started it; url: of its superuser. way: the words that run a program where it is reached."""
 
-    def __init__(self, url):
+    def __init__(self, url, way=()):
         self.url = url
+        self.psql = [*way, *PSQL]
 
     def of(self, name):
         return self.url.replace("/postgres?", f"/{name}?")
 
     def sql(self, url, text):
         """One or more statements; what `psql` answers, without decoration."""
-        done = subprocess.run([*PSQL, "-d", url], input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60,
+        done = subprocess.run([*self.psql, "-d", url], input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60,
                               check=False)
         if done.returncode != 0:
             raise AssertionError(f"psql: {done.stderr}")
@@ -157,7 +160,7 @@ class Databases:
     @contextlib.contextmanager
     def session(self, url):
         """A connection that lasts: a function that runs statements on it and returns when they are done. Its transaction ends with it."""
-        child = subprocess.Popen([*PSQL, "-d", url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        child = subprocess.Popen([*self.psql, "-d", url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
         def say(text):
             child.stdin.write(text + "\n\\echo done\n")

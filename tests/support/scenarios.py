@@ -1,4 +1,5 @@
-"""A test per ready scenario, on the real processes, whose histories must keep to every rule as well.
+"""A test per ready scenario, on the real processes, whose histories must keep to every rule as well: with GroupWise Messenger on an SQLite file, and
+with Communicator Web Access on PostgreSQL, so that each runs with both servers and on both databases.
 
 The two long ones run for a part of their time, because the sanitizers make everything slower; `make scenarios` runs them in full."""
 import concurrent.futures
@@ -10,6 +11,7 @@ import tempfile
 import unittest
 
 import bramble
+import postgres
 
 SCENARIOS = sorted(glob.glob("simulator/scenarios/*.xml"))
 LONG = [path for path in SCENARIOS if "virtual-day" in path]
@@ -17,6 +19,7 @@ LONG = [path for path in SCENARIOS if "virtual-day" in path]
 ROUGH = [path for path in SCENARIOS if any(word in path for word in ("/fault-", "/collab-", "/failover-", "-restarted"))]
 SETTLED = [path for path in SCENARIOS if path not in LONG + ROUGH]
 LIMITS = [path for path in SETTLED if any(word in path for word in ("/limits-", "maximum", "/evict", "capacity", "never"))]
+ON_CWA = ("--backend", "cwa", "--database", lambda: postgres.shared().new())
 # What is shortened, and what is counted then.
 SHORTER = {
     "one-virtual-day": [('advance by="1d"', 'advance by="20m"'), ('is="144000"', 'is="2000"')],

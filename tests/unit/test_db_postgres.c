@@ -305,6 +305,7 @@ static void what_cannot_be_opened_is_said_without_the_password(void **state)
 
 	refused(d, DB_EXISTING, "postgresql://bramble:open-sesame@/x?host=/nowhere", "cannot be reached");
 	refused(d, DB_EXISTING, "postgresql://bramble:open-sesame@/x?host=/nowhere", "postgresql://bramble@/nowhere/x");
+	refused(d, DB_EXISTING, "postgresql://bramble:open-sesame@name.invalid/x", "the name name.invalid has no address");
 	refused(d, DB_CREATE, "postgresql://bramble:open-sesame@127.0.0.1:1/x", "postgresql://bramble@127.0.0.1:1/x");
 	refused(d, DB_EXISTING, "postgresql://bramble:open-sesame@host:port:nine/x", "is not a URL like");
 	refused(d, DB_EXISTING, "postgresql://bramble@host/x?password=open-sesame&sslmood=on", "is not a URL like");
