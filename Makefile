@@ -153,13 +153,14 @@ else
 endif
 
 SOAK_LOGINS ?= 20000
+SOAK_KILLS ?= 300
 scenarios: deps    ## every ready scenario in full, on the plain build
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
 	@$(BIN)/bramble-sim run simulator/scenarios/*.xml
 
-soak: test-deps    ## races for seats, some ten minutes: SOAK_LOGINS for each service and maximum
+soak: test-deps    ## races for seats, SOAK_LOGINS for each service and maximum; then SOAK_KILLS processes killed under load
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(OUT)/tests/unit/test_db_race
-	@scripts/soak $(OUT) $(BIN) $(SOAK_LOGINS)
+	@scripts/soak $(OUT) $(BIN) $(SOAK_LOGINS) $(SOAK_KILLS)
 
 # --- words for people --------------------------------------------------------------------------------------------------
 deps: ; @scripts/install-packages $(PACKAGES)
