@@ -1,7 +1,7 @@
 # Bramble. `make demo` and `make test` do all set-up on a fresh Debian 12; `make help` lists the rest.
 #
 #   CC=clang            another compiler (its own build folder)
-#   SAN=address,undefined   with these sanitizers (its own build folder); `make test` uses them by default
+#   SAN=address,undefined   with these sanitizers and what tests alone may do (its own build folder); `make test` uses them by default
 #   PREFIX=/usr DESTDIR=    for install
 
 .DEFAULT_GOAL := all
@@ -31,7 +31,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARNINGS) $(HARDEN) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
-	$(if $(FUZZING),-fsanitize=fuzzer-no-link) \
+	$(if $(FUZZING),-fsanitize=fuzzer-no-link) $(if $(SAN),-DBRAMBLE_DEATHS) \
 	-I. -I$(OUT) $(LIBRARY_CFLAGS) -DBRAMBLE_VERSION='"$(VERSION)"' -MMD -MP
 ALL_LDFLAGS = $(LDFLAGS) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN))
 VERSION := 0.1

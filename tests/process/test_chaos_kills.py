@@ -17,11 +17,6 @@ SEED = int(os.environ.get("CHAOS_SEED") or random.randrange(1, 1 << 30))
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS") or ROUNDS_EACH)
 
 
-def say(text):
-    if os.environ.get("CHAOS_PROGRESS"):
-        print(text, flush=True)
-
-
 class Kills(unittest.TestCase):
     def rounds(self, seed, count):
         with chaos.Chaos(seed) as lab, chaos.replayable(
@@ -35,14 +30,13 @@ class Kills(unittest.TestCase):
                 name, down_s = order.pop(), lab.random.choice((0, 0, 0.2, 1.5)) * lab.random.random()
                 lab.pass_(0.8 * lab.random.random())
                 lab.kill(name, down_s)
-                lab.settle(f"round {n + 1} of seed {seed}: {name}", logged_out=n % 3 == 2, check=n % CHECKED_EACH == CHECKED_EACH - 1)
-                say(f"chaos: {n + 1} of {count}, seed {seed}: {name} killed, back after {lab.back_s[-1]:.2f} s")
+                lab.settle(f"{n + 1} of {count}, seed {seed}: {name} killed", logged_out=n % 3 == 2, check=n % CHECKED_EACH == CHECKED_EACH - 1)
             lab.end()
-            say(f"chaos: seed {seed}: {lab.summary()}")
+            chaos.say(f"seed {seed}: {lab.summary()}")
 
     def test_whoever_is_killed_the_service_is_back_in_time_and_every_rule_holds(self):
         done = 0
-        say(f"chaos: seed {SEED}")
+        chaos.say(f"seed {SEED}")
         while done < ROUNDS:
             count = min(ROUNDS_EACH, ROUNDS - done)
             self.rounds(SEED + done // ROUNDS_EACH, count)

@@ -35,6 +35,11 @@ SETTINGS = ("common.log_level=info", "router.deactivate_connects=1000", "dispatc
             "collab.database_poll=50ms", "collab.lease=5s", "router.ping_interval=1s", "dispatcher.ping_interval=1s")
 
 
+def say(text):
+    if os.environ.get("CHAOS_PROGRESS"):
+        print(f"chaos: {text}", flush=True)
+
+
 class Phone:
     """One device as its user sees it."""
 
@@ -55,14 +60,14 @@ class Phone:
 
 
 class Chaos:
-    def __init__(self, seed, *options, devices=DEVICES, seats=SEATS, settings=(), services=1, wanders=True):
+    def __init__(self, seed, *options, devices=DEVICES, seats=SEATS, settings=(), wanders=True, logouts=0.02):
         self.seed = seed
         self.random = random.Random(seed)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="br-chaos-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
         self.history = self.folder / "history"
         words = [word for s in (*SETTINGS, f"common.history={self.history}", *settings) for word in ("-o", s)]
         self.lab = bramble.Lab("--users", devices, *words, *options, dir=self.folder / "lab")
-        self.seats, self.wanders = seats, wanders
+        self.seats, self.wanders, self.logouts = seats, wanders, logouts
         self.phones = {p.pin: p for p in (Phone(n, devices) for n in range(devices))}
         for phone in self.phones.values():
             phone.cover_s = time.monotonic() + 3 + self._covered_s()
@@ -75,6 +80,7 @@ class Chaos:
         self.checked = "the start"
         self.pool = concurrent.futures.ThreadPoolExecutor(2)
         self.pids = {}
+        self.services = []
 
     # --- life ---
 
@@ -92,6 +98,7 @@ class Chaos:
                                          "--json", "--stay", "-v", "--history", self.history, "--control", self.device_socket,
                                          "--login-timeout", "3s", "--resend", "1s")
             self.pids = self.processes()
+            self.services = [name for name in self.pids if name.startswith("collab")]
             return self
         except BaseException:
             print(self.lab.logs())
@@ -175,7 +182,7 @@ class Chaos:
         if phone.state == "out":
             phone.state = "asked"
             self._say(phone, f"login {phone.user} {bramble.password(phone.user)}")
-        elif phone.state == "online" and self.random.random() < 0.01:
+        elif phone.state == "online" and self.random.random() < self.logouts:
             phone.state = "asked"
             self._say(phone, "logout")
         elif phone.state == "online" and len(phone.waiting) < UNANSWERED:
@@ -242,9 +249,49 @@ class Chaos:
         """Ends one process, starts it again, and waits until the service is back."""
         self.during(self.steer, "kill", name, signal=signal)
         self.pass_(down_s)
+        self.start(name)
+
+    def start(self, name):
         began = time.monotonic()
-        self.pids[name] = self.during(self.steer, "start", name)["pid"]
+        self.restarted(name)
         self.back(began)
+
+    def restarted(self, name):
+        self.pids[name] = self.during(self.steer, "start", name)["pid"]
+
+    def active(self, instance):
+        """Waits until it stands so, and makes it so if it does not."""
+        def is_active():
+            pool = self.ask("dispatcher", "failover")["pools"][0]
+            states = {m["instance"]: m["state"] for m in pool["members"]}
+            if sorted(states.values()) == ["active", "standby"] and states.get(instance) != "active":
+                self.lab.tool("failover", "switch", instance, want=None)
+            return sorted(states.values()) == ["active", "standby"] and states[instance] == "active"
+        self.until(is_active, f"{instance} is the active one")
+
+    def restart(self, name):
+        """Nobody need be served."""
+        self.during(self.steer, "kill", name)
+        self.restarted(name)
+
+    def ask(self, name, verb, **params):
+        return bramble.control(self.lab.dir / "run" / f"{name}.sock", verb, **params)
+
+    def order(self, name, point, nth=1, unsent=False):
+        """It dies at this point, and the lab goes on then."""
+        self.ending = self.pool.submit(self.steer, "ends", name, timeout_s=2 * SERVED_S)
+        self.until(lambda: not self.runs(name), f"the lab knows that {name} may end")
+        self.ask(name, "die", point=point, nth=nth, unsent=unsent)
+
+    def dies(self, name, point):
+        """As ordered; started again, and the service is back."""
+        self.until(self.ending.done, f"{name} dies at {point}")
+        self.ending.result()
+        self.start(name)
+
+    def runs(self, name):
+        listed = bramble.control(self.lab.dir / "run" / "lab.sock", "process.list")["processes"]
+        return next(p["state"] == "running" for p in listed if p["name"] == name)
 
     # --- afterwards ---
 
@@ -252,14 +299,12 @@ class Chaos:
         """Nothing is under way in any process."""
         if any(p.waiting or p.state == "asked" for p in self.phones.values()):
             return False
-        status = self.lab.ask("collab", "status")
-        counts, sessions = status["counts"], status["sessions"]
-        return not (counts["under_way"] or counts["down_waiting"] or counts["seats_releasing"] or sessions["closing"] or
-                    sessions["connecting"]) and self._pipes() == self._pipes()
-
-    def _pipes(self):
-        """What has come, as a number: it stands when nothing comes any more."""
-        return bramble.control(self.device_socket, "status")["sessions"], len(self.device.events)
+        for name in self.services:
+            status = self.ask(name, "status")
+            counts, sessions = status["counts"], status["sessions"]
+            if counts["under_way"] or counts["down_waiting"] or counts["seats_releasing"] or sessions["closing"] or sessions["connecting"]:
+                return False
+        return True
 
     def quiet(self):
         self.talks = False
@@ -291,7 +336,7 @@ class Chaos:
     def _all_out(self):
         """Logs out who is in; whose login had no answer is told by the service to have a session, and logs in once more."""
         now = time.monotonic()
-        held = {s["user"] for s in self.lab.ask("collab", "sessions")["sessions"]}
+        held = {s["user"] for name in self.services for s in self.ask(name, "sessions")["sessions"]}
         for phone in self.phones.values():
             if phone.state == "online" or (phone.state == "out" and phone.user in held and now > phone.next_s):
                 self._say(phone, "logout" if phone.state == "online" else f"login {phone.user} {bramble.password(phone.user)}")
@@ -308,6 +353,7 @@ class Chaos:
         assert self.processes() == self.pids, f"{name}: {self.processes()} run, not {self.pids}"
         if check:
             self.check(name)
+        say(f"{name}" + (f", back after {self.back_s[-1]:.2f} s" if self.back_s else ""))
         self.talks = True
 
     def check(self, name, *words):
