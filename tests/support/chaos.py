@@ -40,6 +40,11 @@ def say(text):
         print(f"chaos: {text}", flush=True)
 
 
+def now_s():
+    """The clock of events and histories."""
+    return time.monotonic()
+
+
 class Phone:
     """One device as its user sees it."""
 
@@ -72,7 +77,7 @@ class Chaos:
         for phone in self.phones.values():
             phone.cover_s = time.monotonic() + 3 + self._covered_s()
         self.device = None
-        self.talks = True
+        self.talks, self.still = True, False
         self.said = 0
         self.counts = {"messages": 0, "logins": 0, "refused": 0, "lost": 0}
         self.back_s = []              # how long the service was away after each restart
@@ -172,7 +177,7 @@ class Chaos:
         return 2 + 6 * self.random.random()
 
     def _act(self, phone, now):
-        if self.wanders and now >= phone.cover_s:
+        if self.wanders and not self.still and now >= phone.cover_s:
             phone.covered = not phone.covered
             phone.cover_s = now + (self._covered_s() if phone.covered else 0.3 + self.random.random())
             self._say(phone, "coverage on" if phone.covered else "coverage off")
@@ -182,7 +187,7 @@ class Chaos:
         if phone.state == "out":
             phone.state = "asked"
             self._say(phone, f"login {phone.user} {bramble.password(phone.user)}")
-        elif phone.state == "online" and self.random.random() < self.logouts:
+        elif phone.state == "online" and not self.still and self.random.random() < self.logouts:
             phone.state = "asked"
             self._say(phone, "logout")
         elif phone.state == "online" and len(phone.waiting) < UNANSWERED:
@@ -227,6 +232,15 @@ class Chaos:
 
     def state(self):
         return {p.pin: (p.state, p.linked, p.covered, sorted(p.waiting), p.refused) for p in self.phones.values()}
+
+    def hold_still(self):
+        """Nobody logs out or leaves coverage until all is quiet the next time."""
+        self.still = True
+        for phone in self.phones.values():
+            if not phone.covered:
+                phone.covered = True
+                self._say(phone, "coverage on")
+        self.until(lambda: all(p.linked and p.state != "asked" for p in self.phones.values()), "all devices are linked")
 
     def answered_since(self, since_us):
         return [p for p in self.phones.values() if p.answered_us > since_us]
@@ -307,7 +321,7 @@ class Chaos:
         return True
 
     def quiet(self):
-        self.talks = False
+        self.talks = self.still = False
         for phone in self.phones.values():
             phone.covered, phone.cover_s = True, time.monotonic() + self._covered_s()
             self._say(phone, "coverage on")
