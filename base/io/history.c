@@ -38,9 +38,14 @@ struct history {
 
 /* --- lines ----------------------------------------------------------------------------------------------------------------- */
 
-/* Given up rather than tried again: what is missing in the middle would look like an operation that never was. */
+/* Given up rather than tried again: what is missing in the middle would look like an operation that never was. The last line is left unfinished,
+ * which a full disk allows: it says that there would have been more. */
 static void give_up(struct history *h, const char *why)
 {
+	off_t size = lseek(h->fd, 0, SEEK_END);
+
+	if (size > 0 && ftruncate(h->fd, size - 1) != 0)
+		log_warning("history %s cannot be marked as cut: %s", h->path, strerror(errno));
 	log_error("history %s cannot be written: %s; it ends here", h->path, why);
 	close(h->fd);
 	h->fd = -1;

@@ -291,9 +291,10 @@ class Lab:
         self.offset = free_offset() if offset is None else offset
         self.options = options
         self.said = ""
+        self.env = None               # of the lab and all of its processes; None: ours
 
     def up(self):
-        env = gss_env() if "cwa" in self.options else None
+        env = gss_env(self.env) if "cwa" in self.options else self.env
         database = ["--database", self.url] if self.url else []
         status, out, err = run("bramble", "lab", "up", "--dir", self.dir, "--port-offset", self.offset, "--detach", *database, *self.options,
                                env=env)

@@ -65,13 +65,14 @@ class Phone:
 
 
 class Chaos:
-    def __init__(self, seed, *options, devices=DEVICES, seats=SEATS, settings=(), wanders=True, logouts=0.02):
+    def __init__(self, seed, *options, devices=DEVICES, seats=SEATS, settings=(), wanders=True, logouts=0.02, env=None):
         self.seed = seed
         self.random = random.Random(seed)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="br-chaos-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
         self.history = self.folder / "history"
         words = [word for s in (*SETTINGS, f"common.history={self.history}", *settings) for word in ("-o", s)]
         self.lab = bramble.Lab("--users", devices, *words, *options, dir=self.folder / "lab")
+        self.lab.env = env
         self.seats, self.wanders, self.logouts = seats, wanders, logouts
         self.phones = {p.pin: p for p in (Phone(n, devices) for n in range(devices))}
         for phone in self.phones.values():
@@ -282,6 +283,20 @@ class Chaos:
                 self.lab.tool("failover", "switch", instance, want=None)
             return sorted(states.values()) == ["active", "standby"] and states[instance] == "active"
         self.until(is_active, f"{instance} is the active one")
+
+    def stop_all(self, *names):
+        """In good order, whether they run or not."""
+        for name in names:
+            if self.runs(name):
+                self.during(self.steer, "kill", name, signal="TERM")
+
+    def try_to_start(self, name):
+        """None, or the sentence with which it did not."""
+        try:
+            self.restarted(name)
+        except RuntimeError as refused:
+            return str(refused)
+        return None
 
     def restart(self, name):
         """Nobody need be served."""
