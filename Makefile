@@ -1,7 +1,7 @@
 # Bramble. `make demo` and `make test` do all set-up on a fresh Debian 12; `make help` lists the rest.
 #
 #   CC=clang            another compiler (its own build folder)
-#   SAN=address,undefined   with these sanitizers (its own build folder); `make test` uses them by default
+#   SAN=address,undefined   with these sanitizers and what tests alone may do (its own build folder); `make test` uses them by default
 #   PREFIX=/usr DESTDIR=    for install
 
 .DEFAULT_GOAL := all
@@ -31,7 +31,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARNINGS) $(HARDEN) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
-	$(if $(FUZZING),-fsanitize=fuzzer-no-link) \
+	$(if $(FUZZING),-fsanitize=fuzzer-no-link) $(if $(SAN),-DBRAMBLE_DEATHS) \
 	-I. -I$(OUT) $(LIBRARY_CFLAGS) -DBRAMBLE_VERSION='"$(VERSION)"' -MMD -MP
 ALL_LDFLAGS = $(LDFLAGS) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN))
 VERSION := 0.1
@@ -159,13 +159,14 @@ else
 endif
 
 SOAK_LOGINS ?= 20000
+SOAK_KILLS ?= 300
 scenarios: deps    ## every ready scenario in full, on the plain build
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
 	@$(BIN)/bramble-sim run simulator/scenarios/*.xml
 
-soak: test-deps    ## races for seats, some ten minutes: SOAK_LOGINS for each service and maximum
+soak: test-deps    ## races for seats, SOAK_LOGINS for each service and maximum; then SOAK_KILLS processes killed under load
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(OUT)/tests/unit/test_db_race
-	@scripts/soak $(OUT) $(BIN) $(SOAK_LOGINS)
+	@scripts/soak $(OUT) $(BIN) $(SOAK_LOGINS) $(SOAK_KILLS)
 
 # --- words for people --------------------------------------------------------------------------------------------------
 deps: ; @scripts/install-packages $(PACKAGES)

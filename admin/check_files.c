@@ -43,7 +43,8 @@ static int wrong(const struct file *file, struct error *err, const char *why)
 	return error_set(err, "%s:%llu: %s", file->path, (unsigned long long)file->line, why ? why : first.text);
 }
 
-/* The next line without its newline: 1; 0 at the end, also before the unfinished line of a process that was killed while it wrote. */
+/* The next line without its newline: 1; 0 at the end, also before an unfinished line: of a process that was killed while it wrote, or could not
+ * write on. */
 static int next_line(struct file *file, struct bytes *line, struct error *err)
 {
 	for (;;) {
@@ -124,6 +125,8 @@ static int read_entry(struct check_files *files, struct file *file, struct error
 	struct bytes line = { 0 };
 	int rc = next_line(file, &line, err);
 
+	if (rc == 0 && file->process && file->buf.len > file->at)
+		file->process->full = true;       /* what it did afterwards is not in it */
 	if (rc <= 0)
 		return rc;
 	if (check_entry_decode(line, &file->entry, err) != 0)

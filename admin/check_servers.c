@@ -35,11 +35,18 @@ struct speaker {
 
 struct pending { uint64_t key; UT_hash_handle hh; };       /* session and sequence of a MESSAGE that waits for its answer */
 
+/* One life of an IM server: what it held ended with it, if it was killed without a line for each. */
+struct server {
+	const struct check_process *process;
+	uint64_t sessions;
+	UT_hash_handle hh;
+};
+
 struct check_servers {
 	struct line *lines, *by_session;
 	struct speaker *speakers;
 	struct pending *pending;
-	uint64_t sessions;
+	struct server *servers;
 };
 
 static struct check_servers *state(struct check *c)
@@ -47,6 +54,19 @@ static struct check_servers *state(struct check *c)
 	if (!c->servers)
 		c->servers = memory_new(sizeof *c->servers);
 	return c->servers;
+}
+
+static struct server *server_of(struct check *c, const struct check_entry *e)
+{
+	struct server *server;
+
+	HASH_FIND_PTR(state(c)->servers, &e->process, server);
+	if (!server) {
+		server = memory_new(sizeof *server);
+		server->process = e->process;
+		HASH_ADD_PTR(c->servers->servers, process, server);
+	}
+	return server;
 }
 
 static struct line *line_at(struct check *c, const char *address)
@@ -153,7 +173,7 @@ static void take_server(struct check *c, const struct check_entry *e)
 	struct line *line = line_at(c, check_value(e, "peer", address, sizeof address));
 
 	if (e->event == EVENT_SERVER_LOGIN) {
-		c->servers->sessions++;
+		server_of(c, e)->sessions++;
 		if (line && line->session)
 			return;
 		if (line)
@@ -164,8 +184,8 @@ static void take_server(struct check *c, const struct check_entry *e)
 		HASH_ADD_KEYPTR(hh, c->servers->lines, line->address, strlen(line->address), line);
 		return;
 	}
-	if (e->event == EVENT_SERVER_END && c->servers->sessions)
-		c->servers->sessions--;
+	if (e->event == EVENT_SERVER_END && server_of(c, e)->sessions)
+		server_of(c, e)->sessions--;
 	if (!line)
 		return;
 	line->last = check_place(e);
@@ -277,11 +297,11 @@ static void take_mark(struct check *c, const struct check_entry *e)
 	}
 	if (strcmp(e->process->name, "groupwise") != 0)
 		return;
-	if (sessions == state(c)->sessions)
+	if (sessions == server_of(c, e)->sessions)
 		check_good(c->report, RULE_SERVER, 1);
 	else
 		check_violated(c->report, RULE_SERVER, check_place(e), (struct check_place){ 0 }, "the IM server holds %" PRIu64
-			" sessions, and by its history %" PRIu64, sessions, c->servers->sessions);
+			" sessions, and by its history %" PRIu64, sessions, server_of(c, e)->sessions);
 }
 
 static void take(struct check *c, const struct check_entry *e)
@@ -339,6 +359,7 @@ static void free_all(struct check *c)
 {
 	struct speaker *speaker, *next_speaker;
 	struct pending *pending, *next_pending;
+	struct server *server, *next_server;
 	struct line *line, *next;
 
 	if (!c->servers)
@@ -352,6 +373,10 @@ static void free_all(struct check *c)
 	HASH_ITER(hh, c->servers->pending, pending, next_pending) {
 		HASH_DEL(c->servers->pending, pending);
 		free(pending);
+	}
+	HASH_ITER(hh, c->servers->servers, server, next_server) {
+		HASH_DEL(c->servers->servers, server);
+		free(server);
 	}
 	free(c->servers);
 	c->servers = NULL;

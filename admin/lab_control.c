@@ -247,6 +247,17 @@ static void verb_kill(void *ctx, struct control_request *request)
 	child->stopped = false;
 }
 
+/* It may end: a test has told it where to die. */
+static void verb_ends(void *ctx, struct control_request *request)
+{
+	struct child *child = child_param(ctx, &request);
+
+	if (!child || !must_run(child, &request))
+		return;
+	child->off = true;
+	child->killing = request;
+}
+
 static void verb_stop(void *ctx, struct control_request *request)
 {
 	struct child *child = child_param(ctx, &request);
@@ -310,6 +321,7 @@ static const struct control_param kill_params[] = {
 static const struct control_verb lab_verbs[] = {
 	{ "process.list", "the lab's processes and their states", NULL, verb_list },
 	{ "process.kill", "ends one; answered when it is gone; the lab goes on", kill_params, verb_kill },
+	{ "process.ends", "lets one end by itself; answered when it is gone; the lab goes on", name_params, verb_ends },
 	{ "process.stop", "stops one (SIGSTOP)", name_params, verb_stop },
 	{ "process.continue", "lets a stopped one go on", name_params, verb_continue },
 	{ "process.start", "starts one that is off; answered when it is ready", name_params, verb_start },

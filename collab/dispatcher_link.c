@@ -25,7 +25,8 @@ struct dispatcher_link {
 	struct loop_timer *keep_alive;   /* on the real clock: it asks about the network, not about a session */
 	unsigned unanswered;
 	uint32_t nonce;
-	bool registered;
+	bool registered, reached;
+	bool away_told;                  /* the log says already that it cannot be reached */
 	struct buf out;
 };
 
@@ -44,7 +45,7 @@ struct dispatcher_link *dispatcher_link_new(struct loop *loop, const char *addre
 	link->instance = memory_str(instance);
 	link->tls = tls;
 	link->keep_alive = loop_timer_new_real(loop, keep_alive, link);
-	link->redial = redial_new(loop, REDIAL_WINDOW_MS, dial, link);
+	link->redial = redial_new(loop, REDIAL_CONNECTS, REDIAL_WINDOW_MS, dial, link);
 	redial_start(link->redial);
 	return link;
 }
@@ -120,7 +121,10 @@ static void lost(struct dispatcher_link *link, const char *why)
 	link->unanswered = 0;
 	loop_timer_cancel(link->keep_alive);
 	connection_free(&link->connection);
-	log_warning("dispatcher lost address=%s registered=%s reason=%s", link->address, was_registered ? "yes" : "no", log_str(why));
+	if (link->reached || !link->away_told)
+		log_warning("dispatcher lost address=%s registered=%s reason=%s", link->address, was_registered ? "yes" : "no", log_str(why));
+	link->away_told = !link->reached;
+	link->reached = false;
 	redial_lost(link->redial);
 	if (was_registered)
 		link->callbacks.changed(link->ctx, false);
@@ -258,6 +262,8 @@ static void up(void *ctx)
 	struct dispatcher_link *link = ctx;
 	struct link_register registration = { .content_id = bytes_str(IM_CONTENT_ID), .instance = bytes_str(link->instance) };
 
+	link->reached = true;
+	redial_reached(link->redial);
 	link->callbacks.introduce(link->ctx, &registration);
 	send_message(link, &link_register_msg, &registration);
 	loop_timer_set(link->keep_alive, REGISTER_MS);

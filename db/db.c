@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/death.h"
 #include "base/io/worker.h"
 #include "base/memory.h"
 #include "db/core.h"
@@ -115,8 +116,14 @@ static bool core_begin(struct core *core, bool write, uint64_t deadline_us)
 
 static bool core_commit(struct core *core, bool write)
 {
+	bool with_seat = core->taken.count > 0;
+
 	if (core->failed == DRIVER_DONE) {
+		if (write)
+			death_at(with_seat ? "seat.commit.before" : "commit.before");
 		core->failed = core->driver_ops->commit(core->driver);
+		if (write && core->failed == DRIVER_DONE)
+			death_at(with_seat ? "seat.commit.after" : "commit.after");
 		if (core->failed != DRIVER_DONE)
 			error_set(&core->error, "%s", core->driver_ops->error(core->driver));
 		if (core->failed == DRIVER_BUSY || core->failed == DRIVER_EXISTS || core->failed == DRIVER_REFUSED)

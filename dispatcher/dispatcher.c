@@ -315,7 +315,7 @@ static void on_ready(void *ctx, struct device *device)
 static void start_routers(struct dispatcher *d, const struct db_server *server)
 {
 	struct router_link_settings link = { .srp_id = d->srp_id, .ping_interval_ms = d->settings->ping_interval_ms,
-		.standby_ms = d->settings->srp_standby_ms, .ping_misses = (unsigned)d->settings->ping_misses };
+		.standby_ms = d->settings->srp_standby_ms, .connects = (uint32_t)d->settings->srp_connects, .ping_misses = (unsigned)d->settings->ping_misses };
 	char *copy = memory_str(d->settings->routers), *rest = copy, *address;
 
 	bytes_copy_str(bytes_str(server->srp_id), d->srp_id, sizeof d->srp_id);

@@ -25,6 +25,7 @@ struct dispatcher_settings {
 	char *tls_certificate, *tls_key, *tls_ca;
 	uint64_t ping_interval_ms, ping_misses;
 	uint64_t delivery_ms, queue, devices, database_check_ms;
+	uint64_t srp_connects;
 	uint64_t srp_standby_ms;
 	int failover;                    /* enum dispatcher_failover */
 	uint64_t health_dead_ms, switch_ms, promotion_threshold, failover_threshold;

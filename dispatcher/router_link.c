@@ -64,9 +64,11 @@ static void set_why(struct router_link *link, const char *why)
 static void lost(struct router_link *link, const char *why)
 {
 	bool was_up = link->state == ROUTER_UP;
+	/* A router that is away is dialled each second: that is said once. */
+	bool is_told = (link->has_stepped_back && !was_up) || (link->state == ROUTER_CLOSED && strcmp(link->why, why) == 0);
 
 	set_why(link, why);
-	if (!link->has_stepped_back || was_up)
+	if (!is_told)
 		log_warning("router link lost router=%s state=%s why=%s", link->address, state_names[link->state], log_str(why));
 	connection_free(&link->connection);
 	loop_timer_cancel(link->ping);
@@ -354,6 +356,7 @@ static void on_up(void *ctx)
 	struct router_link *link = ctx;
 
 	link->state = ROUTER_CLAIMED;
+	redial_reached(link->redial);
 	log_debug("router connected router=%s", link->address);
 	/* The Router says nothing before it has heard something. Source: document [STO-A 90]. */
 	send_info(link);
@@ -407,7 +410,7 @@ struct router_link *router_link_new(struct loop *loop, unsigned router, const ch
 	link->ctx = ctx;
 	link->ping = loop_timer_new(loop, ping_due, link);
 	link->ask = loop_timer_new(loop, dial, link);
-	link->redial = redial_new(loop, REDIAL_SRP_WINDOW_MS, dial, link);
+	link->redial = redial_new(loop, settings->connects, REDIAL_SRP_WINDOW_MS, dial, link);
 	redial_start(link->redial);
 	return link;
 }

@@ -17,6 +17,7 @@ const char *router_link_state_name(enum router_link_state state);
 
 struct router_link_settings {
 	const char *srp_id;
+	uint32_t connects;                /* so many within a minute, then it waits */
 	uint64_t standby_ms;              /* how often one that has stepped back asks whether its identifier is free */
 	uint8_t key[SRP_KEY_SIZE];
 	uint64_t ping_interval_ms;

@@ -30,6 +30,8 @@ const struct setting dispatcher_setting_table[] = {
 	ROW("devices", SETTING_NUMBER, devices, "20000", .min = 16, .max = 1000000, .help = "devices whose keys are kept in memory"),
 	ROW("database_check", SETTING_DURATION, database_check_ms, "1s", .min = 50, .max = 60000,
 		.help = "how often the database is asked whether somebody else changed it"),
+	ROW("srp_connects", SETTING_NUMBER, srp_connects, "4", .min = 1, .max = 1000,
+		.help = "connections to a router within 61 s; then it waits. Fewer than the router's deactivate_connects"),
 	ROW("srp_standby", SETTING_DURATION, srp_standby_ms, "60s", .min = 1000, .max = 86400000,
 		.help = "how often a dispatcher that stepped back for a newer one of its SRP identity asks the router whether it is free"),
 	ROW("failover", SETTING_CHOICE, failover, "automatic", .choices = failover_names,

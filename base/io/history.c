@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/death.h"
 #include "base/io/control_server.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -37,9 +38,14 @@ struct history {
 
 /* --- lines ----------------------------------------------------------------------------------------------------------------- */
 
-/* Given up rather than tried again: what is missing in the middle would look like an operation that never was. */
+/* Given up rather than tried again: what is missing in the middle would look like an operation that never was. The last line is left unfinished,
+ * which a full disk allows: it says that there would have been more. */
 static void give_up(struct history *h, const char *why)
 {
+	off_t size = lseek(h->fd, 0, SEEK_END);
+
+	if (size > 0 && ftruncate(h->fd, size - 1) != 0)
+		log_warning("history %s cannot be marked as cut: %s", h->path, strerror(errno));
 	log_error("history %s cannot be written: %s; it ends here", h->path, why);
 	close(h->fd);
 	h->fd = -1;
@@ -47,9 +53,8 @@ static void give_up(struct history *h, const char *why)
 	buf_clear(&h->out);
 }
 
-static void flush(void *arg)
+static void flush(struct history *h)
 {
-	struct history *h = arg;
 	size_t at = 0;
 
 	while (h->fd >= 0 && at < h->out.len) {
@@ -61,6 +66,13 @@ static void flush(void *arg)
 			give_up(h, strerror(errno));
 	}
 	buf_clear(&h->out);
+}
+
+/* Before anything of this round leaves. */
+static void about_to_send(void *arg)
+{
+	flush(arg);
+	death_unsent();
 }
 
 static void add_line(struct history *h, const struct trail_entry *entry)
@@ -102,6 +114,7 @@ static void heard(void *ctx, const struct trail_entry *entry)
 	add_line(h, entry);
 	if (h->out.len >= FLUSH_BYTES)
 		flush(h);
+	death_at(entry->event);
 }
 
 /* --- marks ----------------------------------------------------------------------------------------------------------------- */
@@ -198,7 +211,31 @@ static const struct control_param mark_params[] = {
 	{ NULL, CONTROL_TEXT, false, NULL },
 };
 
+#ifdef BRAMBLE_DEATHS
+static void verb_die(void *ctx, struct control_request *request)
+{
+	const json_t *params = control_params(request);
+	struct error err;
+
+	(void)ctx;
+	if (death_order(control_text(params, "point", ""), (long)control_number(params, "nth", 1), control_switch(params, "unsent", false), &err) != 0)
+		control_refuse(&request, EXIT_USAGE, "%s", err.text);
+	else
+		control_done(&request, json_object());
+}
+
+static const struct control_param die_params[] = {
+	{ "point", CONTROL_TEXT, true, "an event of the history, or (seat.)commit.before, (seat.)commit.after" },
+	{ "nth", CONTROL_NUMBER, false, "the how many-th from now on [1]" },
+	{ "unsent", CONTROL_SWITCH, false, "when the lines of that round are written, and before anything of it leaves [false]" },
+	{ NULL, CONTROL_TEXT, false, NULL },
+};
+#endif
+
 const struct control_verb history_verbs[] = {
+#ifdef BRAMBLE_DEATHS
+	{ "die", "orders the death of this process at a named point, for tests (docs/survival.md)", die_params, verb_die },
+#endif
 	{ "history.mark", "notes in the history what the process holds now", mark_params, verb_mark },
 	{ NULL, NULL, NULL, NULL },
 };
@@ -255,7 +292,7 @@ struct history *history_open(struct loop *loop, struct trail *trail, const struc
 		error_set(err, "the history %s cannot be written: %s", h->path, strerror(errno));
 		goto fail;
 	}
-	h->hook = (struct loop_hook){ .fn = flush, .arg = h };
+	h->hook = (struct loop_hook){ .fn = about_to_send, .arg = h };
 	loop_on_send(loop, &h->hook);
 	trail_listen(trail, heard, h);
 	say_begin(h);

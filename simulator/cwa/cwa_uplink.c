@@ -51,7 +51,7 @@ struct home *cwa_uplink_new(struct loop *loop, const struct world *world, const 
 		.publish = uplink_publish, .query = uplink_query, .search = uplink_search, .invite = uplink_invite, .accept = uplink_accept,
 		.leave = uplink_leave, .say = uplink_say, .composing = uplink_composing, .info = uplink_info, .invite_more = uplink_invite_more,
 		.eject = uplink_eject, .promote = uplink_promote, .lock = uplink_lock };
-	u->redial = redial_new(loop, REDIAL_WINDOW_MS, uplink_dial, u);
+	u->redial = redial_new(loop, REDIAL_CONNECTS, REDIAL_WINDOW_MS, uplink_dial, u);
 	redial_start(u->redial);
 	return &u->home;
 }

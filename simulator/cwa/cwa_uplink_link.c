@@ -328,6 +328,7 @@ static void on_up(void *ctx)
 	log_info("uplink next_hop=%s peer=%s tls=%s", log_str(u->settings.next_hop), connection_peer(u->connection),
 		*connection_tls_version(u->connection) ? connection_tls_version(u->connection) : "no");
 	u->state = UPLINK_UP;
+	redial_reached(u->redial);
 	u->heard = 0;
 	u->connects++;
 	endpoints_link_up(u);

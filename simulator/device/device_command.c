@@ -27,7 +27,7 @@ struct options {
 	const char *router, *keys, *lab, *control, *history;
 	char pin[9];                   /* with a lab; "": not given */
 	unsigned long count;           /* 0: the one file */
-	uint64_t status_interval_ms, login_timeout_ms, clock_ms;
+	uint64_t status_interval_ms, login_timeout_ms, resend_ms, clock_ms;
 	struct sim_fault_words faults;
 	bool json, verbose, stay, manual_clock;
 };
@@ -62,6 +62,7 @@ static void usage(FILE *out)
 		"                            ,pin=PIN ,on=MESSAGE ,nth=N ,count=N ,after=TIME ,for=TIME; may be given several times\n"
 		"  --status-interval TIME    between status messages, as 60s; default: what the service says at login\n"
 		"  --login-timeout TIME      until a login without an answer has failed [60s]\n"
+		"  --resend TIME             until what was not acknowledged is sent again [30s]\n"
 		"  --json                    one JSON object per line instead of words\n"
 		"  --stay                    go on when the input has ended (default: until nothing waits for an answer)\n"
 		"  -v, --verbose             also status messages and acknowledgements; debug lines on standard error\n"
@@ -113,15 +114,15 @@ static void take_from_lab(struct options *o, struct device_lab *lab)
 /* 0 to go on; else the exit status plus one, so that --help can end well. */
 static int read_options(int argc, char **argv, struct options *o)
 {
-	enum { KEY_FILE = 256, LAB, PIN, COUNT, ROUTER, CONTROL, CLOCK, HISTORY, FAULT, STATUS_INTERVAL, LOGIN_TIMEOUT, JSON, STAY };
+	enum { KEY_FILE = 256, LAB, PIN, COUNT, ROUTER, CONTROL, CLOCK, HISTORY, FAULT, STATUS_INTERVAL, LOGIN_TIMEOUT, RESEND, JSON, STAY };
 	static const struct option known[] = {
 		{ "key-file", required_argument, NULL, KEY_FILE }, { "count", required_argument, NULL, COUNT },
 		{ "lab", required_argument, NULL, LAB }, { "pin", required_argument, NULL, PIN },
 		{ "control", required_argument, NULL, CONTROL }, { "clock", required_argument, NULL, CLOCK },
 		{ "fault", required_argument, NULL, FAULT }, { "history", required_argument, NULL, HISTORY },
 		{ "router", required_argument, NULL, ROUTER }, { "status-interval", required_argument, NULL, STATUS_INTERVAL },
-		{ "login-timeout", required_argument, NULL, LOGIN_TIMEOUT }, { "json", no_argument, NULL, JSON },
-		{ "stay", no_argument, NULL, STAY }, { "verbose", no_argument, NULL, 'v' }, { "help", no_argument, NULL, 'h' }, { 0 },
+		{ "login-timeout", required_argument, NULL, LOGIN_TIMEOUT }, { "resend", required_argument, NULL, RESEND },
+		{ "json", no_argument, NULL, JSON }, { "stay", no_argument, NULL, STAY }, { "verbose", no_argument, NULL, 'v' }, { "help", no_argument, NULL, 'h' }, { 0 },
 	};
 	struct address address;
 	struct error err;
@@ -175,6 +176,10 @@ static int read_options(int argc, char **argv, struct options *o)
 		case LOGIN_TIMEOUT:
 			if (duration_parse(optarg, &o->login_timeout_ms, &err))
 				return refuse("--login-timeout", err.text) + 1;
+			break;
+		case RESEND:
+			if (duration_parse(optarg, &o->resend_ms, &err))
+				return refuse("--resend", err.text) + 1;
 			break;
 		case JSON:
 			o->json = true;
@@ -332,7 +337,7 @@ static void run_devices(const struct options *o, struct unit *units, size_t coun
 	for (size_t i = 0; i < count; i++) {
 		struct device_settings settings = {
 			.router = o->router ? o->router : "127.0.0.1:3101", .identity = &units[i].identity, .channel = channel,
-			.login_timeout_ms = o->login_timeout_ms, .status_interval_ms = o->status_interval_ms, .store = store_keys,
+			.login_timeout_ms = o->login_timeout_ms, .resend_ms = o->resend_ms, .status_interval_ms = o->status_interval_ms, .store = store_keys,
 			.store_ctx = &units[i], .faults = faults, .records = records,
 		};
 

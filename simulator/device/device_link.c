@@ -377,6 +377,7 @@ static void on_up(void *ctx)
 	struct device_identity *identity = l->settings.identity;
 	struct srp_register reg = { .pin = identity->pin, .srp_id = bytes_str(identity->srp_id) };
 
+	redial_reached(l->redial);
 	send_frame(l, &srp_register_msg, &reg);
 	l->silent_ticks = 0;
 	loop_timer_set(l->watchdog, REGISTER_MS);
@@ -470,7 +471,7 @@ void device_link_coverage(struct device_link *l, bool on)
 	l->coverage = on;
 	redial_free(&l->redial);
 	if (on) {
-		l->redial = redial_new(l->loop, REDIAL_WINDOW_MS, dial, l);
+		l->redial = redial_new(l->loop, REDIAL_CONNECTS, REDIAL_WINDOW_MS, dial, l);
 		redial_start(l->redial);
 	} else if (l->connection) {
 		lost(l, false, "out of coverage");

@@ -550,7 +550,7 @@ class Trust(unittest.TestCase):
     def test_a_certificate_of_theirs_for_another_host_is_18302(self):
         self.assertEqual(self.refused("18302", host="127.1")[0]["code"], 18302)
 
-    def test_nobody_there_is_18301_and_is_tried_again_with_growing_pauses(self):
+    def test_nobody_there_is_18301_and_is_tried_again_each_second(self):
         port = bramble.free_offset((5061,)) + 5061
         with Pair(hop=port, ready=False, clock=1000000) as pair:
             bramble.wait_until(lambda: pair.link()["link"] == "down", "nobody is there")
@@ -561,8 +561,7 @@ class Trust(unittest.TestCase):
                 self.assertEqual(error_of(carol.last), ("18301", None))
                 move(pair.cwa, pauses[-1])
                 bramble.wait_until(lambda: pair.link()["link"] == "down", "nobody is there")
-            self.assertEqual(sorted(pauses), pauses)
-            self.assertGreater(pauses[-1], 3000)
+            self.assertEqual(pauses[1:], [1000] * 4)
 
 
 class Lost(unittest.TestCase):

@@ -293,6 +293,7 @@ class Lab:
         self.way = way
         self.env = env
         self.said = ""
+        self.env = None               # of the lab and all of its processes; None: ours
 
     def up(self):
         env = gss_env(self.env) if "cwa" in self.options else self.env

@@ -176,7 +176,7 @@ struct scene *scene_new(void)
 	device_start(&s->bob, BOB, 1, PACKET_SUITE_BIT(PACKET_3DES_CBC));
 	s->channel = channel_new();
 	s->set = (struct dispatcher_settings){
-		.listen = memory_str("127.0.0.1:0"), .server = memory_str("bramble"), .ping_interval_ms = 60000, .ping_misses = 3,
+		.listen = memory_str("127.0.0.1:0"), .server = memory_str("bramble"), .ping_interval_ms = 60000, .ping_misses = 3, .srp_connects = 4,
 		.delivery_ms = 600000, .queue = 8, .devices = 100, .database_check_ms = 50,
 	};
 	free(database);

@@ -1,6 +1,7 @@
 /* Redialling: when the next dial is due. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@ struct fixture {
 	struct redial *redial;
 	unsigned dials;
 	uint64_t dialled_ms[64];
+	bool away;                   /* the peer cannot be reached */
 };
 
 static void dial(void *arg)
@@ -21,6 +23,8 @@ static void dial(void *arg)
 	struct fixture *f = arg;
 
 	f->dialled_ms[f->dials++ % 64] = loop_now_ms(f->loop);
+	if (!f->away)
+		redial_reached(f->redial);
 }
 
 static int begin(void **state)
@@ -29,7 +33,7 @@ static int begin(void **state)
 
 	f->loop = loop_new();
 	loop_clock_manual(f->loop, 1000000);
-	f->redial = redial_new(f->loop, REDIAL_SRP_WINDOW_MS, dial, f);
+	f->redial = redial_new(f->loop, REDIAL_CONNECTS, REDIAL_SRP_WINDOW_MS, dial, f);
 	*state = f;
 	return 0;
 }
@@ -95,7 +99,7 @@ static void where_nobody_counts_only_the_doubling_delays(void **state)
 	static const uint64_t waits_ms[] = { 0, 1000, 2000, 4000, 8000, 16000 };
 
 	redial_free(&f->redial);
-	f->redial = redial_new(f->loop, REDIAL_WINDOW_MS, dial, f);
+	f->redial = redial_new(f->loop, REDIAL_CONNECTS, REDIAL_WINDOW_MS, dial, f);
 	redial_start(f->redial);
 	for (size_t i = 0; i < sizeof waits_ms / sizeof *waits_ms; i++)
 		assert_int_equal(lost_and_dialled_after_ms(f), waits_ms[i]);
@@ -120,6 +124,27 @@ static void starting_again_keeps_the_window(void **state)
 	assert_true(f->dialled_ms[4] - f->dialled_ms[0] > 60000);
 }
 
+static void a_peer_that_is_away_is_dialled_each_second_and_that_counts_for_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	redial_start(f->redial);
+	redial_good(f->redial);
+	f->away = true;
+	assert_int_equal(lost_and_dialled_after_ms(f), 0);
+	for (unsigned i = 0; i < 300; i++)
+		assert_int_equal(lost_and_dialled_after_ms(f), 1000);
+	/* It was away for five minutes; back, and lost again, it has its four connects. */
+	f->away = false;
+	assert_int_equal(lost_and_dialled_after_ms(f), 1000);
+	for (unsigned i = 0; i < 3; i++) {
+		redial_good(f->redial);
+		assert_int_equal(lost_and_dialled_after_ms(f), 0);
+	}
+	redial_good(f->redial);
+	assert_int_equal(lost_and_dialled_after_ms(f), REDIAL_SRP_WINDOW_MS);
+}
+
 static void dial_and_free(void *arg)
 {
 	struct fixture *f = arg;
@@ -133,7 +158,8 @@ static void the_dial_call_may_free_it(void **state)
 	struct fixture *f = *state;
 
 	redial_free(&f->redial);
-	f->redial = redial_new(f->loop, REDIAL_SRP_WINDOW_MS, dial_and_free, f);
+	f->redial = redial_new(f->loop, REDIAL_CONNECTS, REDIAL_SRP_WINDOW_MS, dial_and_free, f);
+	redial_reached(f->redial);
 	redial_lost(f->redial);
 	loop_round(f->loop, 0);
 	assert_int_equal(f->dials, 1);
@@ -147,6 +173,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(never_a_fifth_connect_within_a_minute, begin, end),
 		cmocka_unit_test_setup_teardown(where_nobody_counts_only_the_doubling_delays, begin, end),
 		cmocka_unit_test_setup_teardown(starting_again_keeps_the_window, begin, end),
+		cmocka_unit_test_setup_teardown(a_peer_that_is_away_is_dialled_each_second_and_that_counts_for_nothing, begin, end),
 		cmocka_unit_test_setup_teardown(the_dial_call_may_free_it, begin, end),
 	};
 
