@@ -231,14 +231,19 @@ static void allow_if(scmp_filter_ctx filter, int *status, const char *name, stru
 	allow(filter, status, name, 1, &when);
 }
 
-/* What is decided by arguments. */
+/* What is decided by arguments; libseccomp's own macros leave a field out, which clang does not like. */
+#define IS(arg_, value) ((struct scmp_arg_cmp){ .arg = (arg_), .op = SCMP_CMP_EQ, .datum_a = (value), .datum_b = 0 })
+#define MASKED(arg_, mask, value) ((struct scmp_arg_cmp){ .arg = (arg_), .op = SCMP_CMP_MASKED_EQ, .datum_a = (mask), .datum_b = (value) })
+
 static void allow_memory(scmp_filter_ctx filter, int *status, bool may_load)
 {
-	for (const char *const *name = (const char *const []){ "mmap", "mprotect", NULL }; *name; name++) {
-		allow_if(filter, status, *name, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-		if (may_load)
-			allow_if(filter, status, *name, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_WRITE | PROT_EXEC, PROT_EXEC));
-	}
+	/* A library's text comes from its file, and is never written. */
+	const struct scmp_arg_cmp library[] = { MASKED(2, PROT_WRITE | PROT_EXEC, PROT_EXEC), MASKED(3, MAP_ANONYMOUS, 0) };
+
+	allow_if(filter, status, "mmap", MASKED(2, PROT_EXEC, 0));
+	allow_if(filter, status, "mprotect", MASKED(2, PROT_EXEC, 0));
+	if (may_load)
+		allow(filter, status, "mmap", 2, library);
 }
 
 static void allow_self(scmp_filter_ctx filter, int *status)
@@ -246,11 +251,11 @@ static void allow_self(scmp_filter_ctx filter, int *status)
 	static const unsigned long requests[] = { FIONBIO, FIONREAD, SIOCOUTQ, TCGETS };
 
 	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
-		allow_if(filter, status, "ioctl", SCMP_A1(SCMP_CMP_EQ, requests[i]));
-	allow_if(filter, status, "prctl", SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
-	allow_if(filter, status, "prlimit64", SCMP_A2(SCMP_CMP_EQ, 0));
-	allow_if(filter, status, "tgkill", SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
-	allow_if(filter, status, "clone", SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+		allow_if(filter, status, "ioctl", IS(1, requests[i]));
+	allow_if(filter, status, "prctl", IS(0, PR_SET_NAME));
+	allow_if(filter, status, "prlimit64", IS(2, 0));
+	allow_if(filter, status, "tgkill", IS(0, (scmp_datum_t)getpid()));
+	allow_if(filter, status, "clone", MASKED(0, CLONE_THREAD, CLONE_THREAD));
 }
 
 static void allow_families(scmp_filter_ctx filter, int *status)
@@ -258,10 +263,12 @@ static void allow_families(scmp_filter_ctx filter, int *status)
 	static const int families[] = { AF_UNIX, AF_INET, AF_INET6 }, kinds[] = { SOCK_STREAM, SOCK_DGRAM };
 
 	for (size_t f = 0; f < sizeof families / sizeof *families; f++)
-		for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
-			allow(filter, status, "socket", 2, (struct scmp_arg_cmp[]){ SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[f]),
-				SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, (scmp_datum_t)kinds[k]) });
-	allow_if(filter, status, "socketpair", SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+		for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+			const struct scmp_arg_cmp both[] = { IS(0, (scmp_datum_t)families[f]), MASKED(1, 0xf, (scmp_datum_t)kinds[k]) };
+
+			allow(filter, status, "socket", 2, both);
+		}
+	allow_if(filter, status, "socketpair", IS(0, AF_UNIX));
 }
 
 static int enter_seccomp(unsigned rights, bool required, bool *entered, struct error *err)
@@ -284,7 +291,7 @@ static int enter_seccomp(unsigned rights, bool required, bool *entered, struct e
 		}
 		if (IS_SANITIZED) {
 			allow_all(filter, &status, calls_sanitizer);
-			allow_if(filter, &status, "clone", SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_VM, CLONE_VM));
+			allow_if(filter, &status, "clone", MASKED(0, CLONE_VM, CLONE_VM));
 		}
 	}
 	if (status == 0)

@@ -79,6 +79,7 @@ static void try_files(void)
 static void try_programs(void)
 {
 	char *const none[] = { NULL };
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int run = (int)syscall(SYS_memfd_create, "x", 0);
 
 	note_fd("memfd", run);
@@ -88,6 +89,9 @@ static void try_programs(void)
 	note_child("clone3", syscall(SYS_clone3, NULL, 0L));
 	note("unshare", syscall(SYS_unshare, (long)CLONE_NEWUSER));
 	note("setns", syscall(SYS_setns, 0L, 0L));
+	note("write, then run", mprotect(page, 4096, PROT_READ | PROT_EXEC));
+	munmap(page, 4096);
+	note("run what is empty", mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0);
 	note("write and run", mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0);
 }
 
