@@ -17,23 +17,27 @@ OUT := build/$(VARIANT)
 BIN := $(if $(filter gcc,$(VARIANT)),build/bin,$(OUT)/bin)
 
 PACKAGES := gcc make pkg-config libevent-dev libssl-dev zlib1g-dev libxml2-dev libsqlite3-dev libjansson-dev uthash-dev \
-	libhttp-parser-dev libosip2-dev libkrb5-dev gss-ntlmssp libcurl4-openssl-dev libpq-dev
+	libhttp-parser-dev libosip2-dev libkrb5-dev gss-ntlmssp libcurl4-openssl-dev libpq-dev libseccomp-dev
 TEST_PACKAGES := libcmocka-dev libpurple-dev libpurple0 pidgin-sipe libglib2.0-dev python3 iproute2 openssl tcpdump curl \
 	krb5-kdc krb5-admin-server krb5-user kamailio kamailio-tls-modules haproxy postgresql-15 systemd python3-yaml
 CHECK_PACKAGES := clang clang-tidy cppcheck
 
-LIBRARIES := libevent_core libssl libcrypto zlib libxml-2.0 sqlite3 jansson libosip2 krb5-gssapi krb5 libcurl libpq
+LIBRARIES := libevent_core libssl libcrypto zlib libxml-2.0 sqlite3 jansson libosip2 krb5-gssapi krb5 libcurl libpq libseccomp
 LIBRARY_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 # Debian's package of it has no .pc file.
 HTTP_PARSER := -lhttp_parser
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wvla \
 	-Wpointer-arith -Wcast-qual -Wundef
-HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+CONTROL_FLOW := $(if $(filter x86_64,$(shell uname -m)),-fcf-protection=full)
+HARDEN_ALWAYS := -fstack-protector-strong -fstack-clash-protection $(CONTROL_FLOW) -fPIE
+HARDEN_PLAIN := $(HARDEN_ALWAYS) -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+HARDEN := $(if $(SAN),$(HARDEN_ALWAYS),$(HARDEN_PLAIN))
+HARDEN_LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARNINGS) $(HARDEN) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
 	$(if $(FUZZING),-fsanitize=fuzzer-no-link) $(if $(SAN),-DBRAMBLE_DEATHS) \
 	-I. -I$(OUT) $(LIBRARY_CFLAGS) -DBRAMBLE_VERSION='"$(VERSION)"' -MMD -MP
-ALL_LDFLAGS = $(LDFLAGS) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN))
+ALL_LDFLAGS = $(LDFLAGS) $(HARDEN_LINK) -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN))
 VERSION := 0.1
 
 # --- what is built from what -------------------------------------------------------------------------------------------
@@ -51,7 +55,7 @@ dispatcher_USES := dispatcher db protocol base
 collab_USES := collab db protocol base
 simulator_USES := simulator protocol base
 admin_USES := admin db protocol base
-router_LIBS := libevent_core libssl libcrypto jansson
+router_LIBS := libevent_core libssl libcrypto jansson libseccomp
 dispatcher_LIBS := $(router_LIBS) zlib sqlite3 libpq
 collab_LIBS := $(router_LIBS) zlib sqlite3 libpq libxml-2.0 libcurl krb5-gssapi krb5
 simulator_LIBS := $(router_LIBS) zlib libxml-2.0 libosip2 krb5-gssapi
@@ -72,6 +76,7 @@ FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS := $(FUZZ_NAMES:%=$(OUT)/tests/replay/%)
 INTEROP := $(patsubst tests/interop/%.c,$(OUT)/tests/interop/%,$(wildcard tests/interop/*.c))
 PRELOADS := $(patsubst tests/process/%.c,$(OUT)/tests/process/%.so,$(wildcard tests/process/*.c))
+CONFINED := $(OUT)/tests/process/confined
 INTEROP_PRELOADS := $(patsubst tests/interop/preload/%.c,$(OUT)/tests/interop/%.so,$(wildcard tests/interop/preload/*.c))
 SIMULATION := $(OUT)/tests/simulation/simulate
 PLAIN_SIMULATION := build/gcc/tests/simulation/simulate
@@ -133,6 +138,10 @@ $(INTEROP): $(OUT)/tests/interop/%: tests/interop/%.c
 $(PRELOADS): $(OUT)/tests/process/%.so: tests/process/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O1 -g $(WARNINGS) -shared -fPIC -o $@ $<
+# Always as the programs are without a sanitizer.
+$(CONFINED): tests/process/confined/confined.c base/confine.c base/memory.c base/error.c base/log.c base/bytes.c base/utf8.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARNINGS) $(HARDEN_PLAIN) -I. -o $@ $^ $(HARDEN_LINK) $$(pkg-config --cflags --libs libseccomp libcrypto)
 $(INTEROP_PRELOADS): $(OUT)/tests/interop/%.so: tests/interop/preload/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O1 -g -Wall -Wextra -shared -fPIC -o $@ $< $$(pkg-config --cflags libxml-2.0)
@@ -147,7 +156,7 @@ $(BENCHES): $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(EVERYTHING)
 compiled: all $(TESTS:%=%.o) $(TEST_HELPERS) $(call objects,$(wildcard tests/fuzz/*.c) $(wildcard tests/bench/*.c tests/simulation/*.c)) $(INTEROP) $(PRELOADS) \
 	$(INTEROP_PRELOADS)
 
-test-build: all $(TESTS) $(if $(wildcard tests/fuzz/replay.c),$(REPLAYS)) $(INTEROP) $(PRELOADS) $(INTEROP_PRELOADS) $(SIMULATION)
+test-build: all $(TESTS) $(if $(wildcard tests/fuzz/replay.c),$(REPLAYS)) $(INTEROP) $(PRELOADS) $(INTEROP_PRELOADS) $(SIMULATION) $(CONFINED)
 
 test: test-deps    ## set up, build with sanitizers, run every test
 ifeq ($(SAN),)
@@ -182,7 +191,8 @@ FUZZ_SECONDS ?= 240
 FUZZERS := $(FUZZ_NAMES:%=$(OUT)/tests/fuzzers/%)
 
 check: check-deps  ## builds by gcc and clang with warnings as errors, clang-tidy, cppcheck
-	@$(MAKE) --no-print-directory -s -j$$(nproc) compiled
+	@$(MAKE) --no-print-directory -s -j$$(nproc) compiled $(CONFINED)
+	@BRAMBLE_BIN=$(BIN) BRAMBLE_OUT=$(OUT) PYTHONPATH=tests/support python3 -B tests/process/test_hardened.py
 	@$(MAKE) --no-print-directory -s -j$$(nproc) CC=clang CFLAGS=-O0 HARDEN=-fPIE compiled
 	@$(MAKE) --no-print-directory -j$$(nproc) tidy cppcheck
 

@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "collab/limits.h"
 #include "collab/parts.h"
+#include "collab/penalty.h"
 #include "collab/standing.h"
 #include "protocol/srp.h"
 
@@ -30,6 +31,8 @@ struct login {
 	uint64_t *closing;            /* sessions that are over, whose connections must be closed first */
 	size_t closing_count;
 	uint64_t wait_until_us;       /* real */
+	bool is_tried;                /* counts as a guess until it is known */
+	enum penalty_end outcome;
 	bool in_database;             /* a completion will come back */
 	bool over;                    /* answered meanwhile: only kept for that completion */
 	uint64_t started_us;
@@ -119,9 +122,14 @@ static struct bytes told_id(const struct login *login)
 /* Consumes the login, or leaves it for the completion that is still to come. */
 static void done(struct login *login)
 {
+	struct collab *c = login->collab;
+
 	login->over = true;
 	login->session = NULL;
-	standing_progress(login->collab);
+	if (login->is_tried)
+		penalties_end(c->penalties, login->pin, login->user, login->outcome, loop_now_ms(c->loop));
+	login->is_tried = false;
+	standing_progress(c);
 	buf_wipe(&login->password);
 	if (!login->in_database)
 		free_login(login);
@@ -134,6 +142,7 @@ static void refuse(struct login *login, uint32_t code, const char *why)
 	struct im_login_fail fail = { .code = code, .status_text = bytes_str(text), .login_id = told_id(login) };
 
 	c->counts.refused++;
+	login->outcome = code == IM_BAD_CREDENTIALS ? PENALTY_WRONG : PENALTY_UNDECIDED;
 	log_info("login refused device=%s user=%s login=%s code=%u status=%s reason=%s", pin_text(login->pin), log_str(login->user),
 		login->login_id, code, log_str(text), log_str(why));
 	note_answer(login, code, text, why);
@@ -367,6 +376,22 @@ static bool is_under_way(const struct admission *a, uint32_t pin, uint32_t seque
 	return false;
 }
 
+/* false: it was too early, and is answered as a wrong password is, so that nobody learns more by asking again. */
+static bool may_try(struct login *login)
+{
+	struct collab *c = login->collab;
+	uint64_t wait_ms = penalties_try(c->penalties, login->pin, login->user, loop_now_ms(c->loop));
+	char why[96];
+
+	login->is_tried = wait_ms == 0;
+	if (login->is_tried)
+		return true;
+	c->counts.penalties++;
+	snprintf(why, sizeof why, "too many wrong passwords: the next one is looked at in %llu ms", (unsigned long long)wait_ms);
+	refuse(login, IM_BAD_CREDENTIALS, why);
+	return false;
+}
+
 void admission_login(struct admission *a, unsigned way, uint32_t pin, uint32_t transaction, uint32_t sequence, const struct im_login *message)
 {
 	struct collab *c = a->collab;
@@ -407,6 +432,8 @@ void admission_login(struct admission *a, unsigned way, uint32_t pin, uint32_t t
 		refuse(login, IM_NO_DATABASE, "this service of the pool is not the active one");
 		return;
 	}
+	if (!may_try(login))
+		return;
 	buf_append(&login->password, message->password);
 	request = (struct seat_request){ .environment = environment_now(c->environment)->name, .owner = owner_seat(c->owner), .pin = pin,
 		.im_user = login->user, .login_id = login->login_id, .now_ms = loop_now_ms(c->loop), .decide = limits_decide };
@@ -436,6 +463,7 @@ static void recorded(void *ctx, enum db_status status)
 		.status_interval_s = (uint32_t)(c->settings->status_interval_ms / 1000), .login_id = told_id(login),
 		.forget_password = login->wants_policy && login->forget_password };
 	c->counts.answered++;
+	login->outcome = PENALTY_RIGHT;
 	log_info("login done device=%s user=%s session=%u login=%s took_ms=%llu", pin_text(login->pin), log_str(login->user), s->id,
 		login->login_id, (unsigned long long)((loop_real_us() - login->started_us) / 1000));
 	note_answer(login, IM_OK, im_code_status_text(IM_OK), "");

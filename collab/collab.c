@@ -12,6 +12,7 @@
 #include "collab/doubt.h"
 #include "collab/groupwise_client.h"
 #include "collab/parts.h"
+#include "collab/penalty.h"
 #include "collab/standing.h"
 #include "db/trail.h"
 #include "protocol/srp.h"
@@ -385,6 +386,7 @@ static void free_parts(struct collab **collab)
 	standing_free(&c->standing);
 	doubt_free(&c->doubt);
 	admission_free(&c->admission);
+	penalties_free(&c->penalties);
 	owner_free(&c->owner);
 	environment_free(&c->environment);
 	courier_free(&c->courier);
@@ -424,6 +426,7 @@ struct collab *collab_new(struct loop *loop, const struct collab_settings *set, 
 	c->db = db;
 	c->trail = trail;
 	c->courier = courier_new(loop, &courier_callbacks, c);
+	c->penalties = penalties_new((unsigned)set->penalty_after, set->penalty_longest_ms);
 	c->admission = admission_new(c);
 	c->doubt = doubt_new(c);
 	*status = EXIT_CONFIG;

@@ -11,6 +11,7 @@
 
 /* What the parts of one Collaboration Service share. Only files of this folder that need several of them include it. */
 struct doubt;
+struct penalties;
 struct standing;
 /* One of its dispatchers, for callbacks. */
 struct collab_way { struct collab *collab; unsigned number; };
@@ -33,13 +34,14 @@ struct collab {
 	unsigned way_count;
 	struct standing *standing;
 	struct admission *admission;
+	struct penalties *penalties;
 	struct doubt *doubt;
 	struct session_table sessions;
 	bool fenced, stopping;
 	bool looking, look_again;    /* at the ends of sessions, in the database */
 	uint64_t ends_seen;
 	struct {
-		uint64_t logins, admitted, refused, answered;
+		uint64_t logins, admitted, refused, answered, penalties;
 		uint64_t evicted, expired, closed, lost, replaced;
 		uint64_t messages_up, messages_down, unknown_session, malformed, duplicates;
 	} counts;

@@ -59,6 +59,10 @@ const struct setting collab_setting_table[] = {
 	{ ROW("lease", SETTING_DURATION, lease_ms), .fallback = "30s", .min = 1000, .max = 86400000,
 	  .help = "how long this service's sessions keep their seats without a renewal, which it makes every third of it; after that "
 		"the others give them away" },
+	{ ROW("penalty_after", SETTING_NUMBER, penalty_after), .fallback = "10", .max = 1000000,
+	  .help = "so many wrong passwords of one device, or of one account, are free; each further one makes the next wait longer; 0: nobody waits" },
+	{ ROW("penalty_longest", SETTING_DURATION, penalty_longest_ms), .fallback = "5m", .min = 1000, .max = 86400000,
+	  .help = "the longest such wait, which begins with 1 s and doubles" },
 	{ .key = NULL },
 };
 

@@ -25,6 +25,7 @@ struct collab_settings {
 	uint64_t status_interval_ms;
 	uint64_t database_poll_ms;
 	uint64_t lease_ms;
+	uint64_t penalty_after, penalty_longest_ms;
 };
 
 extern const struct setting collab_setting_table[];

@@ -99,6 +99,7 @@ void collab_status(void *ctx, json_t *into)
 	put(counts, "logins", c->counts.logins);
 	put(counts, "admitted", c->counts.admitted);
 	put(counts, "logged_in", c->counts.answered);
+	put(counts, "penalties", c->counts.penalties);
 	put(counts, "refused", c->counts.refused);
 	put(counts, "under_way", admission_count(c->admission));
 	put(counts, "evicted", c->counts.evicted);

@@ -186,15 +186,13 @@ static int core_open_secrets(struct core *core, const char *file, bool create, s
 
 static int choose_driver(struct core *core, const char *url, struct error *err)
 {
-	const char *colon = strchr(url, ':');
-	bool bare = !colon || (strchr(url, '/') && strchr(url, '/') < colon);
-	bool postgres = strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
+	const char *where;
 
-	if (!bare && !postgres && strncmp(url, "sqlite:", 7) != 0)
+	core->driver_ops = driver_choose(url, &where);
+	if (!core->driver_ops)
 		return error_set(err, "database = %.*s...: this program knows sqlite:PATH, a bare path, and "
-			"postgresql://USER@HOST/DATABASE", (int)(colon - url), url);
-	core->driver_ops = postgres ? &driver_postgres : &driver_sqlite;
-	core->where = memory_str(bare || postgres ? url : url + 7);
+			"postgresql://USER@HOST/DATABASE", (int)strcspn(url, ":"), url);
+	core->where = memory_str(where);
 	core->place = core->driver_ops->place(core->where, err);
 	return core->place ? 0 : -1;
 }

@@ -2,6 +2,7 @@
 #define BRAMBLE_DB_DB_H
 
 #include "base/bytes.h"
+#include "base/confine.h"
 #include "base/error.h"
 #include "base/io/loop.h"
 
@@ -32,6 +33,8 @@ enum db_open_mode {
  * inline_worker: for flow tests and tools, see worker_new_inline. NULL with a sentence. */
 struct db *db_open(struct loop *loop, const char *url, const char *install_key_file, enum db_open_mode mode, bool inline_worker,
 	struct error *err);
+/* The files that this database needs while it is used, for a process that gives up all others. */
+void db_files(const char *url, const char *install_key_file, struct confine *confine);
 void db_close(struct db **db);              /* after all verbs given so far were done */
 
 /* Tools: runs the loop until every verb given so far was done. */

@@ -2,6 +2,7 @@
 #define BRAMBLE_DB_DRIVER_H
 
 #include "base/bytes.h"
+#include "base/confine.h"
 #include "base/error.h"
 
 /* The seam under the verbs: what a database engine must offer. All of it is called from one thread at a time. Statements are
@@ -35,6 +36,8 @@ struct driver_ops {
 	char *(*place)(const char *where, struct error *err);
 	/* NULL with a sentence that names the database and what to do. create: make it if it is missing. */
 	struct driver *(*open)(const char *where, bool create, struct error *err);
+	/* What it will open, now and when it opens again. */
+	void (*files)(const char *where, struct confine *confine);
 	void (*close)(struct driver *driver);
 	/* Is what was opened no longer what the name stands for? A file may have been deleted or replaced, a connection lost. */
 	bool (*moved)(struct driver *driver);
@@ -69,5 +72,8 @@ struct driver_ops {
 struct driver { const struct driver_ops *ops; };
 
 extern const struct driver_ops driver_sqlite, driver_postgres;
+
+/* The engine that a database setting names, and in *where what it is called there (within url). NULL: none of ours. */
+const struct driver_ops *driver_choose(const char *url, const char **where);
 
 #endif

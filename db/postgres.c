@@ -458,7 +458,7 @@ static const char *pg_error(struct driver *driver)
 }
 
 const struct driver_ops driver_postgres = {
-	.name = "postgresql", .waits = true, .place = postgres_place, .open = pg_open, .close = pg_close, .moved = pg_moved,
+	.name = "postgresql", .waits = true, .place = postgres_place, .open = pg_open, .files = postgres_files, .close = pg_close, .moved = pg_moved,
 	.schema_version = pg_schema_version, .run = pg_run, .prepare = pg_prepare, .begin = pg_begin, .commit = pg_commit,
 	.rollback = pg_rollback, .start = pg_start, .step = pg_step, .is_null = pg_is_null, .number = pg_number, .bytes = pg_bytes,
 	.changed = pg_changed, .clock_ms = pg_clock_ms, .data_version = pg_data_version, .error = pg_error,

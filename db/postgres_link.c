@@ -77,6 +77,37 @@ char *postgres_place(const char *url, struct error *err)
 	return place;
 }
 
+/* Certificates and keys may be replaced while we run; a password file lies in a home folder, which is not ours to read. */
+static void option_files(PQconninfoOption *options, struct confine *confine)
+{
+	static const char *const certificates[] = { "sslcert", "sslkey", "sslrootcert", "sslcrl", NULL };
+
+	if (!options)
+		return;
+	for (size_t i = 0; certificates[i]; i++)
+		confine_read_beside(confine, option(options, certificates[i]));
+	confine_read(confine, option(options, "sslcrldir"));
+	confine_read(confine, option(options, "passfile"));
+	PQconninfoFree(options);
+}
+
+void postgres_files(const char *url, struct confine *confine)
+{
+	static const char *const own[] = { ".postgresql", ".pgpass", ".pg_service.conf", NULL };
+	const char *home = getenv("HOME");
+
+	option_files(PQconninfoParse(url, NULL), confine);
+	option_files(PQconndefaults(), confine);
+	confine_read(confine, getenv("PGSERVICEFILE"));
+	confine_read(confine, getenv("PGSYSCONFDIR"));
+	for (size_t i = 0; home && own[i]; i++) {
+		char *path = memory_printf("%s/%s", home, own[i]);
+
+		confine_read(confine, path);
+		free(path);
+	}
+}
+
 /* libpq's own words, on one line. */
 static void say_lost(struct postgres_link *link, const char *what)
 {

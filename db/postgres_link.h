@@ -28,6 +28,9 @@ struct postgres_link {
  * nothing of the URL) when it is none. The caller frees it. */
 char *postgres_place(const char *url, struct error *err);
 
+/* The files that libpq will read: what the URL, the environment and libpq's own habits name. */
+void postgres_files(const char *url, struct confine *confine);
+
 /* -1 with a sentence. Until then the link is empty or closed. */
 int postgres_link_open(struct postgres_link *link, const char *url, struct error *err);
 void postgres_link_close(struct postgres_link *link);      /* its place stays */

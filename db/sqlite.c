@@ -172,10 +172,10 @@ static int configure(struct sqlite *s, bool create, struct error *err)
 			"its folder", s->path);
 	if (check_application(s, create, err) < 0)
 		return -1;
-	/* FULL: a seat that was answered must survive a power cut. */
+	/* temp_store: the only folder of a confined process is the database's. FULL: a seat that was answered must survive a power cut. */
 	if (set_pragma(s, "journal_mode", "WAL", "wal", err) < 0 || set_pragma(s, "synchronous", "FULL", "2", err) < 0 ||
 		set_pragma(s, "foreign_keys", "ON", "1", err) < 0 || set_pragma(s, "trusted_schema", "OFF", "0", err) < 0 ||
-		set_pragma(s, "cache_size", "-16384", "-16384", err) < 0)
+		set_pragma(s, "cache_size", "-16384", "-16384", err) < 0 || set_pragma(s, "temp_store", "MEMORY", "2", err) < 0)
 		return -1;
 	return 0;
 }
@@ -248,6 +248,12 @@ static struct driver *sqlite_open(const char *where, bool create, struct error *
 failed:
 	sqlite_close(&s->driver);
 	return NULL;
+}
+
+/* Its write-ahead log and the index of that lie beside it. */
+static void sqlite_files(const char *where, struct confine *confine)
+{
+	confine_write_beside(confine, where);
 }
 
 static bool sqlite_moved(struct driver *driver)
@@ -437,7 +443,7 @@ static char *sqlite_place(const char *where, struct error *err)
 }
 
 const struct driver_ops driver_sqlite = {
-	.name = "sqlite", .place = sqlite_place, .open = sqlite_open, .close = sqlite_close, .moved = sqlite_moved, .schema_version = sqlite_schema_version,
+	.name = "sqlite", .place = sqlite_place, .open = sqlite_open, .files = sqlite_files, .close = sqlite_close, .moved = sqlite_moved, .schema_version = sqlite_schema_version,
 	.run = sqlite_run, .prepare = sqlite_prepare, .begin = sqlite_begin, .commit = sqlite_commit,
 	.rollback = sqlite_rollback, .start = sqlite_start, .step = sqlite_step, .is_null = sqlite_is_null,
 	.number = sqlite_number, .bytes = sqlite_bytes, .changed = sqlite_changed, .data_version = sqlite_data_version,

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "base/log.h"
 #include "dispatcher/dispatcher.h"
 
@@ -7,15 +9,32 @@ static const struct daemon_program program = {
 	.settings = dispatcher_setting_table,
 };
 
+/* Its database, its keys and its sockets. */
+static void confine(struct daemon *d, const struct dispatcher_settings *set)
+{
+	struct confine *policy = confine_new();
+
+	confine_read_system(policy);
+	db_files(set->database, set->install_key, policy);
+	confine_read(policy, set->tls_certificate);
+	confine_read(policy, set->tls_key);
+	confine_read(policy, set->tls_ca);
+	if (strncmp(set->listen, "unix:", 5) == 0)
+		confine_write_beside(policy, set->listen + 5);
+	daemon_confine(d, &policy, CONFINE_FILES | CONFINE_SOCKETS);
+}
+
 int main(int argc, char **argv)
 {
 	struct dispatcher_settings set = { 0 };
 	struct daemon *d = daemon_start(argc, argv, &program, &set.common);
 	struct error err;
 	int status = EXIT_INTERNAL;
-	struct db *db = db_open(daemon_loop(d), set.database, set.install_key, DB_EXISTING, false, &err);
 	struct dispatcher *dispatcher;
+	struct db *db;
 
+	confine(d, &set);
+	db = db_open(daemon_loop(d), set.database, set.install_key, DB_EXISTING, false, &err);
 	if (!db)
 		fatal(EXIT_DATABASE, "%s", err.text);
 	dispatcher = dispatcher_new(daemon_loop(d), &set, db, daemon_trail(d), &status, &err);

@@ -221,18 +221,21 @@ static int sync_folder(const char *path)
 	return result;
 }
 
-int deactivation_write(const struct deactivation *deactivation, const char *path, struct error *err)
+void deactivation_text(const struct deactivation *deactivation, struct buf *out)
+{
+	buf_text(out, FIRST_LINE "\n");
+	deactivation_list(deactivation, out);
+}
+
+int deactivation_store(const char *path, struct bytes text, struct error *err)
 {
 	char *beside = memory_printf("%s.new", path);
-	struct buf text = { 0 };
 	int result = -1, fd;
 
-	buf_text(&text, FIRST_LINE "\n");
-	deactivation_list(deactivation, &text);
 	fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		goto out;
-	result = write_all(fd, buf_bytes(&text));
+	result = write_all(fd, text);
 	if (close(fd) != 0)
 		result = -1;
 	if (result == 0)
@@ -242,7 +245,17 @@ int deactivation_write(const struct deactivation *deactivation, const char *path
 out:
 	if (result != 0)
 		error_set(err, "cannot write the router's state %s: %s", path, strerror(errno));
-	buf_free(&text);
 	free(beside);
 	return result != 0 ? -1 : 0;
+}
+
+int deactivation_write(const struct deactivation *deactivation, const char *path, struct error *err)
+{
+	struct buf text = { 0 };
+	int result;
+
+	deactivation_text(deactivation, &text);
+	result = deactivation_store(path, buf_bytes(&text), err);
+	buf_free(&text);
+	return result;
 }

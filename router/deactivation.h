@@ -35,5 +35,8 @@ void deactivation_list(const struct deactivation *deactivation, struct buf *out)
 int deactivation_read(struct deactivation *deactivation, const char *path, struct error *err);
 /* Writes a new file beside it, puts it in its place and makes that durable: a crash leaves the old or the new one. */
 int deactivation_write(const struct deactivation *deactivation, const char *path, struct error *err);
+/* Its two halves: the text of the file, and how a text gets there (-1 with a sentence and errno). */
+void deactivation_text(const struct deactivation *deactivation, struct buf *out);
+int deactivation_store(const char *path, struct bytes text, struct error *err);
 
 #endif

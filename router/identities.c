@@ -141,9 +141,13 @@ static int read_private(int fd, const char *path, struct buf *text, struct error
 
 struct identities *identities_load(const char *path, struct error *err)
 {
+	return identities_read(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), path, err);
+}
+
+struct identities *identities_read(int fd, const char *path, struct error *err)
+{
 	struct identities *identities = NULL;
 	struct buf text = { 0 };
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (fd < 0) {
 		error_set(err, "cannot open the SRP identities %s: %s (lines of SRPID and %d hex digits, mode 0600)", path,

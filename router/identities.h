@@ -20,6 +20,8 @@ struct identity {
 
 /* NULL with a sentence that names file and line, never a key. */
 struct identities *identities_load(const char *path, struct error *err);
+/* The same of what was opened already, which is closed; fd -1: it could not be, errno says why. */
+struct identities *identities_read(int fd, const char *path, struct error *err);
 /* Zeroes the keys. */
 void identities_free(struct identities **identities);
 

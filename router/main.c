@@ -1,3 +1,7 @@
+#include <string.h>
+
+#include "base/log.h"
+#include "router/keeper.h"
 #include "router/router.h"
 
 static const struct daemon_program program = {
@@ -7,6 +11,30 @@ static const struct daemon_program program = {
 	.settings = router_setting_table,
 };
 
+static const char *socket_path(const char *address)
+{
+	return address && strncmp(address, "unix:", 5) == 0 ? address + 5 : NULL;
+}
+
+/* No files at all and no sockets but those that are open, and that come to them. */
+static void confine(struct daemon *d, struct router *router, const struct router_settings *set)
+{
+	static struct keeper_files files;
+	struct confine *policy = confine_new();
+	struct keeper *keeper;
+	struct error err;
+
+	if (set->common.confine != CONFINE_NO) {
+		files = (struct keeper_files){ set->identities, set->state,
+			{ daemon_socket(d), socket_path(set->listen), socket_path(set->device_listen) } };
+		keeper = keeper_start(&files, &err);
+		if (!keeper)
+			fatal(EXIT_INTERNAL, "%s", err.text);
+		router_use(router, keeper);
+	}
+	daemon_confine(d, &policy, 0);
+}
+
 int main(int argc, char **argv)
 {
 	struct router_settings set = { 0 };
@@ -15,6 +43,7 @@ int main(int argc, char **argv)
 
 	control_server_add(daemon_control(d), router_verbs, router);
 	daemon_status_hook(d, router_status, router);
+	confine(d, router, &set);
 	daemon_run(d);
 	router_shutdown(router);
 	router_free(&router);

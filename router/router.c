@@ -1,5 +1,6 @@
 #include "router/router.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,10 +86,30 @@ static void check_listeners(const struct router_settings *set)
 
 void router_store_state(struct router *router)
 {
+	const char *path = router->set->state;
+	struct buf text = { 0 };
 	struct error err;
+	int status;
 
-	if (deactivation_write(router->deactivation, router->set->state, &err) != 0)
+	deactivation_text(router->deactivation, &text);
+	status = router->keeper ? keeper_store(router->keeper, buf_bytes(&text)) : deactivation_store(path, buf_bytes(&text), &err);
+	if (status != 0 && router->keeper)
+		error_set(&err, "cannot write the router's state %s: %s", path, strerror(errno));
+	if (status != 0)
 		log_error("%s; a restart would forget what was deactivated or enabled just now", err.text);
+	buf_free(&text);
+}
+
+static struct identities *load_identities(const struct router *router, struct error *err)
+{
+	const char *path = router->set->identities;
+
+	return router->keeper ? identities_read(keeper_identities(router->keeper), path, err) : identities_load(path, err);
+}
+
+void router_use(struct router *router, struct keeper *keeper)
+{
+	router->keeper = keeper;
 }
 
 bool router_enable(struct router *router, const char *srp_id)
@@ -102,7 +123,7 @@ bool router_enable(struct router *router, const char *srp_id)
 
 int router_reload_identities(struct router *router, struct error *err)
 {
-	struct identities *fresh = identities_load(router->set->identities, err);
+	struct identities *fresh = load_identities(router, err);
 
 	if (!fresh)
 		return -1;
@@ -179,7 +200,7 @@ static void read_files(struct router *router)
 	const struct router_settings *set = router->set;
 	struct error err;
 
-	router->identities = identities_load(set->identities, &err);
+	router->identities = load_identities(router, &err);
 	if (!router->identities)
 		fatal(EXIT_CONFIG, "%s", err.text);
 	router->deactivation = deactivation_new((unsigned)set->deactivate_connects, set->deactivate_window_ms);
@@ -247,6 +268,7 @@ void router_free(struct router **router)
 	pins_free(&gone->pins);
 	deactivation_free(&gone->deactivation);
 	identities_free(&gone->identities);
+	keeper_end(&gone->keeper);
 	buf_free(&gone->frame);
 	buf_free(&gone->envelope);
 	free(gone);

@@ -11,6 +11,7 @@
  * and so needs it too. Where devices connect, a TCP proxy may stand between (proxies): what comes from there begins with a PROXY
  * header, and the address in it is the peer's from then on. */
 struct router;
+struct keeper;
 
 struct router_settings {
 	struct daemon_settings common;
@@ -30,6 +31,8 @@ extern const struct setting router_setting_table[];
 
 /* Reads identities and state and listens. Ends the process with a sentence when it cannot. */
 struct router *router_new(struct loop *loop, const struct router_settings *set, struct trail *trail);
+/* From now on its files are in the hands of the keeper, which it owns. */
+void router_use(struct router *router, struct keeper *keeper);
 /* Tells every peer that we are going, and lets the words leave. */
 void router_shutdown(struct router *router);
 void router_free(struct router **router);

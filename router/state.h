@@ -5,6 +5,7 @@
 #include "base/trail.h"
 #include "router/deactivation.h"
 #include "router/identities.h"
+#include "router/keeper.h"
 #include "router/pins.h"
 #include "router/router.h"
 
@@ -31,6 +32,7 @@ struct router {
 	struct trail *trail;
 	struct identities *identities;
 	struct deactivation *deactivation;
+	struct keeper *keeper;              /* opens the files; NULL: the router does */
 	struct pins *pins;
 	struct service_peer *services;      /* those that are up, by identifier */
 	struct device_peer *held;           /* those that nothing is read from until their service takes more */

@@ -14,6 +14,7 @@ struct set_fault {
 	char *word;                     /* as it was given */
 	char *whom, *kind;              /* NULL: any */
 	uint64_t nth, left;             /* left UINT64_MAX: until cleared */
+	uint64_t chance;                /* percent */
 	uint64_t from_ms;
 	uint64_t seen, done;
 	struct set_fault *next;
@@ -23,6 +24,8 @@ struct faults {
 	struct fault_terms terms;
 	struct set_fault *first;
 	size_t count;
+	bool is_seeded;
+	uint64_t drawn;                 /* the generator's state */
 	struct fault_listener *listeners;
 };
 
@@ -152,12 +155,14 @@ static int parse_target(const struct faults *faults, const char *name, const cha
 	struct set_fault *f = into->fault;
 
 	if (!value)
-		return error_set(err, "%s of a fault needs a value; there are %s=, on=, nth=, count=, after= and for=", log_str(name),
+		return error_set(err, "%s of a fault needs a value; there are %s=, on=, nth=, count=, chance=, after= and for=", log_str(name),
 			terms->whom);
 	if (strcmp(name, "nth") == 0)
 		return parse_count(name, value, UINT32_MAX, &f->nth, err);
 	if (strcmp(name, "count") == 0)
 		return parse_count(name, value, UINT32_MAX, &f->left, err);
+	if (strcmp(name, "chance") == 0)
+		return parse_count(name, value, 100, &f->chance, err);
 	if (strcmp(name, "after") == 0)
 		return parse_time(name, value, &into->after_ms, err);
 	if (strcmp(name, "for") == 0)
@@ -172,7 +177,7 @@ static int parse_target(const struct faults *faults, const char *name, const cha
 			return error_set(err, "there is no %s %s; on= also takes %s", terms->kind_noun, log_str(value), terms->kind_help);
 		return set_text(&f->kind, name, value, err);
 	}
-	return error_set(err, "a fault has no %s=; there are %s=, on=, nth=, count=, after= and for=", log_str(name), terms->whom);
+	return error_set(err, "a fault has no %s=; there are %s=, on=, nth=, count=, chance=, after= and for=", log_str(name), terms->whom);
 }
 
 static void set_fault_free(struct set_fault *f)
@@ -232,7 +237,7 @@ int faults_add(struct faults *faults, const char *word, uint64_t now_ms, struct 
 	char *copy = memory_str(word);
 	int rc = 0;
 
-	*f = (struct set_fault){ .word = memory_str(word), .nth = 1, .left = UINT64_MAX };
+	*f = (struct set_fault){ .word = memory_str(word), .nth = 1, .left = UINT64_MAX, .chance = 100 };
 	if (faults->count == FAULTS_MAX)
 		forget_over(faults, now_ms);
 	if (faults->count == FAULTS_MAX)
@@ -258,7 +263,26 @@ struct faults *faults_new(const struct fault_terms *terms)
 	struct faults *faults = memory_new(sizeof *faults);
 
 	faults->terms = *terms;
+	faults->drawn = 1;
 	return faults;
+}
+
+void faults_seed(struct faults *faults, uint32_t seed)
+{
+	faults->is_seeded = seed != 0;
+	faults->drawn = seed ? seed : 1;
+}
+
+/* xorshift64*: for faults, not for secrets. */
+static uint32_t draw(struct faults *faults)
+{
+	uint64_t x = faults->drawn;
+
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	faults->drawn = x;
+	return (uint32_t)((x * UINT64_C(2685821657736338717)) >> 32);
 }
 
 void faults_clear(struct faults *faults)
@@ -332,12 +356,14 @@ struct fault faults_next(struct faults *faults, uint64_t now_ms, const char *who
 		if (is_over(f, now_ms) || now_ms < f->from_ms || !concerns(faults, f, whom, kind))
 			continue;
 		f->seen++;
-		if (what.action != FAULT_NONE || f->seen % f->nth != 0)
+		if (what.action != FAULT_NONE || f->seen % f->nth != 0 || (f->chance < 100 && draw(faults) % 100 >= f->chance))
 			continue;
 		if (f->left != UINT64_MAX)
 			f->left--;
 		f->done++;
 		what = f->what;
+		if (faults->is_seeded && what.action == FAULT_GARBLE)
+			what.place = draw(faults) | 1;
 		log_info("fault %s=%s on=%s word=%s", faults->terms.whom, log_str(whom), log_str(kind), log_str(f->word));
 	}
 	return what;

@@ -11,13 +11,13 @@
 
 /* Misbehaviour on demand, in the same words for every simulated system, on the command line and over the control socket:
  *
- *   ACTION[=VALUE][,WHOM=NAME][,on=KIND][,nth=N][,count=N][,after=TIME][,for=TIME]
+ *   ACTION[=VALUE][,WHOM=NAME][,on=KIND][,nth=N][,count=N][,chance=PERCENT][,after=TIME][,for=TIME]
  *
  *   delay=MS       leaves so late; what comes after it to the same peer waits behind it
  *   drop           never leaves
  *   duplicate[=N]  leaves N times more [1]
  *   reorder        changes places with the next one to the same peer
- *   garble[=N]     N bytes of it are changed [1], at places that are the same each time
+ *   garble[=N]     N bytes of it are changed [1], at places that are the same each time; with a seed one bit of each, anywhere
  *   split[=N]      leaves in pieces of N bytes [1], each in a write of its own
  *   refuse=CODE    a request is answered with this code and not carried out
  *   half-close     leaves, and then we say that nothing more will come
@@ -25,7 +25,8 @@
  *   half-open      from it on nothing leaves and nothing is read, and the connection stays; when the fault is over it is cut
  *
  * WHOM is user or pin, by the system: only what is for this one. on: only what is of this kind, or "all"; left out: of every usual
- * kind (half-open: of any). nth: every N-th time [1]. count: so many times [until cleared]. after, for: counts and happens only from
+ * kind (half-open: of any). nth: every N-th time [1]. count: so many times [until cleared]. chance: of those only so many
+ * in a hundred, drawn [all]. after, for: counts and happens only from
  * so long after it was set, and for so long [at once, until cleared].
  *
  * This is the decision, without socket and clock: times are arguments, in milliseconds of any clock that does not go back.
@@ -42,6 +43,7 @@ const char *fault_action_name(enum fault_action action);        /* "half-close" 
 struct fault {
 	enum fault_action action;
 	uint32_t value;
+	uint32_t place;                 /* of garble, with a seed: where; 0: the usual places */
 	uint64_t until_ms;              /* when its time is over; UINT64_MAX: when it is cleared */
 };
 
@@ -67,6 +69,8 @@ int fault_suits_server(void *ctx, enum fault_action action, const char *kind, st
 struct faults;
 struct faults *faults_new(const struct fault_terms *terms);
 void faults_free(struct faults **faults);
+/* What is drawn (chance=, the places of garble) is the same for the same seed and the same order of events. 0: places are not drawn. */
+void faults_seed(struct faults *faults, uint32_t seed);
 /* -1 with a sentence that says what is accepted. */
 int faults_add(struct faults *faults, const char *word, uint64_t now_ms, struct error *err);
 void faults_clear(struct faults *faults);

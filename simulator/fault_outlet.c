@@ -42,14 +42,18 @@ static void waiting_free(struct fault_outlet *outlet, struct waiting *w)
 
 /* --- leaving -------------------------------------------------------------------------------------------------------------------- */
 
-/* Places that a run can repeat: one byte in each of as many equal parts. */
-static void send_garbled(struct fault_outlet *outlet, uint32_t count, struct bytes message)
+/* Places that a run can repeat: one byte in each of as many equal parts; drawn ones are one bit each. */
+static void send_garbled(struct fault_outlet *outlet, struct fault fault, struct bytes message)
 {
+	uint32_t count = fault.value;
 	uint8_t *copy = memory_new(message.len + 1);
 
 	memcpy(copy, message.data, message.len);
 	for (size_t i = 0; i < count && i < message.len; i++)
-		copy[(2 * i + 1) * message.len / (2 * (count < message.len ? count : message.len))] ^= 0x55;
+		if (fault.place)
+			copy[((size_t)(fault.place >> 4) + i * 7919) % message.len] ^= (uint8_t)(1u << (fault.place / 2 + i) % 8);
+		else
+			copy[(2 * i + 1) * message.len / (2 * (count < message.len ? count : message.len))] ^= 0x55;
 	outlet->send(outlet->arg, bytes_of(copy, message.len));
 	free(copy);
 }
@@ -60,7 +64,7 @@ static void leave_whole(struct fault_outlet *outlet, struct fault fault, struct 
 	unsigned clears = outlet->clears;
 
 	if (fault.action == FAULT_GARBLE && message.len) {
-		send_garbled(outlet, fault.value, message);
+		send_garbled(outlet, fault, message);
 		return;
 	}
 	outlet->send(outlet->arg, message);

@@ -10,6 +10,7 @@
 #include "simulator/groupwise/groupwise.h"
 #include "simulator/load/load_command.h"
 #include "simulator/ocs/ocs.h"
+#include "simulator/relay/relay.h"
 #include "simulator/scenario/scenario_command.h"
 
 static const struct sim_command *const commands[] = {
@@ -17,6 +18,7 @@ static const struct sim_command *const commands[] = {
 	&sim_groupwise,
 	&sim_cwa,
 	&sim_ocs,
+	&sim_relay,
 	&sim_run,
 	&sim_load,
 	NULL,

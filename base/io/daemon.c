@@ -31,7 +31,9 @@ struct daemon {
 	char *socket_path;
 	bool is_ready;
 	bool says_ready;
+	int notify_fd;             /* opened before the process gives up making sockets */
 	uint64_t started_us;
+	struct confined confined;
 	struct {
 		daemon_status_fn *fn;
 		void *ctx;
@@ -190,6 +192,7 @@ static void verb_status(void *ctx, struct control_request *request)
 	json_object_set_new(out, "ready", json_boolean(d->is_ready));
 	json_object_set_new(out, "uptime_ms", json_integer((json_int_t)((loop_real_us() - d->started_us) / 1000)));
 	json_object_set_new(out, "now_ms", json_integer((json_int_t)loop_now_ms(d->loop)));
+	json_object_set_new(out, "confined", json_pack("{s:b, s:i}", "seccomp", d->confined.seccomp, "landlock", d->confined.landlock));
 	json_object_set_new(out, "log_level", json_string(log_level_name(log_level_now())));
 	json_object_set_new(out, "trail_last", json_integer((json_int_t)trail_last(d->trail)));
 	for (size_t i = 0; i < d->hook_count; i++)
@@ -247,31 +250,52 @@ unsigned long daemon_raise_descriptors(void)
 	return (unsigned long)limit.rlim_cur;
 }
 
-void daemon_notify_ready(void)
+/* The socket to say it on, or -1: nobody wants to hear it. */
+static int notify_open(void)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	size_t len = path ? strlen(path) : 0;
-	char text[64];
-	int fd, size;
+	int fd;
 
 	if (!len)
-		return;
+		return -1;
 	if ((path[0] != '/' && path[0] != '@') || len >= sizeof address.sun_path) {
 		log_warning("NOTIFY_SOCKET=%s is neither a path nor an abstract name of at most %zu bytes", log_str(path),
 			sizeof address.sun_path - 1);
-		return;
+		return -1;
 	}
 	memcpy(address.sun_path, path, len);
 	if (path[0] == '@')
 		address.sun_path[0] = '\0';
-	size = snprintf(text, sizeof text, "READY=1\nMAINPID=%d\n", getpid());
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || sendto(fd, text, (size_t)size, MSG_NOSIGNAL, (const struct sockaddr *)&address,
-		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
-		log_warning("NOTIFY_SOCKET=%s could not be told: %s", log_str(path), strerror(errno));
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0) {
+		log_warning("NOTIFY_SOCKET=%s cannot be told: %s", log_str(path), strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void notify_say(int *fd)
+{
+	char text[64];
+	int size = snprintf(text, sizeof text, "READY=1\nMAINPID=%d\n", getpid());
+
+	if (*fd < 0)
+		return;
+	if (send(*fd, text, (size_t)size, MSG_NOSIGNAL) < 0)
+		log_warning("NOTIFY_SOCKET could not be told: %s", strerror(errno));
+	close(*fd);
+	*fd = -1;
+}
+
+void daemon_notify_ready(void)
+{
+	int fd = notify_open();
+
+	notify_say(&fd);
 }
 
 static void on_signal(void *arg)
@@ -318,6 +342,7 @@ struct daemon *daemon_start(int argc, char **argv, const struct daemon_program *
 	d->settings = settings;
 	d->says_ready = options.ready;
 	d->started_us = loop_real_us();
+	d->notify_fd = notify_open();
 	d->loop = loop_new();
 	if (options.manual_clock)
 		loop_clock_manual(d->loop, options.clock_ms);
@@ -365,10 +390,31 @@ struct control_server *daemon_control(struct daemon *d)
 	return d->control;
 }
 
+const char *daemon_socket(const struct daemon *d)
+{
+	return d->socket_path;
+}
+
+void daemon_confine(struct daemon *d, struct confine **policy, unsigned rights)
+{
+	struct error err;
+
+	if (rights & CONFINE_FILES)
+		confine_write(*policy, d->settings->run_dir);
+	if (confine_enter(*policy, rights, (enum confine_how)d->settings->confine, &d->confined, &err) != 0)
+		fatal(EXIT_CONFIG, "%s", err.text);
+	confine_free(policy);
+	if (d->settings->confine == CONFINE_NO || (d->confined.seccomp && d->confined.landlock))
+		log_info("confined seccomp=%s landlock=%d", d->confined.seccomp ? "yes" : "no", d->confined.landlock);
+	else
+		log_warning("confined seccomp=%s landlock=%d: this kernel cannot do all of it", d->confined.seccomp ? "yes" : "no",
+			d->confined.landlock);
+}
+
 void daemon_run(struct daemon *d)
 {
 	d->is_ready = true;
-	daemon_notify_ready();
+	notify_say(&d->notify_fd);
 	if (d->says_ready) {
 		puts("READY");
 		fflush(stdout);

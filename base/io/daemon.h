@@ -1,6 +1,7 @@
 #ifndef BRAMBLE_BASE_IO_DAEMON_H
 #define BRAMBLE_BASE_IO_DAEMON_H
 
+#include "base/confine.h"
 #include "base/io/clock_verbs.h"
 #include "base/io/control_server.h"
 #include "base/io/history.h"
@@ -29,6 +30,7 @@ struct daemon_settings {
 	char *process_name;          /* NULL: the program's */
 	char *history;
 	uint64_t history_limit;
+	int confine;                 /* enum confine_how */
 };
 extern const char *const daemon_log_levels[];
 #define DAEMON_SETTINGS(struct_type, member) \
@@ -41,7 +43,10 @@ extern const char *const daemon_log_levels[];
 	{ .key = "history", .type = SETTING_PATH, .offset = offsetof(struct_type, member.history), .common = true, \
 	  .help = "file (.jsonl) or folder of the history that `bramble check` reads; not set: none is written" }, \
 	{ .key = "history_limit", .type = SETTING_SIZE, .offset = offsetof(struct_type, member.history_limit), .fallback = "1G", \
-	  .common = true, .min = 65536, .help = "bytes of history of each process; then it ends with a line that says so" }
+	  .common = true, .min = 65536, .help = "bytes of history of each process; then it ends with a line that says so" }, \
+	{ .key = "confine", .type = SETTING_CHOICE, .offset = offsetof(struct_type, member.confine), .fallback = "yes", \
+	  .choices = confine_choices, .common = true, \
+	  .help = "give up programs, other processes and all files but its own (seccomp, Landlock): yes as far as the kernel can, required, no" }
 
 /* Ends the process itself for -t, -T, -V, --help and for anything wrong (exit statuses as the design lists them). */
 struct daemon *daemon_start(int argc, char **argv, const struct daemon_program *program, struct daemon_settings *settings);
@@ -49,6 +54,10 @@ struct loop *daemon_loop(struct daemon *d);
 struct trail *daemon_trail(struct daemon *d);
 struct history *daemon_history(struct daemon *d);          /* off unless the setting says where */
 struct control_server *daemon_control(struct daemon *d);    /* serves status, trail, log, clock; add your own verbs */
+/* As the setting says; the policy is freed. run_dir is added to it where files are allowed. Before there are other threads, and before
+ * daemon_run. Ends the process when the kernel refuses. What came into force is in the log and in the verb status. */
+void daemon_confine(struct daemon *d, struct confine **policy, unsigned rights);
+const char *daemon_socket(const struct daemon *d);    /* the path of its control socket */
 void daemon_run(struct daemon *d);       /* says that it is ready, then works until SIGTERM */
 int daemon_stop(struct daemon *d);       /* the exit status; after everything that used its loop has been freed */
 

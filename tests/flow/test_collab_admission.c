@@ -276,6 +276,39 @@ static void bad_credentials_are_failed_and_the_seat_is_free_again(void **state)
 	assert_int_equal(database_exec(b->database, "SELECT count(*) FROM emu_IMSessionHistory WHERE Reason = 'refused'"), 1);
 }
 
+static void guess(struct collab_bench *b, uint32_t pin, uint32_t sequence)
+{
+	struct im_login_fail fail;
+
+	fake_dispatcher_up(&b->dispatcher, pin, &im_login_msg, sequence,
+		&(struct im_login){ .user = bytes_str("bob"), .password = bytes_str("a guess") });
+	bench_expect(b, pin, &im_login_fail_msg, NULL, &fail);
+	assert_int_equal(fail.code, IM_BAD_CREDENTIALS);
+}
+
+static void who_guesses_passwords_waits_and_the_owner_is_let_in(void **state)
+{
+	struct collab_bench *b = *state;
+
+	b->settings.penalty_after = 3;
+	b->settings.penalty_longest_ms = 60000;
+	bench_start(b, (struct bench_limits){ 0 });
+	for (uint32_t i = 0; i < 20; i++)
+		guess(b, ALICE, 10 + i);
+	/* The IM server was asked three times, and the guesser cannot tell. */
+	assert_int_equal(b->groupwise.rejected, 3);
+	assert_int_equal(bench_number(b, "counts", "penalties"), 17);
+	bench_login(b, BOB, "bob");
+	bench_advance(b, 1000);
+	guess(b, ALICE, 40);
+	guess(b, ALICE, 41);
+	assert_int_equal(b->groupwise.rejected, 4);
+	/* The guesser's own account waits with his device, which is what guesses. */
+	assert_int_equal(bench_login_fails(b, ALICE, "alice").code, IM_BAD_CREDENTIALS);
+	bench_advance(b, 60000);
+	bench_login(b, ALICE, "alice");
+}
+
 static void another_refusal_of_the_im_server_is_failed(void **state)
 {
 	struct collab_bench *b = *state;
@@ -533,6 +566,7 @@ int main(void)
 		T(no_maximum_and_the_capacity_reached_is_failed_300),
 		T(who_may_not_use_the_client_is_failed_and_not_connected),
 		T(bad_credentials_are_failed_and_the_seat_is_free_again),
+		T(who_guesses_passwords_waits_and_the_owner_is_let_in),
 		T(another_refusal_of_the_im_server_is_failed),
 		T(an_unreachable_im_server_is_failed_and_the_seat_is_free_again),
 		T(an_im_server_that_we_do_not_trust_is_failed),

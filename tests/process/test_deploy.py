@@ -74,6 +74,13 @@ class Units(unittest.TestCase):
                     key, value = option.split("=", 1)
                     self.assertIn(f"\n{key.split('.')[1]} = {value}\n", out)
 
+    def test_the_units_let_daemons_give_up_more_by_themselves(self):
+        conf = (UNITS / "bramble-.service.d" / "hardened.conf").read_text()
+        allowed = [call for line in re.findall(r"^SystemCallFilter=([^~].*)$", conf, re.M) for call in line.split()]
+        used = set(re.findall(r"SYS_(landlock_\w+)", (DEPLOY / ".." / ".." / "base" / "confine.c").read_text()))
+        self.assertEqual(len(used), 3)
+        self.assertEqual((used | {"seccomp"}) - set(allowed), set())
+
     def test_a_user_for_each_daemon_is_made(self):
         made = [line.split()[1] for line in (UNITS / "bramble-sysusers.conf").read_text().splitlines() if line.startswith("u ")]
         self.assertEqual(made, [f"bramble-{name}" for name in DAEMONS])

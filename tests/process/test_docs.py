@@ -34,6 +34,16 @@ class Docs(unittest.TestCase):
         self.assertGreater(len(folders), 8)
         self.assertEqual([f for f in folders if not (ROOT / f).is_dir()], [])
 
+    def test_every_threat_is_held_by_tests_that_exist(self):
+        page = (ROOT / "docs" / "security.md").read_text()
+        named = re.findall(r"`(tests/[\w/.]+)::(\w+)`", page)
+        self.assertGreater(len(named), 50)
+        self.assertEqual([f"{file}::{test}" for file, test in named
+                          if not re.search(rf"def {test}\(self|static void {test}\(void \*\*state\)", (ROOT / file).read_text())], [])
+        threats = page.partition("## Threats")[2].partition("\n## ")[0]
+        rows = [row for row in threats.splitlines() if row.startswith("| ") and not row.startswith(("| threat |", "| ---"))]
+        self.assertEqual([row for row in rows if "::" not in row.split("|")[3]], [])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -20,10 +20,10 @@ OUT = pathlib.Path(os.environ.get("BRAMBLE_OUT", "build/gcc")).absolute()
 
 class Services(unittest.TestCase):
     """Two services with three devices each: 0 to 2 and 3 to 5."""
-    env, poll = None, "50ms"
+    env, poll, options = None, "50ms", ()
 
     def setUp(self):
-        self.services = crowd.Services(2, 3, f"collab.database_poll={self.poll}", lease=f"{LEASE_S}s", env=self.env).up()
+        self.services = crowd.Services(2, 3, f"collab.database_poll={self.poll}", *self.options, lease=f"{LEASE_S}s", env=self.env).up()
         self.addCleanup(self.services.__exit__)
         self.devices = []
         for k in range(2):
@@ -168,7 +168,9 @@ class Elsewhere(Services):
 
 class Wall(Services):
     """The time of day of the real programs is off by what a file says; the monotonic clock stays the machine's. The certificate of
-    the IM server is of today, so all days are later ones."""
+    the IM server is of today, so all days are later ones. The file is none that a daemon may open by itself."""
+
+    options = ("common.confine=no",)
 
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="bramble-wall-"))

@@ -58,8 +58,9 @@ static const struct { const char *word, *sentence; } wrong[] = {
 	{ "drop,user=bob", "there is no user bob in this world" },
 	{ "drop,on=pong", "there is no request pong; on= also takes event and all" },
 	{ "drop,nth=0", "nth is a number from 1 to" },
+	{ "drop,chance=101", "chance is a number from 1 to 100, not 101" },
 	{ "drop,count", "count of a fault needs a value" },
-	{ "drop,colour=red", "a fault has no colour=; there are user=, on=, nth=, count=, after= and for=" },
+	{ "drop,colour=red", "a fault has no colour=; there are user=, on=, nth=, count=, chance=, after= and for=" },
 	{ "drop,pin=2100000A", "a fault has no pin=; there are user=" },
 	{ "duplicate=0", "duplicate is a number from 1 to 100, not 0" },
 	{ "duplicate=101", "duplicate is a number from 1 to 100, not 101" },
@@ -126,6 +127,44 @@ static const struct { const char *words[3], *came, *want; } rows[] = {
 	{ { "half-open,on=login" }, "abel", "...x" },
 	{ { "half-open,user=alice" }, "bea", ".xx" },
 };
+
+enum { DRAWS = 1000 };
+
+static void draw_all(uint32_t seed, struct fault *out)
+{
+	struct faults *faults = faults_new(&terms);
+
+	faults_seed(faults, seed);
+	assert_int_equal(faults_add(faults, "garble,chance=30", 0, NULL), 0);
+	for (int i = 0; i < DRAWS; i++)
+		out[i] = faults_next(faults, 0, "alice", "ping");
+	faults_free(&faults);
+}
+
+static void what_is_drawn_is_the_same_for_the_same_seed(void **state)
+{
+	static struct fault once[DRAWS], again[DRAWS], other[DRAWS];
+	int done = 0, same_place = 0, differs = 0;
+
+	(void)state;
+	draw_all(7, once);
+	draw_all(7, again);
+	draw_all(8, other);
+	for (int i = 0; i < DRAWS; i++) {
+		assert_int_equal(once[i].action, again[i].action);
+		assert_int_equal(once[i].place, again[i].place);
+		done += once[i].action == FAULT_GARBLE;
+		differs += once[i].action != other[i].action;
+		same_place += i && once[i].place && once[i].place == once[i - 1].place;
+	}
+	assert_in_range(done, DRAWS / 4, DRAWS * 2 / 5);
+	assert_true(differs > DRAWS / 10);
+	assert_int_equal(same_place, 0);
+	/* Without a seed places are the usual ones. */
+	draw_all(0, once);
+	for (int i = 0; i < DRAWS; i++)
+		assert_int_equal(once[i].place, 0);
+}
 
 static void what_befalls_what(void **state)
 {
@@ -443,6 +482,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_wrong_is_said),
+		cmocka_unit_test(what_is_drawn_is_the_same_for_the_same_seed),
 		cmocka_unit_test(what_befalls_what),
 		cmocka_unit_test(the_list_says_what_was_done_and_how_long_it_lasts),
 		cmocka_unit_test(delayed_messages_hold_back_what_follows),
