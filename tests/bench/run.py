@@ -19,12 +19,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 os.environ.setdefault("BRAMBLE_BIN", "build/bin")
 os.environ.setdefault("BRAMBLE_TEST_DEADLINE", "120")
+import layers
 import pipeline
+import router
 import stats
 
-SCENES = (pipeline,)
+SCENES = (pipeline, router, layers)
 RESULTS = pathlib.Path("build/bench/results.json")
-ROUND_MS, QUICK_MS = 1500, 700
+ROUND_MS, QUICK_MS = 1000, 600
 
 
 def version(*command):

@@ -35,10 +35,18 @@ def judge(row, rounds):
     ratio = statistics.median(ratios)
     result |= {"ratio": round(ratio, 4), "min": round(min(ratios), 4), "max": round(max(ratios), 4), "rounds": len(ratios),
                "ours": round(statistics.median(o for o, _ in pairs), 4), "peer": round(statistics.median(peers), 4)}
-    verdict = "told" if row.must is None else "ok" if meets(ratio, row.must, row.higher) else "MISS"
-    if row.must is not None and min(peers) > 0 and max(peers) / min(peers) > NOISY:
-        verdict = "noisy"
-    return result | {"pass": verdict != "MISS", "verdict": verdict}
+    return result | verdict_of(row, ratio, ratios, peers)
+
+
+def verdict_of(row, ratio, ratios, peers):
+    """A noisy peer takes nothing from a goal that every round meets or every round misses."""
+    if row.must is None:
+        return {"pass": True, "verdict": "told"}
+    met = [meets(r, row.must, row.higher) for r in ratios]
+    if any(met) and not all(met) and max(peers) / min(peers) > NOISY:
+        return {"pass": True, "verdict": "noisy"}
+    passed = meets(ratio, row.must, row.higher)
+    return {"pass": passed, "verdict": "ok" if passed else "MISS"}
 
 
 def meets(ratio, must, higher):

@@ -28,10 +28,12 @@ class Verdicts(unittest.TestCase):
         self.assertEqual(result([0.7], row=more)["verdict"], "ok")
         self.assertEqual(result([0.69], row=more)["verdict"], "MISS")
 
-    def test_a_peer_that_costs_now_this_and_now_that_makes_a_row_noisy_and_not_missed(self):
-        r = result([3.0, 3.0, 3.0], [10, 16, 10])
+    def test_a_peer_that_costs_now_this_and_now_that_makes_a_row_noisy_unless_all_rounds_agree(self):
+        r = result([1.0, 3.0, 3.0], [10, 16, 10])
         self.assertEqual((r["verdict"], r["pass"]), ("noisy", True))
-        self.assertEqual(result([3.0, 3.0, 3.0], [10, 15, 10])["verdict"], "MISS")
+        self.assertEqual(result([1.0, 3.0, 3.0], [10, 15, 10])["verdict"], "MISS")
+        self.assertEqual(result([3.0, 3.0, 3.0], [10, 16, 10])["verdict"], "MISS")
+        self.assertEqual(result([1.0, 1.5, 1.2], [10, 16, 10])["verdict"], "ok")
 
     def test_a_peer_that_is_not_installed_is_said_and_fails_nothing(self):
         r = stats.judge(ROW, [{"ours": 1.0}])
