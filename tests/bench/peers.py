@@ -109,3 +109,105 @@ listen stats
 """)
         with running([find("haproxy"), "-db", "-f", at / "haproxy.cfg"], at, stats) as child:
             yield port, backend, child.pid
+
+
+def certificate(at, who=None):
+    """A P-256 key and a certificate signed by itself, in one file and in two."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                    "/CN=localhost", "-keyout", at / "key.pem", "-out", at / "cert.pem"], check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    (at / "both.pem").write_text((at / "cert.pem").read_text() + (at / "key.pem").read_text())
+    if who:
+        for name in (".", "key.pem", "cert.pem", "both.pem"):
+            os.chown(at / name, who, who)
+
+
+def unprivileged():
+    """Whom to run a server as that refuses to be root, or None."""
+    return 65534 if os.geteuid() == 0 else None
+
+
+@contextlib.contextmanager
+def prosody(users):
+    """(port of TLS from the first byte, pid) with users user0001 and on, whose passwords it keeps in clear as our simulated server does."""
+    if not find("prosody"):
+        yield None
+        return
+    with folder() as at:
+        port, who = free_port(), unprivileged()
+        accounts = at / "data" / "localhost" / "accounts"
+        accounts.mkdir(parents=True)
+        for i in range(1, users + 1):
+            (accounts / f"user{i:04}.dat").write_text(f'return {{ ["password"] = "user{i:04}-secret"; }};\n')
+        (at / "prosody.cfg.lua").write_text(f"""
+daemonize = false; pidfile = "{at}/pid"; data_path = "{at}/data"; network_backend = "epoll"
+run_as_root = true
+log = {{ {{ levels = {{ min = "warn" }}, to = "console" }} }}
+modules_enabled = {{ "roster"; "saslauth"; "tls"; "disco"; }}
+modules_disabled = {{ "s2s"; "offline"; "c2s_limit" }}
+authentication = "internal_plain"; storage = "internal"
+c2s_ports = {{}}; s2s_ports = {{}}; http_ports = {{}}; https_ports = {{}}; component_ports = {{}}
+c2s_direct_tls_ports = {{ {port} }}; c2s_direct_tls_interfaces = {{ "127.0.0.1" }}
+c2s_direct_tls_ssl = {{ key = "{at}/key.pem"; certificate = "{at}/cert.pem"; }}
+ssl = {{ key = "{at}/key.pem"; certificate = "{at}/cert.pem"; }}
+VirtualHost "localhost"
+""")
+        certificate(at)
+        if who:
+            subprocess.run(["chown", "-R", str(who), at], check=True)
+        with running([find("prosody"), "--config", at / "prosody.cfg.lua", "-F"], at, port, user=who) as child:
+            yield port, child.pid
+
+
+@contextlib.contextmanager
+def ejabberd(users):
+    """The same with ejabberd and its own database; its virtual machine has one scheduler."""
+    if not find("ejabberdctl"):
+        yield None
+        return
+    with folder() as at:
+        port, who = free_port(), unprivileged()
+        certificate(at)
+        (at / "ejabberd.yml").write_text(f"""
+hosts: [localhost]
+loglevel: warning
+certfiles: ["{at}/both.pem"]
+ca_file: "{at}/cert.pem"
+auth_method: internal
+auth_password_format: plain
+disable_sasl_mechanisms: [scram-sha-1, scram-sha-256, scram-sha-512, digest-md5, x-oauth2]
+shaper: {{ }}
+shaper_rules: {{ max_user_sessions: 1000 }}
+acl: {{ }}
+access_rules: {{ c2s: {{ allow: all }}, register: {{ allow: all }} }}
+listen:
+  - {{ port: {port}, ip: "127.0.0.1", module: ejabberd_c2s, tls: true, backlog: 512, max_stanza_size: 262144 }}
+modules: {{ mod_roster: {{ }}, mod_disco: {{ }} }}
+""")
+        # The same program that its own script starts, without the script's search for a home and an account.
+        beam = next(pathlib.Path("/usr/lib").glob("**/ebin/ejabberd.beam"), None)
+        lines = "".join(f'ejabberd_auth:try_register(<<"user{i:04}">>, <<"localhost">>, <<"user{i:04}-secret">>),' for i in range(1, users + 1))
+        if who:
+            subprocess.run(["chown", "-R", str(who), at], check=True)
+        env = dict(os.environ, HOME=str(at), EJABBERD_CONFIG_PATH=str(at / "ejabberd.yml"), SPOOL_DIR=str(at), EJABBERD_LOG_PATH=str(at / "ejabberd.log"))
+        command = [find("erl"), "-noinput", "+S", "1:1", "-boot", "start_sasl", "-sasl", "sasl_error_logger", "false", "-pa", beam.parent,
+                   "-mnesia", "dir", f'"{at}"', "-s", "ejabberd", "-eval",
+                   f'timer:sleep(10), {lines} file:write_file("{at}/registered", <<"all">>).']
+        with running(command, at, port, env=env, user=who) as child:
+            bramble.wait_until((at / "registered").exists, "ejabberd knows its users")
+            yield port, child.pid
+
+
+@contextlib.contextmanager
+def mosquitto():
+    """(port of TLS, pid) of a broker that takes anyone."""
+    if not find("mosquitto"):
+        yield None
+        return
+    with folder() as at:
+        port = free_port()
+        certificate(at)
+        (at / "mosquitto.conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\ncertfile {at}/cert.pem\nkeyfile {at}/key.pem\n"
+                                           "user root\nlog_type error\n")
+        with running([find("mosquitto"), "-c", at / "mosquitto.conf"], at, port) as child:
+            yield port, child.pid

@@ -20,11 +20,12 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 os.environ.setdefault("BRAMBLE_BIN", "build/bin")
 os.environ.setdefault("BRAMBLE_TEST_DEADLINE", "120")
 import layers
+import logins
 import pipeline
 import router
 import stats
 
-SCENES = (pipeline, router, layers)
+SCENES = (pipeline, router, layers, logins)
 RESULTS = pathlib.Path("build/bench/results.json")
 ROUND_MS, QUICK_MS = 1000, 600
 

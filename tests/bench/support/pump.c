@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
 #include <openssl/x509.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -41,6 +42,11 @@ static void shake(struct pump *pump, struct pump_link *link)
 	if (result != 1 && why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
 		instrument_die("a TLS handshake failed");
 	link->shaking = result != 1;
+	if (!link->shaking && link->out.len) {
+		if (SSL_write(link->ssl, link->out.data, (int)link->out.len) != (int)link->out.len)
+			instrument_die("a TLS record could not be written");
+		buf_free(&link->out);
+	}
 	if (waits != link->waits_for_room) {
 		link->waits_for_room = waits;
 		want(pump, link, EPOLL_CTL_MOD);
@@ -55,6 +61,25 @@ void pump_add(struct pump *pump, struct pump_link *link)
 		shake(pump, link);
 }
 
+void pump_drop(struct pump *pump, struct pump_link *link)
+{
+	struct pump_link **at = &pump->dirty;
+
+	while (*at && *at != link)
+		at = &(*at)->next_dirty;
+	if (*at)
+		*at = link->next_dirty;
+	if (link->ssl) {
+		SSL_shutdown(link->ssl);
+		SSL_free(link->ssl);
+		ERR_clear_error();
+	}
+	close(link->fd);
+	buf_free(&link->in);
+	buf_free(&link->out);
+	*link = (struct pump_link){ .fd = -1 };
+}
+
 void pump_send_raw(struct pump *pump, struct pump_link *link, struct bytes bytes)
 {
 	if (link->ssl && !link->shaking) {
@@ -64,7 +89,7 @@ void pump_send_raw(struct pump *pump, struct pump_link *link, struct bytes bytes
 		return;
 	}
 	buf_append(&link->out, bytes);
-	if (link->dirty)
+	if (link->dirty || link->ssl)
 		return;
 	link->dirty = true;
 	link->next_dirty = pump->dirty;
@@ -105,15 +130,7 @@ void pump_flush(struct pump *pump)
 
 		pump->dirty = link->next_dirty;
 		link->dirty = false;
-		if (link->ssl && link->out.len) {
-			struct buf early = link->out;
-
-			link->out = (struct buf){ 0 };
-			pump_send_raw(pump, link, buf_bytes(&early));
-			buf_free(&early);
-		} else {
-			write_out(pump, link);
-		}
+		write_out(pump, link);
 	}
 }
 
@@ -156,7 +173,9 @@ static void read_in(struct pump *pump, struct pump_link *link)
 
 		while ((one = SSL_read(link->ssl, pump->scratch.data, SCRATCH)) > 0)
 			take(link, bytes_of(pump->scratch.data, (size_t)one));
-		if (SSL_get_error(link->ssl, one) != SSL_ERROR_WANT_READ)
+		link->ended = SSL_get_error(link->ssl, one) != SSL_ERROR_WANT_READ;
+		ERR_clear_error();      /* or another connection's next call would seem to have failed */
+		if (link->ended && !link->may_end)
 			instrument_die("a TLS connection ended");
 		return;
 	}

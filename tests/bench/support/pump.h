@@ -18,6 +18,7 @@ struct pump_link {
 	void *ctx;
 	unsigned number;            /* the owner's */
 	bool shaking, waits_for_room, dirty;
+	bool may_end, ended;        /* may_end: its end is told by ended, for the owner to drop it after the round, and not the program's */
 	struct pump_link *next_dirty;
 };
 
@@ -26,6 +27,8 @@ struct pump { int epoll; struct pump_link *dirty; struct buf scratch; };
 void pump_init(struct pump *pump);
 /* Starts to read from link->fd, after the TLS handshake when ssl is set. The link stays where it is. */
 void pump_add(struct pump *pump, struct pump_link *link);
+/* Closes it, and forgets what it had gathered. Not from its own frame(). */
+void pump_drop(struct pump *pump, struct pump_link *link);
 /* Gathers; it leaves at the end of the round. */
 void pump_send(struct pump *pump, struct pump_link *link, struct bytes frame);
 void pump_send_raw(struct pump *pump, struct pump_link *link, struct bytes bytes);    /* without a length */
