@@ -19,13 +19,15 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 os.environ.setdefault("BRAMBLE_BIN", "build/bin")
 os.environ.setdefault("BRAMBLE_TEST_DEADLINE", "120")
+import admissions
 import layers
 import logins
 import pipeline
 import router
+import sessions
 import stats
 
-SCENES = (pipeline, router, layers, logins)
+SCENES = (pipeline, router, layers, logins, admissions, sessions)
 RESULTS = pathlib.Path("build/bench/results.json")
 ROUND_MS, QUICK_MS = 1000, 600
 
