@@ -10,8 +10,8 @@ from stats import Row
 
 NAME = "admissions"
 QUICK = True
-ROUNDS = 6
-BATCHES = {1: 600, 64: 4096}      # logins for each commit: how many in a round
+ROUNDS = 5
+BATCHES = {1: 200, 64: 2048}      # logins for each commit: how many in a round
 ROWS = tuple(Row(f"admissions {engine}, {batch} / bare", f"{engine}_{batch}", f"{engine}_bare_{batch}", "a second", must, good, higher=True,
                  says=f"{batch} for each commit, 5,000 seats taken; the same statements and nothing else")
              for engine in ("sqlite", "postgresql") for batch, must, good in ((1, 0.6, 0.8), (64, 0.5, 0.7)))

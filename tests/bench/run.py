@@ -25,9 +25,10 @@ import logins
 import pipeline
 import router
 import sessions
+import start
 import stats
 
-SCENES = (pipeline, router, layers, logins, admissions, sessions)
+SCENES = (pipeline, router, layers, logins, admissions, start, sessions)
 RESULTS = pathlib.Path("build/bench/results.json")
 ROUND_MS, QUICK_MS = 1000, 600
 
