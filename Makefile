@@ -160,9 +160,9 @@ scenarios: deps    ## every ready scenario in full, on the plain build
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
 	@$(BIN)/bramble-sim run simulator/scenarios/*.xml
 
-soak: test-deps    ## races for seats, some ten minutes: SOAK_LOGINS for each service and maximum
+soak: test-deps    ## races for seats, SOAK_LOGINS for each service and maximum, then a load held for ten minutes (HELD="--seconds 60")
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(OUT)/tests/unit/test_db_race
-	@scripts/soak $(OUT) $(BIN) $(SOAK_LOGINS)
+	@scripts/soak $(OUT) $(BIN) $(SOAK_LOGINS) $(HELD)
 
 # --- words for people --------------------------------------------------------------------------------------------------
 deps: ; @scripts/install-packages $(PACKAGES)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Measures Bramble beside what else does the same, on this machine and in turn, and prints how they compare.
 
-  tests/bench/run.py [--quick] [--check FILE] [--accept FILE] [WORD ...]      only scenes whose name holds one of the words
+  tests/bench/run.py [--quick] [--check FILE] [--accept FILE] [--out FOLDER] [WORD ...]      only scenes whose name holds one of the words
 
 A scene sets up ours and its peers once; then rounds are measured in turn. docs/performance.md says what each row means. Writes
-build/bench/results.json. Ends 0; 1 when a goal is missed, or, with --check, when a row has become worse than in FILE."""
+build/bench/results.json unless told another folder. Ends 0; 1 when a goal is missed, or, with --check, when a row has become worse than in FILE."""
 import argparse
 import json
 import os
@@ -22,14 +22,14 @@ os.environ.setdefault("BRAMBLE_TEST_DEADLINE", "120")
 import admissions
 import layers
 import logins
+import overload
 import pipeline
 import router
 import sessions
 import start
 import stats
 
-SCENES = (pipeline, router, layers, logins, admissions, start, sessions)
-RESULTS = pathlib.Path("build/bench/results.json")
+SCENES = (pipeline, router, layers, logins, admissions, start, overload, sessions)
 ROUND_MS, QUICK_MS = 1000, 600
 
 
@@ -68,31 +68,33 @@ def run_scene(module, quick, samples):
     return [stats.judge(row, taken) for row in module.ROWS]
 
 
-def main():
+def main(words=None, scenes=SCENES):
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--check", type=pathlib.Path)
     parser.add_argument("--accept", type=pathlib.Path)
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build/bench"))
     parser.add_argument("words", nargs="*")
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     about = context()
     print(f"{about['cores']} cores, load {about['load_average']:.1f} before; {about['suite']}, TLS {about['tls']}, texts of {about['text_bytes']} bytes")
     print(", ".join(f"{name} {v}" for name, v in about["versions"].items()))
     print(stats.HEAD, flush=True)
     results, samples, start = [], {}, time.monotonic()
-    for module in SCENES:
+    for module in scenes:
         if options.words and not any(word in module.NAME for word in options.words) or options.quick and not module.QUICK and not options.words:
             continue
         for result in run_scene(module, options.quick, samples):
             results.append(result)
             print(stats.line(result), flush=True)
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    (RESULTS.parent / "context.json").write_text(json.dumps({"context": about, "samples": samples}, indent=1) + "\n")
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    (options.out / "context.json").write_text(json.dumps({"context": about, "samples": samples}, indent=1) + "\n")
     missed = [r["name"] for r in results if not r["pass"]]
-    print(f"{len(results)} rows in {time.monotonic() - start:.0f} s, written to {RESULTS}; {len(missed)} missed" + (": " + ", ".join(missed) if missed else ""))
+    print(f"{len(results)} rows in {time.monotonic() - start:.0f} s, written to {options.out}/results.json; {len(missed)} missed" + (": " + ", ".join(missed) if missed else ""))
     bad = len(missed)
     if options.check:
+        # Missed goals are for a run without --check to fail on.
         before = {r["name"]: r for r in json.loads(options.check.read_text())}
         sentences = [s for s in (stats.worse(r, before[r["name"]]) for r in results if r["name"] in before) if s]
         print("\n".join(sentences) if sentences else f"no row is worse than in {options.check}")
