@@ -20,6 +20,8 @@ PACKAGES := gcc make pkg-config libevent-dev libssl-dev zlib1g-dev libxml2-dev l
 	libhttp-parser-dev libosip2-dev libkrb5-dev gss-ntlmssp libcurl4-openssl-dev libpq-dev libseccomp-dev
 TEST_PACKAGES := libcmocka-dev libpurple-dev libpurple0 pidgin-sipe libglib2.0-dev python3 iproute2 openssl tcpdump curl \
 	krb5-kdc krb5-admin-server krb5-user kamailio kamailio-tls-modules haproxy postgresql-15 systemd python3-yaml
+# What Bramble is compared with; their packages' services are stopped again.
+BENCH_PACKAGES := haproxy mosquitto prosody ejabberd postgresql-15 valgrind
 CHECK_PACKAGES := clang clang-tidy cppcheck
 
 LIBRARIES := libevent_core libssl libcrypto zlib libxml-2.0 sqlite3 jansson libosip2 krb5-gssapi krb5 libcurl libpq libseccomp
@@ -81,8 +83,9 @@ INTEROP_PRELOADS := $(patsubst tests/interop/preload/%.c,$(OUT)/tests/interop/%.
 SIMULATION := $(OUT)/tests/simulation/simulate
 PLAIN_SIMULATION := build/gcc/tests/simulation/simulate
 BENCHES := $(patsubst tests/bench/%.c,$(OUT)/tests/bench/%,$(wildcard tests/bench/*.c))
+BENCH_HELPERS := $(call objects,$(wildcard tests/bench/support/*.c))
 
-.PHONY: all help deps test-deps check-deps demo test test-build compiled scenarios soak check fuzz fuzz-run bench tidy cppcheck install clean docs
+.PHONY: all help deps test-deps check-deps demo test test-build compiled scenarios soak check fuzz fuzz-run bench bench-check bench-accept bench-build bench-deps tidy cppcheck install clean docs
 .SECONDARY:
 
 all: $(PROGRAMS)   ## build the five programs into build/bin
@@ -148,12 +151,12 @@ $(INTEROP_PRELOADS): $(OUT)/tests/interop/%.so: tests/interop/preload/%.c
 $(SIMULATION): $(call objects,$(wildcard tests/simulation/*.c)) $(TEST_HELPERS) $(EVERYTHING)
 	@mkdir -p $(@D)
 	$(link_all) -lcmocka
-$(BENCHES): $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(EVERYTHING)
+$(BENCHES): $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(BENCH_HELPERS) $(EVERYTHING)
 	@mkdir -p $(@D)
 	$(link_all)
 
 # All that `make test` compiles, for compilers whose warnings are asked for and whose programs nobody runs.
-compiled: all $(TESTS:%=%.o) $(TEST_HELPERS) $(call objects,$(wildcard tests/fuzz/*.c) $(wildcard tests/bench/*.c tests/simulation/*.c)) $(INTEROP) $(PRELOADS) \
+compiled: all $(TESTS:%=%.o) $(TEST_HELPERS) $(call objects,$(wildcard tests/fuzz/*.c) $(wildcard tests/bench/*.c tests/bench/support/*.c tests/simulation/*.c)) $(INTEROP) $(PRELOADS) \
 	$(INTEROP_PRELOADS)
 
 test-build: all $(TESTS) $(if $(wildcard tests/fuzz/replay.c),$(REPLAYS)) $(INTEROP) $(PRELOADS) $(INTEROP_PRELOADS) $(SIMULATION) $(CONFINED)
@@ -167,19 +170,18 @@ else
 	@python3 tests/run.py --out $(OUT) --bin $(BIN) $(ONLY)
 endif
 
-SOAK_LOGINS ?= 20000
-SOAK_KILLS ?= 300
 scenarios: deps    ## every ready scenario in full, on the plain build
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
 	@$(BIN)/bramble-sim run simulator/scenarios/*.xml
 
-soak: test-deps    ## races for seats, SOAK_LOGINS for each service and maximum; then SOAK_KILLS processes killed under load
-	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(OUT)/tests/unit/test_db_race
-	@scripts/soak $(OUT) $(BIN) $(SOAK_LOGINS) $(SOAK_KILLS)
+soak: test-deps bench-deps   ## races, kills, seeds and load at length: PARTS="verb services kills seeds held"
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(SIMULATION) $(OUT)/tests/unit/test_db_race
+	@scripts/soak $(OUT) $(BIN) $(PARTS)
 
 # --- words for people --------------------------------------------------------------------------------------------------
 deps: ; @scripts/install-packages $(PACKAGES)
 test-deps: ; @scripts/install-packages $(PACKAGES) $(TEST_PACKAGES)
+bench-deps: ; @scripts/install-packages --quiet $(PACKAGES) python3 $(BENCH_PACKAGES)
 check-deps: ; @scripts/install-packages $(PACKAGES) $(TEST_PACKAGES) $(CHECK_PACKAGES)
 
 demo: deps         ## set up, build, and run the documented login flows on real processes
@@ -222,9 +224,15 @@ $(FUZZERS): $(OUT)/tests/fuzzers/%: $(OUT)/tests/fuzz/%.o $(EVERYTHING)
 	@mkdir -p $(@D)
 	$(link_all) -fsanitize=fuzzer
 
-bench: deps test-deps   ## messages and logins per CPU-second through the pipeline
+BENCH = @python3 -B tests/bench/run.py $(if $(QUICK),--quick) $(ONLY)
+bench: bench-build ## ours beside what else does the same, in one run; QUICK=1, ONLY=words
+	$(BENCH)
+bench-check: bench-build   ## the same, and fails when a row is worse than was accepted, beyond the noise
+	$(BENCH) --check tests/bench/results.json
+bench-accept: bench-build  ## the same, and what comes out becomes what bench-check compares with
+	$(BENCH) --accept tests/bench/results.json
+bench-build: bench-deps
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(BENCHES)
-	@for b in $(BENCHES); do $$b --bin $(BIN) || exit 1; done
 
 docs: $(OUT)/tests/unit/test_pages $(OUT)/tests/unit/test_scenario   ## write the tables of docs and the schema of scenarios from the code
 	@for t in $^; do BRAMBLE_WRITE_PAGES=1 $$t > /dev/null || { BRAMBLE_WRITE_PAGES=1 $$t; exit 1; }; done

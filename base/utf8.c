@@ -53,13 +53,25 @@ uint32_t utf8_next(struct bytes *in)
 	return c;
 }
 
+/* How many ASCII characters other than NUL stand at the front: most texts are nothing else. */
+static size_t ascii_run(struct bytes in)
+{
+	size_t len = 0;
+
+	while (len < in.len && in.data[len] && in.data[len] < 0x80)
+		len++;
+	return len;
+}
+
 bool utf8_is_valid(struct bytes in)
 {
 	uint32_t c;
 
 	while (in.len) {
-		size_t len = in.data[0] < 0x80 ? 1 : utf8_char(in, &c);
+		size_t len = ascii_run(in);
 
+		if (!len)
+			len = in.data[0] ? utf8_char(in, &c) : 1;
 		if (!len)
 			return false;
 		in = bytes_slice(in, len, in.len);
@@ -70,8 +82,12 @@ bool utf8_is_valid(struct bytes in)
 void utf8_repair(struct bytes in, struct buf *out)
 {
 	while (in.len) {
-		uint32_t c = utf8_next(&in);
+		size_t run = ascii_run(in);
+		uint32_t c;
 
+		buf_append(out, bytes_slice(in, 0, run));
+		in = bytes_slice(in, run, in.len);
+		c = in.len ? utf8_next(&in) : 0;
 		if (c)
 			utf8_put(out, c);
 	}

@@ -20,6 +20,7 @@ struct place {
 	enum state state;
 	bool wants;                  /* what REGISTER says: active by its settings, or because it is */
 	uint32_t number;             /* of the switch */
+	uint32_t busy;               /* the session that draining waits for, or 0; there may be others */
 	char other[65];              /* who is active instead */
 	struct loop_timer *late;     /* for draining */
 	struct loop_task look;
@@ -220,26 +221,37 @@ void standing_promote(struct collab *c, unsigned way, const struct link_promote 
 
 /* --- demotion: steps 4 to 6 ---------------------------------------------------------------------------------------------------- */
 
-struct drained { unsigned way; bool is_busy; };
-
 /* Something was received of which the device has not heard yet what became of it. */
+static bool is_busy(const struct session *s, unsigned way)
+{
+	bool busy = s->mark.held_count != 0;
+
+	for (size_t i = 0; i < SESSION_ACKS && !busy; i++)
+		busy = s->acks[i].sequence && !s->acks[i].answered;
+	return busy && s->way == way;
+}
+
+struct drained { unsigned way; uint32_t busy; };
+
 static void look_session(struct session *s, void *arg)
 {
 	struct drained *drained = arg;
 
-	if (s->way != drained->way)
-		return;
-	for (size_t i = 0; i < SESSION_ACKS && !drained->is_busy; i++)
-		drained->is_busy = s->acks[i].sequence && !s->acks[i].answered;
-	drained->is_busy = drained->is_busy || s->mark.held_count;
+	if (!drained->busy && is_busy(s, drained->way))
+		drained->busy = s->id;
 }
 
-static bool is_drained(const struct place *place)
+/* All sessions are looked at only when the one that was busy last time is so no more. */
+static bool is_drained(struct place *place)
 {
+	const struct session *last = session_table_find(&place->collab->sessions, place->busy);
 	struct drained drained = { .way = place->way };
 
+	if (last && is_busy(last, place->way))
+		return false;
 	session_table_each(&place->collab->sessions, look_session, &drained);
-	return !drained.is_busy && admission_of_way(place->collab->admission, place->way) == 0;
+	place->busy = drained.busy;
+	return !drained.busy && admission_of_way(place->collab->admission, place->way) == 0;
 }
 
 /* Of all its sessions those of this Dispatcher; room for all of them was made. */

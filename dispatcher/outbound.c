@@ -108,7 +108,7 @@ static void send_item(struct outbound *o, struct line *line, struct item *item, 
 	DL_APPEND(o->outstanding, item);
 	if (!loop_timer_is_set(o->deadline))
 		loop_timer_set(o->deadline, o->settings.delivery_ms);
-	line->outstanding++;
+	line->under_way[line->outstanding++] = item;
 	o->outstanding_count++;
 	o->counts.envelopes++;
 	if (item->message)
@@ -219,11 +219,15 @@ void outbound_notice(struct outbound *o, uint32_t pin, struct bytes gme)
 static struct line *take_outstanding(struct outbound *o, struct item *item)
 {
 	struct line *line = item->line;
+	unsigned at = 0;
 
 	HASH_DEL(o->by_tag, item);
 	DL_DELETE(o->outstanding, item);
 	o->outstanding_count--;
+	while (line->under_way[at] != item)
+		at++;
 	line->outstanding--;
+	memmove(&line->under_way[at], &line->under_way[at + 1], (line->outstanding - at) * sizeof *line->under_way);
 	return line;
 }
 
@@ -319,18 +323,16 @@ void outbound_router_lost(struct outbound *o, unsigned router)
 void outbound_moved(struct outbound *o, uint32_t pin)
 {
 	struct line *line = outbound_line_find(o, pin);
-	unsigned left = line ? line->outstanding : 0;
+	unsigned count = line ? line->outstanding : 0;
 	int router = coverage_router(o->coverage, pin);
-	struct item *item, *next;
+	struct item *items[SRP_WINDOW];
 
-	for (item = o->outstanding; item && left > 0; item = next) {
-		next = item->next;
-		if (item->line->pin != pin)
-			continue;
-		left--;
-		if ((int)item->router != router)
-			item_done(o, item, SRP_UNAVAILABLE, "the device came by another router");
-	}
+	/* An outcome takes its own envelope away and no other, but the line may go with the last one. */
+	if (count)
+		memcpy(items, line->under_way, count * sizeof *items);
+	for (unsigned i = 0; i < count; i++)
+		if ((int)items[i]->router != router)
+			item_done(o, items[i], SRP_UNAVAILABLE, "the device came by another router");
 }
 
 void outbound_uncovered(struct outbound *o, uint32_t pin)

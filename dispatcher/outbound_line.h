@@ -50,6 +50,7 @@ struct line {
 	struct message *sending;               /* sealed, without outcome */
 	struct message *kept;                  /* delivered; oldest first */
 	struct item *notices, *ready;          /* envelopes for which the window has no room yet */
+	struct item *under_way[SRP_WINDOW];    /* the outstanding ones, oldest first */
 	unsigned waiting, notice_count, outstanding, kept_count, owed_count;
 	bool owes_word;                        /* something went back although the PIN is covered: say so when there is room again */
 	bool owes_late;                        /* the same after a moment, unless the PIN turns out not to be covered */

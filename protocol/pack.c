@@ -43,26 +43,26 @@ static void give(z_stream *z, struct bytes in)
 	z->avail_in = (uInt)in.len;
 }
 
-/* Inflates into the end of out, which grows as the stream does: what it claims costs no memory. */
+/* zlib decodes fast only while so much room is left, and byte by byte after that. */
+#define INFLATE_FAST 320
+
+/* Inflates into the end of out, which grows as the stream does: what it claims costs no memory. More room than the limit is offered, so
+ * that the fast way goes to the end; what comes out beyond the limit is a fault. */
 static int inflate_all(z_stream *z, size_t limit, struct buf *out)
 {
 	size_t got = 0, step = 1024;
 
 	for (;;) {
-		size_t room = limit - got < step ? limit - got : step;
-		uint8_t beyond;
+		size_t room = limit + INFLATE_FAST - got < step ? limit + INFLATE_FAST - got : step;
 		int result;
 
-		/* At the limit one more byte is offered: the end of the stream must come without using it. */
-		z->next_out = room ? buf_extend(out, room) : &beyond;
-		z->avail_out = room ? (uInt)room : 1;
+		z->next_out = buf_extend(out, room);
+		z->avail_out = (uInt)room;
 		result = inflate(z, Z_NO_FLUSH);
-		if (room) {
-			out->len -= z->avail_out;
-			got += room - z->avail_out;
-		} else if (z->avail_out == 0) {
+		out->len -= z->avail_out;
+		got += room - z->avail_out;
+		if (got > limit)
 			return -1;
-		}
 		if (result == Z_STREAM_END)
 			return z->avail_in == 0 ? 0 : -1;
 		if (result != Z_OK || (z->avail_in == 0 && z->avail_out > 0))

@@ -20,6 +20,8 @@ const struct setting router_setting_table[] = {
 	DAEMON_SETTINGS(struct router_settings, common),
 	ROW("listen", SETTING_ADDRESS, listen, "127.0.0.1:3101", 0, 0, "where services connect, and devices if they have no listener"),
 	ROW("device_listen", SETTING_ADDRESS, device_listen, NULL, 0, 0, "where devices connect instead; empty: to listen as well"),
+	ROW("device_share", SETTING_SWITCH, device_share, "no", 0, 0,
+		"routers of this user with the same device_listen share it: the kernel deals devices out among them"),
 	ROW("device_networks", SETTING_TEXT, device_networks, NULL, 0, 0,
 		"CIDR networks that devices may come from, space separated; needed when they may come from beyond loopback"),
 	ROW("proxies", SETTING_TEXT, proxies, NULL, 0, 0,
@@ -68,6 +70,8 @@ static void check_listeners(const struct router_settings *set)
 	bool is_shared = !is_set(set->device_listen);
 	const char *devices = is_shared ? set->listen : set->device_listen;
 
+	if (set->device_share && is_shared)
+		fatal(EXIT_CONFIG, "[router] device_share = yes is about device_listen, which is not set; services find a router at an address of its own");
 	check_networks("device_networks", set->device_networks);
 	check_networks("proxies", set->proxies);
 	if (is_set(set->device_networks))
@@ -174,14 +178,15 @@ static void accept_device(void *ctx, struct connection *c)
 	peer_accept(ctx, c, PEER_MAY_BE_DEVICE, first_frame);
 }
 
-static struct listener *listen_on(struct router *router, const char *address, listener_accept_fn *accepted)
+static struct listener *listen_on(struct router *router, const char *address, bool is_shared, listener_accept_fn *accepted)
 {
 	const struct router_settings *set = router->set;
 	/* A peer that is late with its first frame is told so by peer.c; the connection's own deadline for that comes after. */
 	struct connection_limits limits = { .max_message = FRAME_MAX, .message_ms = (uint32_t)set->frame_timeout_ms,
 		.first_message_ms = (uint32_t)set->handshake_timeout_ms + 1000 };
 	struct error err;
-	struct listener *l = listener_new(router->loop, address, NULL, &limits, (uint32_t)set->max_peers, accepted, router, &err);
+	struct listener *l = (is_shared ? listener_new_shared : listener_new)(router->loop, address, NULL, &limits, (uint32_t)set->max_peers,
+		accepted, router, &err);
 
 	if (!l)
 		fatal(EXIT_BIND, "%s", err.text);
@@ -225,9 +230,9 @@ struct router *router_new(struct loop *loop, const struct router_settings *set, 
 	router->pins = pins_new(&limits);
 	router->expiry = loop_timer_new(loop, forward_expire, router);
 	router->round = (struct loop_task){ .fn = count_round, .arg = router };
-	router->listener = listen_on(router, set->listen, is_shared ? accept_any : accept_service);
+	router->listener = listen_on(router, set->listen, false, is_shared ? accept_any : accept_service);
 	if (!is_shared)
-		router->device_listener = listen_on(router, set->device_listen, accept_device);
+		router->device_listener = listen_on(router, set->device_listen, set->device_share, accept_device);
 	log_info("listening services=%s devices=%s identities=%zu", router_address(router), router_device_address(router),
 		identities_count(router->identities));
 	return router;

@@ -17,6 +17,7 @@ struct router_settings {
 	struct daemon_settings common;
 	char *listen;
 	char *device_listen;          /* NULL or "": devices come to listen as well */
+	bool device_share;            /* other routers listen on device_listen as well */
 	char *device_networks;
 	char *proxies;
 	char *identities;

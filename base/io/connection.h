@@ -93,6 +93,10 @@ struct listener;
 typedef void listener_accept_fn(void *ctx, struct connection *c);
 struct listener *listener_new(struct loop *loop, const char *address, struct tls *tls, const struct connection_limits *limits,
 	uint32_t max_peers, listener_accept_fn *accepted, void *ctx, struct error *err);
+/* The same on an address of TCP that other processes of this user may listen on as well, each by this call: the kernel deals the connections
+ * out among those that listen (SO_REUSEPORT). */
+struct listener *listener_new_shared(struct loop *loop, const char *address, struct tls *tls, const struct connection_limits *limits,
+	uint32_t max_peers, listener_accept_fn *accepted, void *ctx, struct error *err);
 const char *listener_address(const struct listener *l);     /* with the real port */
 int listener_port(const struct listener *l);
 void listener_free(struct listener **l);                    /* its connections stay with their owners */

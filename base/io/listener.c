@@ -37,6 +37,7 @@ struct listener {
 	struct loop_timer *rest;
 	bool resting;               /* out of descriptors: said once, until accepting works again */
 	bool full;
+	bool is_shared;
 	bool inside;                /* accept calls are made, and one of them may free the listener */
 	bool freed;
 	char *address;
@@ -219,6 +220,8 @@ static int listen_tcp(struct listener *l, const char *address, const struct addr
 	if (l->fd < 0)
 		return cannot(err, address, "socket", errno);
 	setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (l->is_shared && setsockopt(l->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+		return cannot(err, address, "sharing it", errno);
 	if (at->ai_family == AF_INET6)
 		setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(l->fd, at->ai_addr, at->ai_addrlen) != 0)
@@ -251,7 +254,7 @@ static int open_listener(struct listener *l, const char *address, struct error *
 	return status;
 }
 
-struct listener *listener_new(struct loop *loop, const char *address, struct tls *tls, const struct connection_limits *limits,
+static struct listener *make(struct loop *loop, const char *address, bool is_shared, struct tls *tls, const struct connection_limits *limits,
 	uint32_t max_peers, listener_accept_fn *accepted, void *ctx, struct error *err)
 {
 	struct listener *l = memory_new(sizeof(*l));
@@ -262,6 +265,7 @@ struct listener *listener_new(struct loop *loop, const char *address, struct tls
 	l->accepted = accepted;
 	l->ctx = ctx;
 	l->fd = -1;
+	l->is_shared = is_shared;
 	l->peers = memory_new(sizeof(*l->peers));
 	*l->peers = (struct accepted_peers){ .listener = l, .max = max_peers ? max_peers : DEFAULT_MAX_PEERS, .holders = 1 };
 	if (open_listener(l, address, err) != 0) {
@@ -272,6 +276,18 @@ struct listener *listener_new(struct loop *loop, const char *address, struct tls
 	l->watch = loop_watch_new(loop, l->fd, peers_wait, l);
 	loop_watch_want(l->watch, LOOP_READ);
 	return l;
+}
+
+struct listener *listener_new(struct loop *loop, const char *address, struct tls *tls, const struct connection_limits *limits,
+	uint32_t max_peers, listener_accept_fn *accepted, void *ctx, struct error *err)
+{
+	return make(loop, address, false, tls, limits, max_peers, accepted, ctx, err);
+}
+
+struct listener *listener_new_shared(struct loop *loop, const char *address, struct tls *tls, const struct connection_limits *limits,
+	uint32_t max_peers, listener_accept_fn *accepted, void *ctx, struct error *err)
+{
+	return make(loop, address, true, tls, limits, max_peers, accepted, ctx, err);
 }
 
 const char *listener_address(const struct listener *l)

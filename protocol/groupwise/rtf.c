@@ -9,6 +9,16 @@
 #define FONTS_MAX 64
 #define WORD_MAX 32
 
+/* How many bytes from there on stand for themselves, in a body as in a text: nearly all of them, so they are taken together. */
+static size_t plain_run(struct bytes in, size_t at)
+{
+	size_t end = at;
+
+	while (end < in.len && in.data[end] >= ' ' && in.data[end] <= 0x7F && in.data[end] != '\\' && in.data[end] != '{' && in.data[end] != '}')
+		end++;
+	return end - at;
+}
+
 /* --- writing --------------------------------------------------------------------------------------------------------------- */
 
 #define ENVELOPE_HEAD "{\\rtf1\\ansi\n{\\fonttbl{\\f0\\fnil Arial;}}\n\\uc1\\f0\\fs20 "
@@ -37,8 +47,14 @@ static void write_character(struct bytes *utf8, struct buf *out)
 void gw_rtf_write(struct bytes utf8, struct buf *out)
 {
 	buf_text(out, ENVELOPE_HEAD);
-	while (utf8.len)
-		write_character(&utf8, out);
+	while (utf8.len) {
+		size_t run = plain_run(utf8, 0);
+
+		buf_append(out, bytes_slice(utf8, 0, run));
+		utf8 = bytes_slice(utf8, run, utf8.len);
+		if (utf8.len)
+			write_character(&utf8, out);
+	}
 	buf_text(out, ENVELOPE_TAIL);
 }
 
@@ -356,6 +372,27 @@ static int take_token(struct rtf *r, const struct token *t, struct error *err)
 	return 0;
 }
 
+/* The same as so many bytes one by one. */
+static void take_plain(struct rtf *r, size_t run)
+{
+	struct bytes plain = bytes_slice(r->in, r->at, run);
+	size_t skipped = r->to_skip < run ? r->to_skip : run;
+
+	r->at += run;
+	r->group[r->depth - 1].fresh = false;
+	r->to_skip -= (uint32_t)skipped;
+	plain = bytes_slice(plain, skipped, plain.len);
+	if (r->group[r->depth - 1].skip || !plain.len)
+		return;
+	if (r->pending) {
+		put_byte(r, plain.data[0]);
+		plain = bytes_slice(plain, 1, plain.len);
+	}
+	if (plain.len)
+		flush(r);
+	buf_append(r->out, plain);
+}
+
 /* What stands before the fault when there is one, and then -1. */
 static int read_body(struct bytes rtf, struct buf *out, struct error *err)
 {
@@ -369,7 +406,12 @@ static int read_body(struct bytes rtf, struct buf *out, struct error *err)
 	r.depth = 1;
 	r.group[0] = (struct group){ .uc = 1 };
 	while (r.depth && result == 0) {
-		struct token t = next_token(rtf, &r.at);
+		size_t run = plain_run(rtf, r.at);
+		struct token t;
+
+		if (run)
+			take_plain(&r, run);
+		t = next_token(rtf, &r.at);
 
 		/* A word that touches the end of the body may be half a word. */
 		if (t.kind == TOKEN_END || (t.kind == TOKEN_WORD && r.at >= rtf.len))
@@ -433,7 +475,10 @@ bool gw_rtf_is_safe(struct bytes body)
 	if (!begins_rtf(body))
 		return false;
 	while (c.safe && c.depth) {
-		struct token t = next_token(body, &at);
+		struct token t;
+
+		at += plain_run(body, at);
+		t = next_token(body, &at);
 
 		if (t.kind == TOKEN_END || t.kind == TOKEN_BAD || ((t.kind == TOKEN_BYTE || t.kind == TOKEN_SYMBOL) && t.byte > 0x7F))
 			return false;

@@ -380,6 +380,12 @@ void load_traffic(struct load *load)
 	count_resent(load);
 }
 
+void load_set_times(struct load *load, uint64_t warm_up_ms, uint64_t for_ms)
+{
+	load->settings.warm_up_ms = warm_up_ms;
+	load->settings.for_ms = for_ms;
+}
+
 void load_log_out(struct load *load)
 {
 	if (load->stops < 2) {

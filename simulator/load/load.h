@@ -57,8 +57,10 @@ void load_free(struct load **load);
 int load_link(struct load *load, struct error *err);
 /* Logs in with all of them. Refusals are results, not errors. */
 void load_log_in(struct load *load);
-/* Warms up, counts for for_ms, and waits for what is under way. */
+/* Warms up, counts for for_ms, and waits for what is under way. May be called again, with other times: its results add up, but for
+ * counted_us, which is of the last time. */
 void load_traffic(struct load *load);
+void load_set_times(struct load *load, uint64_t warm_up_ms, uint64_t for_ms);
 /* Logs out with those that are logged in; what does not come within timeout_ms is left. */
 void load_log_out(struct load *load);
 /* From a signal of the loop or a callback: nothing new is begun, what is under way is waited for. A second time: not even that. */

@@ -1,21 +1,22 @@
-/* Admissions per second through the verbs, beside the bare engine doing the same inserts: what our layer costs.
+/* Admissions per second through the database's verbs, or the same statements given to the engine with nothing around them.
  *
- *   bench_db [FOLDER]      where to put the file; the disk decides about the lines with one login per commit */
+ *   bench_db verbs|bare URL KEY-FILE BATCH COUNT      URL: a file that is not there yet, or an empty database of PostgreSQL's
+ *
+ * Prints the admissions per second. 5,000 seats are taken before, so that counting has something to count; BATCH admissions share a commit.
+ * Bare is what one thread that owns the engine can do with the statements of an admission, prepared: one count of the seats for each
+ * transaction; for each login whom it replaces, whether it is permitted, the new row, and what is closing. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
-
-#include <sqlite3.h>
 
 #include "base/log.h"
 #include "collab/limits.h"
 #include "db/config.h"
+#include "db/driver.h"
+#include "db/statements.h"
 
-enum { USERS = 4096, FIRST_PIN = 0x30000000 };
+enum { USERS = 4096, FIRST_PIN = 0x30000000, TAKEN = 5000, BATCH_MAX = 64, COUNT_MAX = USERS };
 
-static char file[256], key_file[256];
 static unsigned answered;
 
 static void on_status(void *ctx, enum db_status status)
@@ -38,36 +39,50 @@ static void on_admit(void *ctx, enum db_status status, const struct seat_answer 
 	answered += answer->decision.outcome == SEAT_ADMITTED;
 }
 
-static double cpu_seconds(void)
+static struct driver *open_engine(const char *url)
 {
-	struct timespec now;
+	const struct driver_ops *ops = strncmp(url, "postgresql:", 11) == 0 ? &driver_postgres : &driver_sqlite;
+	struct error err;
+	struct driver *driver = ops->open(url, false, &err);
 
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+	if (!driver || ops->prepare(driver, db_statements, SQL_COUNT, &err))
+		fatal(EXIT_DATABASE, "%s", err.text);
+	return driver;
 }
 
-static void print(const char *what, unsigned batch, unsigned count, uint64_t start_us, double start_cpu)
+static void run(struct driver *driver, const char *sql)
 {
-	double seconds = (double)(loop_real_us() - start_us) / 1e6;
-
-	printf("%-12s %4u per commit  %9.0f /s  %6.1f us CPU each\n", what, batch, count / seconds,
-		(cpu_seconds() - start_cpu) * 1e6 / count);
+	if (driver->ops->run(driver, sql) != DRIVER_DONE)
+		fatal(EXIT_DATABASE, "%s", driver->ops->error(driver));
 }
 
-static void exec(sqlite3 *raw, const char *sql)
+/* People with permission, and other devices' seats. */
+static void fill(const char *url)
 {
-	if (sqlite3_exec(raw, sql, NULL, NULL, NULL) != SQLITE_OK)
-		fatal(EXIT_DATABASE, "%s: %s", sql, sqlite3_errmsg(raw));
+	struct driver *driver = open_engine(url);
+	struct buf users = { 0 }, seats = { 0 };
+
+	buf_text(&users, "INSERT INTO UserConfig (ServerConfigId, DisplayName, PIN) VALUES ");
+	for (unsigned i = 0; i < USERS; i++)
+		buf_printf(&users, "%s(1, 'user%u', '%08X')", i ? ", " : "", i, FIRST_PIN + i);
+	buf_text(&seats, "INSERT INTO emu_IMSession (EnvironmentId, ServiceStateId, OwnerEpoch, PIN, IMUser, LoginId, StartedMs) VALUES ");
+	for (unsigned i = 1; i <= TAKEN; i++)
+		buf_printf(&seats, "%s(1, 1, 1, '%08X', 'other%u', '', 0)", i > 1 ? ", " : "", i, i);
+	run(driver, buf_cstr(&users));
+	run(driver, "INSERT INTO emu_IMPermission SELECT Id FROM UserConfig");
+	run(driver, buf_cstr(&seats));
+	driver->ops->close(driver);
+	buf_free(&users);
+	buf_free(&seats);
 }
 
-static struct db *make_database(struct loop *loop, struct seat_owner *owner)
+static struct db *make_database(struct loop *loop, const char *url, const char *key_file, struct seat_owner *owner)
 {
 	struct error err;
-	struct db *db = db_open(loop, file, key_file, DB_CREATE, false, &err);
+	struct db *db = db_open(loop, url, key_file, DB_CREATE, false, &err);
 	struct db_environment environment = { .name = "groupwise", .host = "127.0.0.1", .port = 8300, .transport = "tls",
 		.transport_capacity = DB_SESSIONS_MAX };
 	struct db_server server = { .name = "bes1", .srp_id = "T00000001", .srp_key = bytes_str("a key of 20 bytes!!!") };
-	sqlite3 *raw;
 
 	if (!db)
 		fatal(EXIT_DATABASE, "%s", err.text);
@@ -75,95 +90,107 @@ static struct db *make_database(struct loop *loop, struct seat_owner *owner)
 	db_environment_add(db, &environment, on_status, NULL);
 	db_owner_start(db, "groupwise", "bench", 0, 1u << 30, on_owner, owner);
 	db_wait(db);
-	if (sqlite3_open(file, &raw) != SQLITE_OK)
-		fatal(EXIT_DATABASE, "%s", sqlite3_errmsg(raw));
-	exec(raw, "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4095) INSERT INTO UserConfig (ServerConfigId, "
-		"DisplayName, PIN) SELECT 1, 'user' || i, printf('%08X', 0x30000000 + i) FROM n");
-	exec(raw, "INSERT INTO emu_IMPermission SELECT Id FROM UserConfig");
-	/* Other devices' seats, so that counting has something to count. */
-	exec(raw, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) INSERT INTO emu_IMSession (EnvironmentId, "
-		"ServiceStateId, OwnerEpoch, PIN, IMUser, LoginId, StartedMs) SELECT 1, 1, 1, printf('%08X', i), 'other' || i, '', 0 FROM n");
-	sqlite3_close(raw);
 	return db;
 }
 
-static void verbs(struct loop *loop, unsigned batch, unsigned count)
+static void verbs(struct db *db, struct seat_owner owner, unsigned batch, unsigned count)
 {
-	struct seat_owner owner = { 0 };
-	struct db *db = make_database(loop, &owner);
-	uint64_t start = loop_real_us();
-	double cpu = cpu_seconds();
-
-	answered = 0;
 	for (unsigned done = 0; done < count; done += batch) {
 		for (unsigned i = 0; i < batch; i++) {
 			char user[32];
-			struct seat_request request = { .environment = "groupwise", .owner = owner, .pin = FIRST_PIN + (done + i) % USERS,
+			struct seat_request request = { .environment = "groupwise", .owner = owner, .pin = FIRST_PIN + done + i,
 				.im_user = user, .login_id = "bench", .now_ms = 1, .decide = limits_decide };
 
-			snprintf(user, sizeof user, "user%u", (done + i) % USERS);
+			snprintf(user, sizeof user, "user%u", done + i);
 			db_session_admit(db, &request, on_admit, NULL);
 		}
 		db_wait(db);
 	}
 	if (answered != count)
 		fatal(EXIT_REFUSED, "%u of %u were admitted", answered, count);
-	print("verbs", batch, count, start, cpu);
-	db_close(&db);
-	unlink(file);
 }
 
-static void bare(struct loop *loop, unsigned batch, unsigned count)
+static struct db_value number(int64_t value)
 {
-	struct seat_owner owner = { 0 };
-	struct db *db = make_database(loop, &owner);
-	sqlite3 *raw;
-	sqlite3_stmt *insert = NULL;
-	uint64_t start;
-	double cpu;
+	return (struct db_value){ .kind = DB_VALUE_NUMBER, .number = value };
+}
 
-	db_close(&db);
-	if (sqlite3_open(file, &raw) != SQLITE_OK)
-		fatal(EXIT_DATABASE, "%s", sqlite3_errmsg(raw));
-	exec(raw, "PRAGMA synchronous = FULL");
-	sqlite3_prepare_v2(raw, "INSERT INTO emu_IMSession (EnvironmentId, ServiceStateId, OwnerEpoch, PIN, IMUser, LoginId, StartedMs) "
-		"VALUES (1, 1, 1, printf('%08X', ?1), 'user' || ?1, 'bench', 0)", -1, &insert, NULL);
-	start = loop_real_us();
-	cpu = cpu_seconds();
+static struct db_value text(const char *value)
+{
+	return (struct db_value){ .kind = DB_VALUE_TEXT, .bytes = bytes_str(value) };
+}
+
+/* All rows of one statement; how many. */
+static unsigned all(struct driver *driver, size_t statement, const struct db_value *values, size_t count)
+{
+	enum driver_result result = driver->ops->start(driver, statement, values, count);
+	unsigned rows = 0;
+
+	if (result == DRIVER_DONE)
+		while ((result = driver->ops->step(driver, statement)) == DRIVER_ROW)
+			rows++;
+	if (result != DRIVER_DONE)
+		fatal(EXIT_DATABASE, "%s: %s", db_statements[statement].name, driver->ops->error(driver));
+	return rows;
+}
+
+static void admit_bare(struct driver *driver, struct seat_owner owner, unsigned n)
+{
+	char pin[16], user[32];
+
+	snprintf(pin, sizeof pin, "%08X", FIRST_PIN + n);
+	snprintf(user, sizeof user, "user%u", n);
+	if (all(driver, SQL_SEATS_REPLACED, (struct db_value[]){ number(1), text(pin), text(user) }, 3) != 0 ||
+	    all(driver, SQL_SEAT_PERMITTED, (struct db_value[]){ text(pin) }, 1) != 1 ||
+	    all(driver, SQL_SEAT_ADD, (struct db_value[]){ number(1), number((int64_t)owner.id), number(owner.epoch), text(pin), text(user),
+	        text("bench"), number(1) }, 7) != 1)
+		fatal(EXIT_REFUSED, "%s would not be admitted", user);
+	all(driver, SQL_CLOSING_LIST, (struct db_value[]){ number(1) }, 1);
+}
+
+static void bare(struct driver *driver, struct seat_owner owner, unsigned batch, unsigned count)
+{
 	for (unsigned done = 0; done < count; done += batch) {
-		exec(raw, "BEGIN IMMEDIATE");
-		for (unsigned i = 0; i < batch; i++) {
-			sqlite3_bind_int64(insert, 1, done + i);
-			sqlite3_step(insert);
-			sqlite3_reset(insert);
-		}
-		exec(raw, "COMMIT");
+		if (driver->ops->begin(driver, true) != DRIVER_DONE)
+			fatal(EXIT_DATABASE, "%s", driver->ops->error(driver));
+		all(driver, SQL_SEATS_COUNT, (struct db_value[]){ number(1) }, 1);
+		for (unsigned i = 0; i < batch; i++)
+			admit_bare(driver, owner, done + i);
+		if (driver->ops->commit(driver) != DRIVER_DONE)
+			fatal(EXIT_DATABASE, "%s", driver->ops->error(driver));
 	}
-	print("bare engine", batch, count, start, cpu);
-	sqlite3_finalize(insert);
-	sqlite3_close(raw);
-	unlink(file);
 }
 
 int main(int argc, char **argv)
 {
-	char folder[200];
 	struct loop *loop = loop_new();
+	struct seat_owner owner = { 0 };
+	unsigned batch = argc == 6 ? (unsigned)strtoul(argv[4], NULL, 10) : 0, count = argc == 6 ? (unsigned)strtoul(argv[5], NULL, 10) : 0;
+	struct db *db;
+	uint64_t start;
 
-	snprintf(folder, sizeof folder, "%s/bramble-bench-XXXXXX", argc == 2 ? argv[1] : "/tmp");
-	if (!mkdtemp(folder))
-		fatal(EXIT_CONFIG, "no folder in %s", folder);
-	snprintf(file, sizeof file, "%s/bramble.db", folder);
-	snprintf(key_file, sizeof key_file, "%s/install.key", folder);
-	printf("admissions with 5000 seats taken (count, permission, replaced logins, insert), and bare inserts\n");
-	for (unsigned batch = 1; batch <= 64; batch *= 8) {
-		unsigned count = batch == 1 ? 2000 : 4096;
+	log_open("bench_db");
+	log_set_level(LOG_WARNING);
+	if (batch < 1 || batch > BATCH_MAX || count < batch || count > COUNT_MAX)
+		fatal(EXIT_USAGE, "usage: bench_db verbs|bare URL KEY-FILE BATCH COUNT; at most %d logins", COUNT_MAX);
+	count -= count % batch;
+	db = make_database(loop, argv[2], argv[3], &owner);
+	fill(argv[2]);
+	if (strcmp(argv[1], "verbs") == 0) {
+		start = loop_real_us();
+		verbs(db, owner, batch, count);
+		printf("%.1f\n", count * 1e6 / (double)(loop_real_us() - start));
+		db_close(&db);
+	} else {
+		struct driver *driver;
 
-		verbs(loop, batch, count);
-		bare(loop, batch, count);
+		db_close(&db);
+		driver = open_engine(argv[2]);
+		start = loop_real_us();
+		bare(driver, owner, batch, count);
+		printf("%.1f\n", count * 1e6 / (double)(loop_real_us() - start));
+		driver->ops->close(driver);
 	}
-	unlink(key_file);
-	rmdir(folder);
 	loop_free(&loop);
 	return 0;
 }

@@ -329,6 +329,46 @@ class BadBytes(Case):
             self.check_alive(self.service, self.device)
 
 
+class Shared(unittest.TestCase):
+    def router(self, **settings):
+        folder = tempfile.mkdtemp(prefix="bramble-router-")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        router = Router(folder, **settings)
+        self.addCleanup(lambda: self.assertEqual(router.stop(), 0))
+        return router
+
+    def test_routers_that_share_the_devices_address_are_dealt_them_and_each_tells_its_service(self):
+        first = self.router(device_listen="127.0.0.1:0", device_share="yes")
+        address = first.ask("status")["device_listen"]
+        second = self.router(device_listen=address, device_share="yes")
+        services = [router.service() for router in (first, second)]
+        for service in services:
+            self.addCleanup(service.close)
+        port, taken = int(address.rpartition(":")[2]), []
+        # Each device is dealt out for itself: that one router gets all of so many happens once in 2 to the 63rd.
+        for i in range(64):
+            device = srp.Device(port, A + i, ID)
+            self.addCleanup(device.close)
+            taken.append(sum(router.ask("status")["devices_registered"] for router in (first, second)))
+        self.assertEqual(taken, list(range(1, 65)))
+        dealt = [router.ask("status")["devices_registered"] for router in (first, second)]
+        self.assertTrue(all(dealt), dealt)
+        heard = [{service.expect(srp.COVERAGE, None, 1)[0] for _ in range(count)} for service, count in zip(services, dealt)]
+        self.assertEqual(heard[0] | heard[1], set(range(A, A + 64)))
+        self.assertFalse(heard[0] & heard[1])
+
+    def test_without_being_told_to_share_the_second_router_says_that_the_address_is_taken(self):
+        first = self.router(device_listen="127.0.0.1:0", device_share="yes")
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="bramble-router-"))
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        (folder / "srp.keys").write_text(f"{ID} {KEY.hex()}\n")
+        (folder / "srp.keys").chmod(0o600)
+        (folder / "bramble.ini").write_text(f"[router]\nlisten = 127.0.0.1:0\ndevice_listen = {first.ask('status')['device_listen']}\n")
+        status, _, err = bramble.run("bramble-router", "-c", folder / "bramble.ini")
+        self.assertEqual(status, 4, err)
+        self.assertIn("Address already in use", err)
+
+
 class Settings(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="bramble-router-")
@@ -356,6 +396,7 @@ class Settings(unittest.TestCase):
             "[router]\nlisten = 0.0.0.0:0\n": ("0.0.0.0:0", "device_networks"),
             "[router]\nlisten = 0.0.0.0:0\ndevice_networks = anywhere\n": ("device_networks", "anywhere"),
             "[router]\nlisten = 127.0.0.1:0\ndevice_listen = [::]:0\n": ("device_listen", "device_networks"),
+            "[router]\nlisten = 127.0.0.1:0\ndevice_share = yes\n": ("device_share", "device_listen", "not set"),
             "[router]\nlisten = 127.0.0.1:0\nproxies = here\n": ("proxies", "here"),
             "[router]\nlisten = 127.0.0.1:0\nproxies = 127.0.0.1/32\n": ("proxies", "device_networks"),
             "[router]\nlog_level = loud\n": ("log_level", "loud"),

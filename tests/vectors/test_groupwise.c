@@ -224,7 +224,7 @@ static void events_of_the_page(void **state)
 static void rtf_of_the_page(void **state)
 {
 	(void)state;
-	assert_int_equal(check_file("gw_rtf", recode_rtf, NULL), 21);
+	assert_int_equal(check_file("gw_rtf", recode_rtf, NULL), 23);
 }
 
 /* --- requests a server must survive ------------------------------------------------------------------------------------------ */

@@ -29,6 +29,8 @@ OTHERS = [
     ("safe", HEAD + "one\\par two\\par\\par\n}", "one\ntwo\n"),
     ("safe", "{\\rtf1{\\fonttbl{\\f0\\fcharset204 A;}{\\f1\\fcharset128 B;}}\\f0\\'cf\\f1\\'82\\'a0\\'b1\\par}", "\u041f\u3042\uff71"),
     ("safe", HEAD + "\\uc2\\u233 ab{\\uc0\\u234}c\\u235 xyd\\par\n}", "\u00e9\u00eac\u00ebd"),
+    ("safe", "{\\rtf1{\\fonttbl{\\f0\\fcharset128 B;}}\\f0 x\\'83Ay\\par}", "x\u30a2y"),
+    ("rebuild", HEAD + "\\u-10179?single half\\par\n}", "\ufffdsingle half"),
     ("rebuild", HEAD + "\\u-10179?\\u-8704?\\par\n}", "\U0001f600"),
     ("rebuild", HEAD + "\\u55357?\\u56832? \\u-27?\\par\n}", "\U0001f600 \uffe5"),
     ("rebuild", "{\\rtf1\\ansi no table\\par}", "no table"),
