@@ -464,8 +464,8 @@ static void good_race(void **state, struct scene scene, unsigned most)
 		(int)database_exec(d, "SELECT most FROM test_seats"));
 	if (wrong)
 		fail_msg("%s", wrong);
-	/* A large limit is reached or nearly: how far is a matter of luck, on a busy machine. */
-	assert_true(database_exec(d, "SELECT most FROM test_seats") >= (most > 2 ? most * 2 / 3 : most));
+	/* How near a large limit is come to is a matter of luck, on a busy machine. */
+	assert_true(database_exec(d, "SELECT most FROM test_seats") >= (most > 2 ? most / 2 : most));
 	assert_true(SUM(granted) && (scene.limits_change || (SUM(replaced) && SUM(restarts))));
 	assert_true(most > 2 || SUM(busy));
 	/* Whoever holds nothing is not missed while he sleeps. */
