@@ -4,6 +4,7 @@
 
 #include "admin/command.h"
 #include "base/log.h"
+#include "base/memory.h"
 
 static const struct command commands[] = {
 	{ "lab", "the whole pipeline on this machine: up, down, status, logs, kill, restart", lab_command, false },
@@ -26,6 +27,7 @@ static const struct command commands[] = {
 int main(int argc, char **argv)
 {
 	log_open("bramble");
+	memory_of_libraries();
 	signal(SIGPIPE, SIG_IGN);
 	if (argc > 1 && (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0)) {
 		printf("bramble %s\n", BRAMBLE_VERSION);

@@ -1,5 +1,6 @@
 #include "base/memory.h"
 
+#include <jansson.h>
 #include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +9,13 @@
 
 #include "base/log.h"
 
+#ifdef BRAMBLE_DEATHS
+bool (*memory_is_short)(void);
+#define IS_SHORT() (memory_is_short && memory_is_short())
+#else
+#define IS_SHORT() false
+#endif
+
 void memory_exhausted(size_t size)
 {
 	fatal(EXIT_INTERNAL, "out of memory: %zu bytes wanted", size);
@@ -15,16 +23,30 @@ void memory_exhausted(size_t size)
 
 void *memory_new(size_t size)
 {
-	void *memory = calloc(1, size ? size : 1);
+	void *memory = IS_SHORT() ? NULL : calloc(1, size ? size : 1);
 
 	if (!memory)
 		memory_exhausted(size);
 	return memory;
 }
 
+void *memory_take(size_t size)
+{
+	void *memory = IS_SHORT() ? NULL : malloc(size ? size : 1);
+
+	if (!memory)
+		memory_exhausted(size);
+	return memory;
+}
+
+void memory_of_libraries(void)
+{
+	json_set_alloc_funcs(memory_take, free);
+}
+
 void *memory_resize(void *old, size_t size)
 {
-	void *memory = realloc(old, size ? size : 1);
+	void *memory = IS_SHORT() ? NULL : realloc(old, size ? size : 1);
 
 	if (!memory)
 		memory_exhausted(size);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/nearest.h"
 #include "simulator/command.h"
 #include "simulator/cwa/cwa.h"
@@ -47,6 +48,7 @@ static int unknown(const char *typed)
 int main(int argc, char **argv)
 {
 	log_open("bramble-sim");
+	memory_of_libraries();
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2) {
 		usage(stderr);

@@ -326,6 +326,7 @@ struct daemon *daemon_start(int argc, char **argv, const struct daemon_program *
 	struct daemon *d;
 
 	log_open(program->name);
+	memory_of_libraries();
 	signal(SIGPIPE, SIG_IGN);
 	parse_options(argc, argv, program, &options);
 	load_settings(program, &options, settings);

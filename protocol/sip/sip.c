@@ -32,6 +32,7 @@ static void start_parser(void)
 	started = true;
 	/* Without this it complains about bad messages on our standard output. */
 	osip_trace_initialize_func(TRACE_LEVEL0, say_nothing);
+	osip_set_allocators(memory_take, memory_resize, free);
 	if (parser_init() != 0)
 		fatal(EXIT_INTERNAL, "libosip2 does not start");
 }
