@@ -1,6 +1,7 @@
 /* Frames through one process in the middle, as words ask for (support/instrument.h):
  *
  *   bench_frames --router PORT  --srp-key HEX --pids router=PID      Bramble's router: this program is its devices and its dispatcher
+ *                [--second PORT --device-port PORT]                  two of them, which share the port for devices
  *   bench_frames --relay PORT --backend PORT  --pids relay=PID       anything that passes on bytes from PORT to the backend's port, one
  *                                                                    connection there for each here: this program is both ends
  *   [--devices N] [--in-flight N] [--echo]
@@ -23,10 +24,10 @@ enum { DEVICES_MAX = 8000, FIRST_PIN = 0x30000000, PAYLOAD = 300, WARM_UP_MS = 1
 	TAG_AT = FRAME_HEADER + 5 + 1 };      /* in SEND: after the session, an item of five bytes, and the item's type */
 
 struct bench {
-	unsigned devices, in_flight, router, relay, backend;
+	unsigned devices, in_flight, router, second, device_port, relay, backend;
 	bool echo, sending;
 	struct pump pump;
-	struct pump_link *device, *far;          /* far: relay's; of the router only the first, the dispatcher's */
+	struct pump_link *device, *far;          /* far: relay's; of routers the dispatcher's, one to each */
 	struct buf *up, *down;                   /* the frame of each device, and what it is sent back as */
 	unsigned *under_way;
 	uint32_t next_tag;
@@ -225,19 +226,28 @@ static void make_frames(struct bench *bench, unsigned d)
 		pump_round(&(bench)->pump, 10); \
 	} } while (0)
 
-static void start_router(struct bench *bench)
+static void start_service(struct bench *bench, struct pump_link *link, unsigned port)
 {
 	struct srp_info info = { .entries = { { bytes_str("version=bench") }, { bytes_str("srpId=T00000001") } }, .count = 2 };
 
-	bench->far[0] = (struct pump_link){ .fd = pump_dial(bench->router), .frame = service_hears, .split = split, .ctx = bench };
-	pump_add(&bench->pump, &bench->far[0]);
-	say(bench, &bench->far[0], &srp_info_msg, &info);
+	bench->challenges = 0;
+	bench->proven = false;
+	*link = (struct pump_link){ .fd = pump_dial(port), .frame = service_hears, .split = split, .ctx = bench };
+	pump_add(&bench->pump, link);
+	say(bench, link, &srp_info_msg, &info);
 	pump_flush(&bench->pump);
 	AWAIT(bench, bench->proven, "the router's acceptance");
+}
+
+static void start_router(struct bench *bench)
+{
+	start_service(bench, &bench->far[0], bench->router);
+	if (bench->second)
+		start_service(bench, &bench->far[1], bench->second);
 	for (unsigned d = 0; d < bench->devices; d++) {
 		struct srp_register claim = { .pin = FIRST_PIN + d, .srp_id = bytes_str(srp_id) };
 
-		bench->device[d] = (struct pump_link){ .fd = pump_dial(bench->router), .frame = device_hears, .split = split, .ctx = bench,
+		bench->device[d] = (struct pump_link){ .fd = pump_dial(bench->device_port), .frame = device_hears, .split = split, .ctx = bench,
 			.number = d };
 		pump_add(&bench->pump, &bench->device[d]);
 		say(bench, &bench->device[d], &srp_register_msg, &claim);
@@ -296,7 +306,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "router", 1, NULL, 'r' }, { "srp-key", 1, NULL, 'k' }, { "relay", 1, NULL, 'y' },
 		{ "backend", 1, NULL, 'b' }, { "pids", 1, NULL, 'p' }, { "devices", 1, NULL, 'd' }, { "in-flight", 1, NULL, 'w' },
-		{ "echo", 0, NULL, 'e' }, { 0 } };
+		{ "echo", 0, NULL, 'e' }, { "second", 1, NULL, 's' }, { "device-port", 1, NULL, 'v' }, { 0 } };
 	struct bench bench = { .devices = 64, .in_flight = 1 };
 	struct buf key = { 0 };
 	int c;
@@ -309,6 +319,8 @@ int main(int argc, char **argv)
 		case 'd': bench.devices = number(optarg); break;
 		case 'w': bench.in_flight = number(optarg); break;
 		case 'e': bench.echo = true; break;
+		case 's': bench.second = number(optarg); break;
+		case 'v': bench.device_port = number(optarg); break;
 		case 'k':
 			if (hex_decode(bytes_str(optarg), &key) || key.len != SRP_KEY_SIZE)
 				instrument_die("--srp-key takes %d hex digits", 2 * SRP_KEY_SIZE);
@@ -324,9 +336,11 @@ int main(int argc, char **argv)
 	if (!bench.router == !bench.relay || bench.devices < 1 || bench.devices > DEVICES_MAX || bench.in_flight < 1 ||
 	    bench.in_flight > IN_FLIGHT_MAX)
 		instrument_die("--router or --relay; 1 to %d devices; 1 to %d in flight", DEVICES_MAX, IN_FLIGHT_MAX);
+	if (!bench.device_port)
+		bench.device_port = bench.router;
 	pump_init(&bench.pump);
 	bench.device = memory_new(bench.devices * sizeof *bench.device);
-	bench.far = memory_new(bench.devices * sizeof *bench.far);
+	bench.far = memory_new((bench.devices + 1) * sizeof *bench.far);
 	bench.up = memory_new(bench.devices * sizeof *bench.up);
 	bench.down = memory_new(bench.devices * sizeof *bench.down);
 	bench.under_way = memory_new(bench.devices * sizeof *bench.under_way);

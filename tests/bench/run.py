@@ -68,6 +68,13 @@ def run_scene(module, quick, samples):
     return [stats.judge(row, taken) for row in module.ROWS]
 
 
+def accept(file, results):
+    """Rows that were not measured now stay as they were accepted before."""
+    new = {r["name"]: r for r in results}
+    kept = [new.pop(r["name"], r) for r in json.loads(file.read_text())] if file.exists() else []
+    file.write_text(json.dumps(kept + list(new.values()), indent=1) + "\n")
+
+
 def main(words=None, scenes=SCENES):
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
@@ -100,7 +107,7 @@ def main(words=None, scenes=SCENES):
         print("\n".join(sentences) if sentences else f"no row is worse than in {options.check}")
         bad = len(sentences)
     if options.accept:
-        options.accept.write_text(json.dumps(results, indent=1) + "\n")
+        accept(options.accept, results)
         print(f"accepted: {options.accept}")
     return 1 if bad or not results else 0
 

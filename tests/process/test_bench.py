@@ -99,6 +99,12 @@ class Runner(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("row: 1.5 after 1, which is 50 % worse", said)
 
+    def test_accepting_some_rows_leaves_the_others_as_they_were(self):
+        accepted = self.folder / "accepted.json"
+        accepted.write_text(json.dumps([result([1.0]) | {"name": "another"}, result([1.9])]))
+        self.run_scene([10, 10, 10], "--accept", accepted)
+        self.assertEqual([(r["name"], r["ratio"]) for r in json.loads(accepted.read_text())], [("another", 1.0), ("row", 1.0)])
+
     def test_a_word_that_is_in_no_scenes_name_measures_nothing_and_fails(self):
         self.assertEqual(self.run_scene([10], "nowhere")[0], 1)
 
