@@ -146,7 +146,7 @@ $(PRELOADS): $(OUT)/tests/process/%.so: tests/process/%.c
 # Always as the programs are without a sanitizer.
 $(CONFINED): tests/process/confined/confined.c base/confine.c base/memory.c base/error.c base/log.c base/bytes.c base/utf8.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARNINGS) $(HARDEN_PLAIN) -I. -o $@ $^ $(HARDEN_LINK) $$(pkg-config --cflags --libs libseccomp libcrypto)
+	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARNINGS) $(HARDEN_PLAIN) -I. -o $@ $^ $(HARDEN_LINK) $$(pkg-config --cflags --libs libseccomp libcrypto jansson)
 $(INTEROP_PRELOADS): $(OUT)/tests/interop/%.so: tests/interop/preload/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O1 -g -Wall -Wextra -shared -fPIC -o $@ $< $$(pkg-config --cflags libxml-2.0)
