@@ -243,6 +243,11 @@ class Chaos:
                 self._say(phone, "coverage on")
         self.until(lambda: all(p.linked and p.state != "asked" for p in self.phones.values()), "all devices are linked")
 
+    def no_login_but_refused(self):
+        """Who is not in has tried in vain since `refused` was set to None, and was told that the database is away, or nothing in time."""
+        refused = {p.refused for p in self.phones.values() if p.state != "online"}
+        return 504 in refused and None not in refused
+
     def answered_since(self, since_us):
         return [p for p in self.phones.values() if p.answered_us > since_us]
 
