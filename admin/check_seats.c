@@ -59,11 +59,27 @@ static void keep_decision(struct check *c, const struct check_entry *e)
 	check_value(e, "user", d->user, sizeof d->user);
 }
 
+static struct seat_early *early_of(const struct check *c, uint64_t session)
+{
+	uint32_t id = (uint32_t)session;
+	struct seat_early *early;
+
+	HASH_FIND(hh, c->seats->early, &id, sizeof id, early);
+	return early;
+}
+
+static void drop_early(struct check *c, struct seat_early *early)
+{
+	HASH_DEL(c->seats->early, early);
+	free(early);
+}
+
 static void take_admit(struct check *c, const struct check_entry *e)
 {
 	struct seat_service *service = service_of(c, e->process);
 	uint32_t id = (uint32_t)check_number(e, "session");
 	struct seat *seat = check_seat_find(c, id);
+	struct seat_early *early;
 
 	keep_decision(c, e);
 	if (!id)
@@ -81,17 +97,53 @@ static void take_admit(struct check *c, const struct check_entry *e)
 	seat->from_us = check_number(e, "decided_us");
 	service->sessions++;
 	HASH_ADD(hh, c->seats->seats, session, sizeof seat->session, seat);
+	early = early_of(c, id);
+	if (!early)
+		return;
+	seat->taken_us = early->taken_us;
+	seat->taken = early->taken;
+	seat->taken_reason = early->taken_reason;
+	drop_early(c, early);
+}
+
+static void ended_early(struct check *c, const struct check_entry *e)
+{
+	struct seat_early *early = early_of(c, check_number(e, "session"));
+
+	if (early) {
+		check_violated(c->report, RULE_SEATS, check_place(e), early->taken, "session %u was ended by a second login", early->session);
+		return;
+	}
+	early = memory_new(sizeof *early);
+	early->session = (uint32_t)check_number(e, "session");
+	early->taken_us = check_number(e, "decided_us");
+	early->taken_reason = check_number(e, "reason");
+	early->taken = check_place(e);
+	HASH_ADD(hh, c->seats->early, session, sizeof early->session, early);
+}
+
+/* At the end: nobody has given them. */
+static void judge_early(struct check *c)
+{
+	struct seat_early *early, *next;
+
+	HASH_ITER(hh, c->seats->early, early, next) {
+		if (check_is_cut(c, "collab"))
+			check_unknown(c->report, RULE_SEATS, "ended by a login, and given by a service that was killed or whose history is full", 1);
+		else
+			check_violated(c->report, RULE_SEATS, early->taken, (struct check_place){ 0 },
+				"session %u was ended by a login and never given", early->session);
+		drop_early(c, early);
+	}
 }
 
 static void take_ended(struct check *c, const struct check_entry *e)
 {
 	struct seat *seat = check_seat_find(c, check_number(e, "session"));
 
-	if (!seat && check_is_cut(c, "collab")) {
-		check_unknown(c->report, RULE_SEATS, "ended by a login, and given by a service that was killed or whose history is full", 1);
-	} else if (!seat) {
-		check_violated(c->report, RULE_SEATS, check_place(e), (struct check_place){ 0 },
-			"session %" PRIu64 " was ended by a login and never given", check_number(e, "session"));
+	state(c);
+	if (!seat) {
+		ended_early(c, e);
 	} else if (seat->taken_us) {
 		check_violated(c->report, RULE_SEATS, check_place(e), seat->taken, "session %u was ended by a second login", seat->session);
 	} else {
@@ -252,6 +304,13 @@ static void take(struct check *c, const struct check_entry *e)
 	}
 }
 
+static void finish(struct check *c)
+{
+	if (c->seats)
+		judge_early(c);
+	check_seats_judge(c);
+}
+
 static void free_all(struct check *c)
 {
 	struct seat_service *service, *next_service;
@@ -278,4 +337,4 @@ static void free_all(struct check *c)
 	c->seats = NULL;
 }
 
-const struct check_rule_set check_seats = { take, check_seats_judge, free_all };
+const struct check_rule_set check_seats = { take, finish, free_all };

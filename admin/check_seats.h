@@ -38,6 +38,14 @@ struct seat {
 	UT_hash_handle hh;
 };
 
+/* Ended by another service's login before its own has heard that it was given: on a busy machine its line comes later. */
+struct seat_early {
+	uint32_t session;
+	uint64_t taken_us, taken_reason;
+	struct check_place taken;
+	UT_hash_handle hh;
+};
+
 struct decision {
 	struct check_place place;
 	uint64_t us, max, live, capacity;
@@ -48,6 +56,7 @@ struct decision {
 struct check_seats {
 	struct seat_service *services;
 	struct seat *seats;
+	struct seat_early *early;
 	struct decision *decisions;
 	size_t decision_count, decision_room;
 };

@@ -19,7 +19,8 @@ static bool waits_for_lines, is_due;
 static void die(void)
 {
 	log_warning("dies at %s, as ordered", ordered);
-	kill(getpid(), SIGKILL);
+	/* To itself a confined process may send signals. */
+	raise(SIGKILL);
 }
 
 int death_order(const char *point, long nth, bool unsent, struct error *err)

@@ -463,6 +463,29 @@ for _edit, (_rule, _words) in SEEDS.items():
     setattr(Broken, f"test_{_edit.__name__}", lambda self, e=_edit, r=_rule, w=_words: self.seed(e, r, w))
 
 
+class Order(unittest.TestCase):
+    """On a busy machine a service hears of its commit after others have acted on it."""
+
+    def test_who_is_ended_by_another_services_login_may_be_given_a_line_later_but_not_never(self):
+        history = History(play.folder / "order")
+        lines, at = history.find("admit", outcome("admitted"))
+        begin, admit, end = lines[0], lines[at], history.find("history.end", lambda line: line["process"] == "collab")
+        ended = history.find("seat.ended")
+        ended = dict(ended[0][ended[1]], numbers=dict(ended[0][ended[1]]["numbers"], session=admit["numbers"]["session"]))
+        ends = end[0][end[1]]
+
+        def at_us(line, us, pid):
+            return dict(line, at_us=us, clock_ms=us // 1000, pid=pid)
+
+        given, other = "collab-1.jsonl", "collab-2.jsonl"
+        history.files = {given: [at_us(begin, 1000, 1), at_us(admit, 3000, 1), at_us(ends, 9000, 1)],
+                         other: [at_us(begin, 1000, 2), at_us(ended, 2000, 2), at_us(ends, 9000, 2)]}
+        words = f"session {admit['numbers']['session']} was ended by a login and never given"
+        self.assertNotIn(words, [v["text"] for v in violated(check(history.write())[1]).get("seats", [])])
+        del history.files[given][1]
+        self.assertIn(words, [v["text"] for v in violated(check(history.write())[1])["seats"]])
+
+
 class Unreadable(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="br-"))
