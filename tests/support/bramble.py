@@ -291,9 +291,8 @@ class Lab:
         self.offset = free_offset() if offset is None else offset
         self.options = options
         self.way = way
-        self.env = env
+        self.env = env                # of the lab and all of its processes; None: ours
         self.said = ""
-        self.env = None               # of the lab and all of its processes; None: ours
 
     def up(self):
         env = gss_env(self.env) if "cwa" in self.options else self.env
