@@ -87,7 +87,7 @@ PLAIN_SIMULATION := build/gcc/tests/simulation/simulate
 BENCHES := $(patsubst tests/bench/%.c,$(OUT)/tests/bench/%,$(wildcard tests/bench/*.c))
 BENCH_HELPERS := $(call objects,$(wildcard tests/bench/support/*.c))
 
-.PHONY: all help deps test-deps check-deps demo test test-build compiled scenarios soak check fuzz fuzz-run bench bench-check bench-accept bench-build bench-deps tidy cppcheck install clean docs
+.PHONY: all help deps test-deps check-deps demo test test-programs test-build compiled scenarios soak check fuzz fuzz-run bench bench-check bench-accept bench-build bench-deps tidy cppcheck install clean docs
 .SECONDARY:
 
 all: $(PROGRAMS)   ## build the five programs into build/bin
@@ -163,14 +163,12 @@ compiled: all $(TESTS:%=%.o) $(TEST_HELPERS) $(call objects,$(wildcard tests/fuz
 
 test-build: all $(TESTS) $(if $(wildcard tests/fuzz/replay.c),$(REPLAYS)) $(INTEROP) $(PRELOADS) $(INTEROP_PRELOADS) $(SIMULATION) $(CONFINED)
 
-test: test-deps    ## set up, build with sanitizers, run every test
-ifeq ($(SAN),)
+test-programs: test-deps   # what `make test` runs: with sanitizers, and plain where that is enough
 	@$(MAKE) --no-print-directory -j$$(nproc) all $(PLAIN_SIMULATION)
-	@$(MAKE) --no-print-directory SAN=address,undefined CFLAGS="-O1 -g" test
-else
-	@$(MAKE) --no-print-directory -j$$(nproc) test-build
-	@python3 tests/run.py --out $(OUT) --bin $(BIN) $(ONLY)
-endif
+	@$(MAKE) --no-print-directory -j$$(nproc) SAN=address,undefined CFLAGS="-O1 -g" test-build
+
+test: test-programs    ## set up, build with sanitizers, run every test
+	@python3 tests/run.py --out build/gcc-address-undefined --bin build/gcc-address-undefined/bin $(ONLY)
 
 scenarios: deps    ## every ready scenario in full, on the plain build
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
