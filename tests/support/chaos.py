@@ -243,6 +243,12 @@ class Chaos:
                 self._say(phone, "coverage on")
         self.until(lambda: all(p.linked and p.state != "asked" for p in self.phones.values()), "all devices are linked")
 
+    def log_out(self, count):
+        """So many of those who are in; they try to come in again."""
+        for phone in [p for p in self.phones.values() if p.state == "online" and p.linked and p.covered][:count]:
+            phone.state = "asked"
+            self._say(phone, "logout")
+
     def no_login_but_refused(self):
         """Who is not in has tried in vain since `refused` was set to None, and was told that the database is away, or nothing in time."""
         refused = {p.refused for p in self.phones.values() if p.state != "online"}
