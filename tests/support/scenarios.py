@@ -61,7 +61,7 @@ class Ready(unittest.TestCase):
         env = dict(bramble.gss_env() if "cwa" in cls.words else os.environ, TMPDIR=str(cls.dir))
         words = [word() if callable(word) else word for word in cls.words]
         pool = concurrent.futures.ThreadPoolExecutor(max_workers=2)
-        cls.results = {path: pool.submit(bramble.run, "bramble-sim", "run", "--check-history", *words, shortened(path, cls.dir), timeout=280, env=env)
+        cls.results = {path: pool.submit(bramble.run, "bramble-sim", "run", "--check-history", *words, shortened(path, cls.dir), timeout=600, env=env)
                        for path in cls.paths}
         pool.shutdown(wait=False)
 
