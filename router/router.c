@@ -184,7 +184,7 @@ static struct listener *listen_on(struct router *router, const char *address, bo
 	/* A peer that is late with its first frame is told so by peer.c; the connection's own deadline for that comes after. */
 	struct connection_limits limits = { .max_message = FRAME_MAX, .message_ms = (uint32_t)set->frame_timeout_ms,
 		.first_message_ms = (uint32_t)set->handshake_timeout_ms + 1000 };
-	struct error err;
+	struct error err = { "" };
 	struct listener *l = (is_shared ? listener_new_shared : listener_new)(router->loop, address, NULL, &limits, (uint32_t)set->max_peers,
 		accepted, router, &err);
 
