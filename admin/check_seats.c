@@ -314,10 +314,13 @@ static void finish(struct check *c)
 static void free_all(struct check *c)
 {
 	struct seat_service *service, *next_service;
+	struct seat_early *early, *next_early;
 	struct seat *seat, *next;
 
 	if (!c->seats)
 		return;
+	HASH_ITER(hh, c->seats->early, early, next_early)
+		drop_early(c, early);
 	HASH_ITER(hh, c->seats->seats, seat, next) {
 		while (seat->marks) {
 			struct seat_mark *mark = seat->marks;

@@ -20,6 +20,7 @@
 #include <seccomp.h>
 
 #include "base/memory.h"
+#include "base/sanitized.h"
 
 /* Debian 12's headers know Landlock's second version; these came later. */
 #ifndef LANDLOCK_ACCESS_FS_TRUNCATE
@@ -27,17 +28,6 @@
 #endif
 #ifndef LANDLOCK_ACCESS_FS_IOCTL_DEV
 #define LANDLOCK_ACCESS_FS_IOCTL_DEV (1ULL << 15)
-#endif
-
-#if defined(__SANITIZE_ADDRESS__)
-#define IS_SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define IS_SANITIZED true
-#endif
-#endif
-#ifndef IS_SANITIZED
-#define IS_SANITIZED false
 #endif
 
 const char *const confine_choices[] = { "no", "yes", "required", NULL };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/io/address.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "collab/cwa_access.h"
@@ -31,9 +32,10 @@ static uint32_t availability(void *ctx)
 
 static char *base_of(const struct backend_target *target)
 {
-	bool v6 = strchr(target->host, ':');
+	char *address = address_text(target->host, target->port), *base = memory_printf("%s://%s", target->clear ? "http" : "https", address);
 
-	return memory_printf(v6 ? "%s://[%s]:%u" : "%s://%s:%u", target->clear ? "http" : "https", target->host, target->port);
+	free(address);
+	return base;
 }
 
 static struct backend *cwa_open(const struct backend_target *target, struct bytes user, struct bytes password,

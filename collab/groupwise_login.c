@@ -9,11 +9,9 @@
 
 void groupwise_login_set(struct groupwise_login *login, const struct backend_target *target, struct bytes user, struct bytes password)
 {
-	bool v6 = strchr(target->host, ':');
-
 	login->user = bytes_dup(user);
 	buf_append(&login->password, password);
-	login->host_line = memory_printf(v6 ? "[%s]:%u" : "%s:%u", target->host, target->port);
+	login->host_line = address_text(target->host, target->port);
 	login->tls = target->tls;
 	login->protocol_version = target->protocol_version;
 }

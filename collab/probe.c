@@ -1,8 +1,8 @@
 #include "collab/probe.h"
 
 #include <stdlib.h>
-#include <string.h>
 
+#include "base/io/address.h"
 #include "base/io/connection.h"
 #include "base/memory.h"
 
@@ -74,7 +74,7 @@ void probe_ask(struct probe *p, const char *host, uint16_t port)
 
 	if (p->connection)
 		return;
-	address = memory_printf(strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+	address = address_text(host, port);
 	p->connection = connection_dial(p->loop, address, NULL, NULL, &limits, &callbacks, p);
 	free(address);
 }

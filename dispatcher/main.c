@@ -1,5 +1,4 @@
-#include <string.h>
-
+#include "base/io/address.h"
 #include "base/log.h"
 #include "dispatcher/dispatcher.h"
 
@@ -19,8 +18,7 @@ static void confine(struct daemon *d, const struct dispatcher_settings *set)
 	confine_read(policy, set->tls_certificate);
 	confine_read(policy, set->tls_key);
 	confine_read(policy, set->tls_ca);
-	if (strncmp(set->listen, "unix:", 5) == 0)
-		confine_write_beside(policy, set->listen + 5);
+	confine_write_beside(policy, address_unix_path(set->listen));
 	daemon_confine(d, &policy, CONFINE_FILES | CONFINE_SOCKETS);
 }
 

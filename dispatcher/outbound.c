@@ -9,6 +9,7 @@
 #include "dispatcher/outbound_line.h"
 
 #define NOTICES_MAX 64                 /* receipts and errors that wait per PIN; further ones are dropped. Source: ours */
+#define RESEALS_MAX 3
 #define RETRY_MS 1000                  /* while the database does not answer; and for a word that contradicts another */
 
 /* --- sealing and sending ------------------------------------------------------------------------------------------------------ */
@@ -356,7 +357,7 @@ static struct message *find_to_reseal(const struct outbound *o, uint32_t pin, ui
 
 	*key = device ? channel_peer_key(&device->peer, CHANNEL_KEY_CURRENT) : NULL;
 	message = line && *key && message_id ? outbound_find_sealed(line, message_id, (*key)->serial) : NULL;
-	if (!message || message->is_failed || message->is_reseal_wanted || message->reseals >= OUTBOUND_RESEALS)
+	if (!message || message->is_failed || message->is_reseal_wanted || message->reseals >= RESEALS_MAX)
 		return NULL;
 	return message;
 }

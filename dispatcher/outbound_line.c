@@ -106,7 +106,7 @@ void outbound_put_owed(struct outbound *o, struct line *line)
 /* It may still reach the device, and its service will not send it again. */
 static bool becomes_owed(const struct message *message, enum srp_status status)
 {
-	return message->is_told && (status == SRP_UNAVAILABLE || status == SRP_EXPIRED);
+	return message->is_told && status == SRP_UNAVAILABLE;
 }
 
 void outbound_note(struct outbound *o, const char *event, const struct message *message, const char *text)
@@ -219,9 +219,7 @@ void outbound_sending_failed(struct outbound *o, struct message *message, enum s
 {
 	outbound_drop_unsent(message);
 	message->is_failed = true;
-	/* What is not confirmed in time, again and again, is given up at last. */
-	message->reseals += status == SRP_EXPIRED;
-	message->is_owed = becomes_owed(message, status) && message->reseals <= OUTBOUND_RESEALS;
+	message->is_owed = becomes_owed(message, status);
 	if (!message->is_reseal_wanted)
 		tell(o, message, status, text);
 }

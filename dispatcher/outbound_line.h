@@ -14,7 +14,6 @@
  * out of coverage meanwhile: it is owed, and waits among the kept ones for the device's return.
  *
  * outbound.c moves envelopes, outbound_line.c messages. */
-#define OUTBOUND_RESEALS 3          /* how often a message is sealed again at the device's word (ours) */
 struct line;
 
 struct message {

@@ -340,12 +340,12 @@ void pools_registered(struct pools *all, struct link_service *service)
 	m->has_left = m->is_excluded = false;
 	set_state(p, m, m->state);
 	active = pool_active(p);
-	if (m->state == POOL_ACTIVE || m->state == POOL_PROMOTING)
+	if (m->state == POOL_ACTIVE || m->state == POOL_PROMOTING) {
 		p->unanswered = 0;
-	if (m->state == POOL_ACTIVE || m->state == POOL_PROMOTING)
 		say_promote(p, m, m->state == POOL_PROMOTING ? p->from : NULL, m->state == POOL_PROMOTING && p->is_lost);
-	else if (m->state == POOL_DEMOTING || (m->wants && active && m != p->handing))
+	} else if (m->state == POOL_DEMOTING || (m->wants && active && m != p->handing)) {
 		say_demote(p, m, active);
+	}
 	if (p->handing && (m == p->handing || m == active))
 		ask_for_list(p);
 	look(p);

@@ -1,5 +1,4 @@
-#include <string.h>
-
+#include "base/io/address.h"
 #include "base/log.h"
 #include "router/keeper.h"
 #include "router/router.h"
@@ -11,11 +10,6 @@ static const struct daemon_program program = {
 	.settings = router_setting_table,
 };
 
-static const char *socket_path(const char *address)
-{
-	return address && strncmp(address, "unix:", 5) == 0 ? address + 5 : NULL;
-}
-
 /* No files at all and no sockets but those that are open, and that come to them. */
 static void confine(struct daemon *d, struct router *router, const struct router_settings *set)
 {
@@ -26,7 +20,8 @@ static void confine(struct daemon *d, struct router *router, const struct router
 
 	if (set->common.confine != CONFINE_NO) {
 		files = (struct keeper_files){ set->identities, set->state,
-			{ daemon_socket(d), socket_path(set->listen), socket_path(set->device_listen) } };
+			{ daemon_socket(d), address_unix_path(set->listen),
+				set->device_listen ? address_unix_path(set->device_listen) : NULL } };
 		keeper = keeper_start(&files, &err);
 		if (!keeper)
 			fatal(EXIT_INTERNAL, "%s", err.text);

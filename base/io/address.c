@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/memory.h"
 
 static int refuse(struct error *err, const char *text, const char *why)
 {
@@ -50,15 +51,25 @@ static int parse_port(const char *text, const char *digits, uint16_t *port, stru
 	return 0;
 }
 
+const char *address_unix_path(const char *text)
+{
+	return strncmp(text, "unix:", 5) == 0 ? text + 5 : NULL;
+}
+
+char *address_text(const char *host, uint16_t port)
+{
+	return memory_printf(strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+}
+
 int address_parse(const char *text, struct address *out, struct error *err)
 {
-	const char *colon = strrchr(text, ':');
+	const char *colon = strrchr(text, ':'), *path = address_unix_path(text);
 	struct in6_addr v6;
 	struct bytes host;
 
 	*out = (struct address){ 0 };
-	if (strncmp(text, "unix:", 5) == 0)
-		return parse_unix(text, text + 5, out, err);
+	if (path)
+		return parse_unix(text, path, out, err);
 	if (!colon)
 		return refuse(err, text, "the port is missing");
 	host = bytes_of(text, (size_t)(colon - text));
@@ -124,7 +135,7 @@ bool address_is_loopback(const char *text)
 	char host[256];
 	struct in6_addr ip;
 
-	if (strcmp(text, "unix") == 0 || strncmp(text, "unix:", 5) == 0)
+	if (strcmp(text, "unix") == 0 || address_unix_path(text))
 		return true;
 	if (!host_of(text, host, sizeof(host)))
 		return false;

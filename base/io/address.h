@@ -16,6 +16,12 @@ struct address {
 /* 0, or -1 with a sentence that names the text and says what is accepted. */
 int address_parse(const char *text, struct address *out, struct error *err);
 
+/* The path in "unix:PATH", or NULL: within text. */
+const char *address_unix_path(const char *text);
+
+/* "HOST:PORT", with brackets around an IPv6 address. The caller frees it. */
+char *address_text(const char *host, uint16_t port);
+
 /* A name of at most 253 letters, digits, dots and hyphens: it may stand in any URI. */
 bool address_is_host(const char *text);
 

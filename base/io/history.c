@@ -14,6 +14,7 @@
 #include "base/io/control_server.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/sanitized.h"
 
 enum {
 	FLUSH_BYTES = 65536,
@@ -147,16 +148,7 @@ static uint64_t descriptors_now(void)
 	return count > 1 ? (uint64_t)count - 1 : 0;         /* without the folder's own */
 }
 
-/* clang tells by __has_feature, gcc by the macro. */
-#if defined __has_feature
-#if __has_feature(address_sanitizer)
-#define COUNTED_BY_SANITIZER
-#endif
-#elif defined __SANITIZE_ADDRESS__
-#define COUNTED_BY_SANITIZER
-#endif
-
-#ifdef COUNTED_BY_SANITIZER
+#if IS_SANITIZED
 size_t __sanitizer_get_current_allocated_bytes(void);
 static uint64_t memory_in_use(void)
 {

@@ -236,6 +236,20 @@ static void what_is_sealed_again_is_not_lost_with_the_link(void **state)
 	phone_never(p, BOB, "message");
 }
 
+/* The same, and then it is not confirmed: it expires at the Router, however often. */
+static void what_is_sealed_again_and_expires_goes_again(void **state)
+{
+	struct pipeline *p = *state;
+
+	both_online(p);
+	pipeline_fault(p, "garble,on=arriving,pin=2100000B,count=1");
+	pipeline_fault(p, "drop,on=arriving,pin=2100000B,nth=2,count=1");
+	phone_send(p, ALICE, "bob", "once");
+	pipeline_pass(p, 9 * MINUTE);
+	phone_never(p, BOB, "message");
+	told(p, BOB, "message alice: once\n", 1);
+}
+
 static void a_garbled_message_is_refused_without_harm_to_others(void **state)
 {
 	struct pipeline *p = *state;
@@ -343,6 +357,7 @@ int main(void)
 		TEST(whatever_befalls_it_what_is_said_is_shown_once),
 		TEST(a_lost_message_goes_again_after_30_seconds),
 		TEST(what_is_sealed_again_is_not_lost_with_the_link),
+		TEST(what_is_sealed_again_and_expires_goes_again),
 		TEST(a_garbled_message_is_refused_without_harm_to_others),
 		TEST(status_messages_that_are_lost_make_a_session_silent),
 		TEST(a_half_open_link_is_noticed_by_keep_alive_and_the_session_is_out_of_coverage),

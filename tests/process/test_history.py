@@ -484,6 +484,11 @@ class Order(unittest.TestCase):
         self.assertNotIn(words, [v["text"] for v in violated(check(history.write())[1]).get("seats", [])])
         del history.files[given][1]
         self.assertIn(words, [v["text"] for v in violated(check(history.write())[1])["seats"]])
+        # And nothing is left behind when the reading ends before that is known.
+        with open(history.folder / other, "a", encoding="ascii") as file:
+            file.write("nothing\n")
+        status, _, err = bramble.run("bramble", "check", history.folder)
+        self.assertEqual((status, "LeakSanitizer" in err), (3, False), err)
 
 
 class Unreadable(unittest.TestCase):

@@ -14,7 +14,7 @@
 #include "base/memory.h"
 #include "tests/simulation/play.h"
 
-enum { JOBS_MAX = 16, SEED_S = 60, FAILED_SHOWN = 10 };
+enum { JOBS_MAX = 16, SEED_S = 60, FAILED_MAX = 10 };
 
 struct options {
 	uint64_t first, last;
@@ -194,10 +194,14 @@ static int play_seeds(const struct options *o)
 			if (w->pid != pid)
 				continue;
 			running--;
-			if (worker_ended(o, w, status) && SUM(s, failed) < FAILED_SHOWN) {
-				start_worker(o, w, w->seed + o->jobs);
-				running++;
+			if (!worker_ended(o, w, status))
+				continue;
+			if (SUM(s, failed) >= FAILED_MAX) {
+				printf("given up: %d have failed\n", FAILED_MAX);
+				continue;
 			}
+			start_worker(o, w, w->seed + o->jobs);
+			running++;
 		}
 		tell_progress(o, s);
 	}

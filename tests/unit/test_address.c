@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -156,6 +157,27 @@ static void a_peer_is_looked_up_in_a_list_of_networks(void **state)
 	}
 }
 
+static void an_address_is_put_together_as_it_is_taken_apart(void **state)
+{
+	static const struct { const char *host; uint16_t port; const char *text; } rows[] = {
+		{ "db.test", 5432, "db.test:5432" }, { "127.0.0.1", 0, "127.0.0.1:0" }, { "::1", 8300, "[::1]:8300" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char *text = address_text(rows[i].host, rows[i].port);
+		struct address address;
+
+		assert_string_equal(text, rows[i].text);
+		assert_int_equal(address_parse(text, &address, NULL), 0);
+		assert_string_equal(address.host, rows[i].host);
+		assert_int_equal(address.port, rows[i].port);
+		free(text);
+	}
+	assert_string_equal(address_unix_path("unix:/run/x.sock"), "/run/x.sock");
+	assert_null(address_unix_path("127.0.0.1:3200"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +185,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_address_is_refused_with_the_reason),
 		cmocka_unit_test(loopback_is_told_from_everything_else),
 		cmocka_unit_test(a_peer_is_looked_up_in_a_list_of_networks),
+		cmocka_unit_test(an_address_is_put_together_as_it_is_taken_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
