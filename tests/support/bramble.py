@@ -94,17 +94,24 @@ def is_alive(pid):
     return stat.rpartition(")")[2].split()[0] not in "ZX"
 
 
+class EndedFirst(RuntimeError):
+    """The process ended before it answered."""
+
+
 def control(path, verb, timeout_s=DEADLINE_S, **params):
-    """Asks a running process over its control socket; an answer that is not ok raises RuntimeError."""
+    """Asks a running process over its control socket; an answer that is not ok raises RuntimeError, none EndedFirst."""
     with socket.socket(socket.AF_UNIX) as s:
         s.settimeout(timeout_s)
         s.connect(str(path))
         s.sendall((json.dumps({"verb": verb, "id": 1, "params": params}) + "\n").encode())
         line = b""
         while not line.endswith(b"\n"):
-            more = s.recv(65536)
+            try:
+                more = s.recv(65536)
+            except ConnectionResetError:
+                more = b""
             if not more:
-                raise RuntimeError(f"{path}: ended before it answered {verb}")
+                raise EndedFirst(f"{path}: ended before it answered {verb}")
             line += more
     answer = json.loads(line)
     if not answer["ok"]:
