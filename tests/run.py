@@ -13,6 +13,8 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 
 sys.path.insert(0, "tests/support")
@@ -72,16 +74,24 @@ def counts(text, status):
 
 
 def run(name, command, env):
+    """Its name, output, exit status, and the seconds that it took: by the clock, and of processors, with all processes that it waited for."""
     start = time.monotonic()
-    try:
-        done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=TIMEOUT_S, check=False)
-        text, status = done.stdout.decode("utf-8", "replace"), done.returncode
-    except subprocess.TimeoutExpired as late:
-        text, status = (late.stdout or b"").decode("utf-8", "replace") + f"\nno end after {TIMEOUT_S} s\n", 1
-    except OSError as wrong:
-        text, status = f"{wrong}\n", 1
-    return name, text, status, time.monotonic() - start
+    with tempfile.TemporaryFile() as out:
+        try:
+            child = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        except OSError as wrong:
+            return name, f"{wrong}\n", 1, 0.0, 0.0
+        watch = threading.Timer(TIMEOUT_S, child.kill)
+        watch.start()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        watch.cancel()
+        took = time.monotonic() - start
+        out.seek(0)
+        text = out.read().decode("utf-8", "replace")
+    if took >= TIMEOUT_S:
+        text += f"\nno end after {TIMEOUT_S} s\n"
+    return name, text, child.returncode, took, usage.ru_utime + usage.ru_stime
 
 
 def main():
@@ -108,10 +118,10 @@ def run_all(todo):
     # One more than there are processors: much of a test of processes is waiting.
     with concurrent.futures.ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 1) as pool:
         for done in concurrent.futures.as_completed([pool.submit(run, *job) for job in todo]):
-            name, text, status, seconds = done.result()
+            name, text, status, seconds, cpu = done.result()
             good, bad = counts(text, status)
             passed, failed = passed + good, failed + bad
-            print(f"{'ok  ' if bad == 0 else 'FAIL'} {name}: {good} passed, {bad} failed ({seconds:.1f} s)", flush=True)
+            print(f"{'ok  ' if bad == 0 else 'FAIL'} {name}: {good} passed, {bad} failed ({seconds:.1f} s, {cpu:.1f} of processors)", flush=True)
             if bad:
                 print("\n".join("     " + line for line in text.splitlines()[-80:]), flush=True)
     print(f"{passed} passed, {failed} failed")
