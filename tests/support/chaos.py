@@ -26,6 +26,7 @@ DEVICES = 8
 SEATS = 6                 # fewer than devices, so that the limit binds and who is out of coverage is evicted
 PACE_S = 0.06             # between two messages of a device
 UNANSWERED = 4            # messages of a device that may be under way
+LOCKED = 504              # how a login is refused while the database is away
 IS_SANITIZED = "address" in str(bramble.BIN)
 # The promise, and the same where programs run several times slower beside other tests.
 BACK_S = 12.0 if IS_SANITIZED else 3.0
@@ -153,7 +154,8 @@ class Chaos:
             phone.next_s, phone.refused = now + self.random.random() * PACE_S, 0
             self.counts["logins"] += 1
         elif what == "login-failed":
-            phone.state, phone.refused = "out", event["code"]
+            # A Dispatcher that needs the database for a device's key or counter, and has no answer, says that it has no service.
+            phone.state, phone.refused = "out", LOCKED if event.get("reason") == "no such service" else event["code"]
             phone.next_s = now + 0.2 + self.random.random() * 0.2
             if event["code"] == 100:
                 phone.answered_us = event["at_us"]
@@ -252,7 +254,7 @@ class Chaos:
     def no_login_but_refused(self):
         """Who is not in has tried in vain since `refused` was set to None, and was told that the database is away, or nothing in time."""
         refused = {p.refused for p in self.phones.values() if p.state != "online"}
-        return 504 in refused and None not in refused
+        return LOCKED in refused and None not in refused
 
     def answered_since(self, since_us):
         return [p for p in self.phones.values() if p.answered_us > since_us]
