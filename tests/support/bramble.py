@@ -17,6 +17,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import struct
 import subprocess
 import tempfile
 import threading
@@ -241,7 +242,6 @@ class Tap:
     def __init__(self, port):
         self.to = port
         self.up, self.down = bytearray(), bytearray()
-        self.on_up = None           # called with the size of each run of bytes as it is read from the client
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.sockets = []
@@ -261,12 +261,14 @@ class Tap:
                 self.threads.append(thread)
                 thread.start()
 
+    def segments_up(self):
+        """How many pieces the first client has sent: TCP's own count (tcpi_data_segs_in), because what is read may be several."""
+        return struct.unpack_from("I", self.sockets[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160), 152)[0]
+
     def _copy(self, source, sink, kept):
         try:
             while data := source.recv(65536):
                 kept += data
-                if kept is self.up and self.on_up:
-                    self.on_up(len(data))
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
         except OSError:
