@@ -37,18 +37,20 @@ class Scene(Case):
         with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
             return int(re.search(r"VmRSS:\s+(\d+) kB", status.read())[1]) << 10
 
+    def awaits(self, device, event):
+        """Requests are repeated after a pause when there was no connection for them, or when it ended under them, and the clocks stand."""
+        for patience in (5, 5, 10):
+            try:
+                return device.wait(event, deadline_s=patience)
+            except AssertionError:
+                self.advance(3)
+        return device.wait(event)
+
     def goes_on(self):
-        """The other session. It may have to ask for its events again, and that after a pause, when a connection ended under it."""
+        """The other session."""
         carol = self.server.puppets["carol"]
         carol.say("alice", "are you there?")
-        for patience in (5, 5, 10, 20):
-            try:
-                self.alice.wait({"event": "message", "from": "carol"}, deadline_s=patience)
-                break
-            except AssertionError:
-                if patience == 20:
-                    raise
-                self.advance(3)
+        self.awaits(self.alice, {"event": "message", "from": "carol"})
         heard = len(carol.words("alice"))
         self.assertEqual(self.say(self.alice, "carol", "yes"), 0)
         bramble.wait_until(lambda: carol.words("alice")[heard:] == ["yes"], "carol hears it once")

@@ -106,7 +106,7 @@ class Case(unittest.TestCase):
     def say(self, device, to, words):
         """Says it, and awaits the code of its outcome."""
         device.say(f"send {to} {words}")
-        return device.wait({"event": "ack", "to": to})["code"]
+        return self.awaits(device, {"event": "ack", "to": to})["code"]
 
     def awaits(self, device, event):
         return device.wait(event)
