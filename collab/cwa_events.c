@@ -61,7 +61,7 @@ static void take_events(struct cwa_channel *c, const struct cwa_node *root)
 
 static void ask_later(struct cwa_channel *c, uint32_t wait_ms)
 {
-	uint64_t now_us = loop_real_us();
+	uint64_t now_us = loop_real_us(), left_ms;
 
 	/* A clock that is moved by hand may pass seconds in no time: those are no haste. */
 	if (now_us - c->burst_us >= 1000000 || cwa_channel_now(c) - c->burst_ms >= 1000) {
@@ -69,9 +69,10 @@ static void ask_later(struct cwa_channel *c, uint32_t wait_ms)
 		c->burst_ms = cwa_channel_now(c);
 		c->burst = 0;
 	}
-	/* A server that has us ask without a pause must not keep the loop from all the others. */
-	if (++c->burst > CWA_BURST)
-		loop_timer_set(c->breather, 1000 - (now_us - c->burst_us) / 1000);
+	left_ms = 1000 - (now_us - c->burst_us) / 1000;
+	/* A server that has us ask without a pause must not keep the loop from all the others; one that grants a pause is given it. */
+	if (++c->burst > CWA_BURST && wait_ms < left_ms)
+		loop_timer_set(c->breather, left_ms);
 	else
 		loop_timer_set(c->next_events, wait_ms);
 }

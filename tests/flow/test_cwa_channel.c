@@ -522,6 +522,33 @@ static void a_server_that_grants_no_pause_is_asked_no_more_than_20_times_in_a_se
 	assert_in_range(s->asked[EVENTS], 10, 41);
 }
 
+static void a_pause_that_the_server_grants_is_kept_at_the_end_of_a_busy_second_too(void **state)
+{
+	static const char *body = "<cwaEvents sid=\"41\" ackId=\"0\" pollWaitTime=\"45\"/>";
+	struct scene *s = *state;
+	uint64_t began_us, until_us;
+
+	begin(s);
+	began_us = loop_real_us();
+	for (int i = 0; i < 20; i++) {
+		RUN_UNTIL(s->loop, s->poll);
+		http_request_on_gone(s->poll, NULL, NULL);
+		reply(&s->poll, 200, body);
+		RUN_UNTIL(s->loop, loop_next_due_ms(s->loop) <= loop_now_ms(s->loop) + 45);
+		loop_clock_advance(s->loop, loop_now_ms(s->loop) + 45);
+	}
+	RUN_UNTIL(s->loop, s->poll);
+	while (loop_real_us() < began_us + 970000)
+		loop_round(s->loop, 1);
+	answer_events(s, body);
+	until_us = loop_real_us() + 100000;
+	while (loop_real_us() < until_us)
+		loop_round(s->loop, 10);
+	assert_int_equal(s->asked[EVENTS], 20);
+	pass(s, 45);
+	assert_int_equal(s->asked[EVENTS], 21);
+}
+
 static void activity_is_told_once_with_the_next_request(void **state)
 {
 	struct scene *s = *state;
@@ -788,6 +815,7 @@ int main(void)
 		T(a_busy_server_is_asked_after_2_4_8_and_at_most_60_s_until_the_session_has_timed_out),
 		T(throttling_and_answers_that_cannot_be_read_are_got_over),
 		T(a_server_that_grants_no_pause_is_asked_no_more_than_20_times_in_a_second),
+		T(a_pause_that_the_server_grants_is_kept_at_the_end_of_a_busy_second_too),
 		T(activity_is_told_once_with_the_next_request),
 		T(the_ticket_of_each_answer_takes_the_place_of_the_last),
 		T(an_expired_ticket_is_followed_by_another_sign_in_and_a_session_with_its_whole_state),
