@@ -12,6 +12,10 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 comma := ,
 
+# Traces need lines, no more: what debuggers want besides costs a quarter of the compiler's time.
+FOR_TESTS := SAN=address,undefined CFLAGS="-O1 -g1"
+FOR_FUZZING := CC=clang $(FOR_TESTS) FUZZING=1
+
 VARIANT := $(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(FUZZING),-fuzz)
 OUT := build/$(VARIANT)
 BIN := $(if $(filter gcc,$(VARIANT)),build/bin,$(OUT)/bin)
@@ -87,7 +91,7 @@ PLAIN_SIMULATION := build/gcc/tests/simulation/simulate
 BENCHES := $(patsubst tests/bench/%.c,$(OUT)/tests/bench/%,$(wildcard tests/bench/*.c))
 BENCH_HELPERS := $(call objects,$(wildcard tests/bench/support/*.c))
 
-.PHONY: all help deps test-deps check-deps demo test test-programs test-build compiled scenarios soak check fuzz fuzz-run bench bench-check bench-accept bench-build bench-deps tidy cppcheck install clean docs
+.PHONY: all help deps test-deps check-deps demo test test-programs test-build compiled scenarios soak check fuzz fuzzers fuzz-run bench bench-check bench-accept bench-build bench-deps tidy cppcheck install clean docs
 .SECONDARY:
 
 all: $(PROGRAMS)   ## build the five programs into build/bin
@@ -157,15 +161,15 @@ $(BENCHES): $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(BENCH_HELPERS) $(EVER
 	@mkdir -p $(@D)
 	$(link_all)
 
-# All that `make test` compiles, for compilers whose warnings are asked for and whose programs nobody runs.
-compiled: all $(TESTS:%=%.o) $(TEST_HELPERS) $(call objects,$(wildcard tests/fuzz/*.c) $(wildcard tests/bench/*.c tests/bench/support/*.c tests/simulation/*.c)) $(INTEROP) $(PRELOADS) \
-	$(INTEROP_PRELOADS)
+# What no archive holds, for a compiler whose warnings are asked for and whose programs nobody runs.
+compiled: $(PROGRAM_FOLDERS:%=$(OUT)/%/main.o) $(TESTS:%=%.o) $(TEST_HELPERS) \
+	$(call objects,$(wildcard $(addprefix tests/,fuzz/*.c bench/*.c bench/support/*.c simulation/*.c))) $(INTEROP) $(PRELOADS) $(INTEROP_PRELOADS)
 
 test-build: all $(TESTS) $(if $(wildcard tests/fuzz/replay.c),$(REPLAYS)) $(INTEROP) $(PRELOADS) $(INTEROP_PRELOADS) $(SIMULATION) $(CONFINED)
 
 test-programs: test-deps   # what `make test` runs: with sanitizers, and plain where that is enough
 	@$(MAKE) --no-print-directory -j$$(nproc) all $(PLAIN_SIMULATION)
-	@$(MAKE) --no-print-directory -j$$(nproc) SAN=address,undefined CFLAGS="-O1 -g" test-build
+	@$(MAKE) --no-print-directory -j$$(nproc) $(FOR_TESTS) test-build
 
 test: test-programs    ## set up, build with sanitizers, run every test
 	@python3 tests/run.py --out build/gcc-address-undefined --bin build/gcc-address-undefined/bin $(ONLY)
@@ -192,10 +196,12 @@ demo: deps         ## set up, build, and run the documented login flows on real 
 FUZZ_SECONDS ?= 240
 FUZZERS := $(FUZZ_NAMES:%=$(OUT)/tests/fuzzers/%)
 
+# Gcc compiles the tests in `make test`, with the same warnings; the folders are compiled by clang as fuzzing needs them.
 check: check-deps  ## builds by gcc and clang with warnings as errors, clang-tidy, cppcheck
-	@$(MAKE) --no-print-directory -s -j$$(nproc) compiled $(CONFINED)
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(CONFINED) $(call objects,$(wildcard tests/bench/*.c tests/bench/support/*.c))
 	@BRAMBLE_BIN=$(BIN) BRAMBLE_OUT=$(OUT) PYTHONPATH=tests/support python3 -B tests/process/test_hardened.py
 	@$(MAKE) --no-print-directory -s -j$$(nproc) CC=clang CFLAGS=-O0 HARDEN=-fPIE compiled
+	@$(MAKE) --no-print-directory -s -j$$(nproc) $(FOR_FUZZING) fuzzers
 	@$(MAKE) --no-print-directory -j$$(nproc) tidy cppcheck
 
 C_FILES = $(wildcard $(foreach f,$(FOLDERS),$(f)/*.c $(f)/*/*.c))
@@ -217,8 +223,9 @@ cppcheck:          ## cppcheck without findings (suppressions with reasons in te
 		-j$$(nproc) $(FOLDERS)
 
 fuzz: check-deps   ## fuzz every decoder, FUZZ_SECONDS in all
-	@$(MAKE) --no-print-directory -s -j$$(nproc) CC=clang SAN=address,undefined FUZZING=1 CFLAGS="-O1 -g" fuzz-run
-fuzz-run: $(FUZZERS)
+	@$(MAKE) --no-print-directory -s -j$$(nproc) $(FOR_FUZZING) fuzz-run
+fuzzers: $(FUZZERS)
+fuzz-run: fuzzers
 	@scripts/fuzz $(FUZZ_SECONDS) $(OUT)/tests/fuzzers $(FUZZ_NAMES)
 $(FUZZERS): $(OUT)/tests/fuzzers/%: $(OUT)/tests/fuzz/%.o $(EVERYTHING)
 	@mkdir -p $(@D)
