@@ -172,7 +172,7 @@ test-programs: test-deps   # what `make test` runs: with sanitizers, and plain w
 	@$(MAKE) --no-print-directory -j$$(nproc) $(FOR_TESTS) test-build
 
 test: test-programs    ## set up, build with sanitizers, run every test
-	@python3 tests/run.py --out build/gcc-address-undefined --bin build/gcc-address-undefined/bin $(ONLY)
+	@python3 tests/run.py --out build/gcc-address-undefined --bin build/gcc-address-undefined/bin --shipped build/bin $(ONLY)
 
 scenarios: deps    ## every ready scenario in full, on the plain build
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all

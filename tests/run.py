@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs every test of the tree and ends with the line `N passed, N failed`.
 
-  tests/run.py --out build/VARIANT --bin FOLDER [WORD ...]     only tests whose name holds one of the words
+  tests/run.py --out build/VARIANT --bin FOLDER --shipped FOLDER [WORD ...]     only tests whose name holds one of the words
 
 Unit, vector and flow tests are cmocka programs; corpora are replayed by their fuzz target; process and interop tests are
 Python files that drive the real programs. Whatever cannot run has failed: nothing is skipped."""
@@ -22,7 +22,7 @@ import postgres
 
 TIMEOUT_S = 900
 # What runs a second time, on PostgreSQL: the database's verbs and races, and the seats of real processes; of a file the tests whose names
-# hold one of the words, if there are any.
+# hold one of the words, if there are any. Programs are there as they are shipped, without sanitizers.
 ON_POSTGRES = {"unit/test_db_config": (), "unit/test_db_open": (), "unit/test_db_race": (), "unit/test_db_seats": (),
                "process/test_admission": ("maximum", "database", "changed_limits", "second_login", "evicted", "administrator", "leaves_nothing"),
                "process/test_four_services": (), "process/test_seats": ()}
@@ -98,6 +98,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", required=True)
     parser.add_argument("--bin", required=True)
+    parser.add_argument("--shipped", default="build/bin")
     parser.add_argument("words", nargs="*")
     options = parser.parse_args()
     env = dict(os.environ, BRAMBLE_BIN=os.path.abspath(options.bin), BRAMBLE_OUT=os.path.abspath(options.out),
@@ -110,7 +111,8 @@ def main():
         if any(database for _, _, database in todo):
             server = stack.enter_context(postgres.Server())
             urls["postgresql"] = {"BRAMBLE_TEST_POSTGRES": server.url}
-        return run_all([(name, command, env | urls[database]) for name, command, database in todo])
+        as_shipped = {"BRAMBLE_BIN": os.path.abspath(options.shipped)}
+        return run_all([(name, command, env | urls[database] | (as_shipped if database else {})) for name, command, database in todo])
 
 
 def run_all(todo):
