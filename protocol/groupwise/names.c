@@ -57,6 +57,7 @@ bool gw_conference_is_blank(struct bytes id)
 
 void gw_escape(struct bytes text, struct buf *out)
 {
+	static const bool stands_for_itself[256] = { ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true };
 	static const char digits[] = "0123456789abcdef";
 	uint8_t *at;
 
@@ -67,7 +68,7 @@ void gw_escape(struct bytes text, struct buf *out)
 	for (size_t i = 0; i < text.len; i++) {
 		uint8_t c = text.data[i];
 
-		if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')) {
+		if (stands_for_itself[c]) {
 			*at++ = c;
 		} else if (c == ' ') {
 			*at++ = '+';

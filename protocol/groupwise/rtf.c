@@ -60,22 +60,31 @@ void gw_rtf_write(struct bytes utf8, struct buf *out)
 
 struct bytes gw_rtf_fit(struct bytes utf8, size_t max)
 {
-	struct buf out = { 0 };
+	struct buf character = { 0 };
 	struct bytes rest = utf8;
-	size_t fits = 0;
+	size_t fits = 0, left = max > sizeof ENVELOPE_HEAD + sizeof ENVELOPE_TAIL - 2 ? max - (sizeof ENVELOPE_HEAD + sizeof ENVELOPE_TAIL - 2) : 0;
 
-	max = max > sizeof ENVELOPE_HEAD + sizeof ENVELOPE_TAIL - 2 ? max - (sizeof ENVELOPE_HEAD + sizeof ENVELOPE_TAIL - 2) : 0;
 	while (rest.len) {
+		size_t run = plain_run(rest, 0), takes = run < left ? run : left;
 		/* A line end of two characters stays whole, else it would become two. */
 		bool in_line_end = rest.data[0] == '\r' && rest.len > 1 && rest.data[1] == '\n';
 
-		write_character(&rest, &out);
-		if (out.len > max)
+		if (run) {
+			rest = bytes_slice(rest, takes, rest.len);
+		} else {
+			buf_clear(&character);
+			write_character(&rest, &character);
+			takes = character.len;
+		}
+		if (takes > left)
 			break;
+		left -= takes;
 		if (!in_line_end)
 			fits = utf8.len - rest.len;
+		if (takes < run)
+			break;
 	}
-	buf_free(&out);
+	buf_free(&character);
 	return bytes_slice(utf8, 0, fits);
 }
 
