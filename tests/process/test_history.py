@@ -181,6 +181,15 @@ class Kept(unittest.TestCase):
             self.assertEqual(file.stat().st_mode & 0o777, 0o600)
 
 
+    def test_says_what_users_did_to_whom_and_why_their_sessions_ended(self):
+        lines = [json.loads(line) for file in play().history.glob("*.jsonl") for line in file.read_text().splitlines()]
+        self.assertIn(f"user={crowd.user(0)}", [line["text"] for line in lines if line["event"] == "login.began" and line.get("pin") == crowd.pin(0)])
+        self.assertIn(f"to={crowd.user(3)}", [line["text"] for line in lines if line["event"] == "im.said" and line.get("pin") == crowd.pin(0)])
+        self.assertIn(f"from={crowd.user(0)}", [line["text"] for line in lines if line["event"] == "im.heard" and line.get("pin") == crowd.pin(3)])
+        self.assertLessEqual({"reason=logout", "reason=evicted-coverage", "reason=evicted-silent", "reason=inactive", "reason=unknown-session"},
+                             {line["text"] for line in lines if line["event"] == "session.over"})
+
+
 class History:
     """A copy to break: the lines of each file, whose numbers are put right when it is written."""
 
