@@ -12,7 +12,7 @@
 enum { PATHS_MAX = 4096 };
 
 static const struct check_rule_set *const rule_sets[] = {
-	&check_logins, &check_seats, &check_timers, &check_talk, &check_servers, &check_replays, &check_rest,
+	&check_logins, &check_seats, &check_timers, &check_talk, &check_servers, &check_registrations, &check_replays, &check_rest,
 };
 #define RULE_SETS (sizeof rule_sets / sizeof *rule_sets)
 
@@ -59,7 +59,8 @@ static void take_begin(struct check *c, const struct check_entry *e)
 	static const char *const devices[] = { "device", "run", NULL };
 
 	c->has_service = c->has_service || strcmp(name, "collab") == 0;
-	c->has_server = c->has_server || strcmp(name, "groupwise") == 0;
+	c->has_server = c->has_server || strcmp(name, "groupwise") == 0 || strcmp(name, "cwa") == 0;
+	c->has_communications = c->has_communications || strcmp(name, "ocs") == 0;
 	for (size_t i = 0; devices[i]; i++)
 		c->has_device = c->has_device || strcmp(name, devices[i]) == 0;
 	for (const struct check_process *p = check_files_processes(c->files); p; p = p->next)

@@ -12,12 +12,14 @@ struct check {
 	const struct check_files *files;
 	struct check_database *database;  /* NULL: none was given */
 	bool comparable;                        /* real times of all processes are of one machine */
-	bool has_service, has_device, has_server;       /* histories of these are among the files */
+	bool has_service, has_device;                   /* histories of these are among the files; */
+	bool has_server, has_communications;            /* of the IM server, and of the Communications Server behind it */
 	struct check_logins *logins;
 	struct check_seats *seats;
 	struct check_timers *timers;
 	struct check_talk *talk;
 	struct check_servers *servers;
+	struct check_registrations *registrations;
 	struct check_replays *replays;
 	struct check_rest *rest;
 };
@@ -27,7 +29,8 @@ struct check_rule_set {
 	void (*finish)(struct check *check);
 	void (*free)(struct check *check);
 };
-extern const struct check_rule_set check_logins, check_seats, check_timers, check_talk, check_servers, check_replays, check_rest;
+extern const struct check_rule_set check_logins, check_seats, check_timers, check_talk, check_servers, check_registrations, check_replays,
+	check_rest;
 
 /* Was there a history.end? What it says of a process that has not ended by itself: killed, or cut. */
 bool check_is_whole(const struct check_process *process);

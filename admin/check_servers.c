@@ -1,5 +1,6 @@
 /* Rule server: what the IM server took from a connection and gave to it, against what the service said and heard there. The two ends of a
- * connection are brought together by the address of the service's end. */
+ * connection are brought together by the address of the service's end; with Communicator Web Access, whose sessions go over any connection, by
+ * the session's sid. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,17 +11,19 @@
 #include "base/memory.h"
 #include "protocol/im.h"
 
-#define ON_ITS_WAY_US 5000000u         /* real: what was given so long ago has arrived */
+#define ON_ITS_WAY_US 5000000u         /* real: what was given so long ago has arrived; */
+#define ON_ITS_WAY_CWA_US 30000000u    /* what waits to be fetched, too: pollWaitTime is at most 15 s */
 
-enum { LONG_BYTES = 30000 };          /* of RTF: longer ones may be cut into several on either side */
+/* Longer ones may be cut into several on either side: of RTF, and of a text for CWA, which has 8000 bytes at most. */
+enum { LONG_BYTES = 30000, LONG_CWA_BYTES = 7900 };
 
 struct line {
-	char address[64];             /* of the service's end */
+	char address[64];             /* of the service's end, or "sid N" */
 	uint32_t session;
 	const struct check_process *service;
 	uint64_t accepted, delivered; /* by the server */
 	uint64_t heard;               /* by the service */
-	bool is_long, faulty, closed, loose;
+	bool is_cwa, is_long, faulty, closed, loose;
 	struct check_place opened, last;
 	UT_hash_handle hh, by_session;
 };
@@ -165,31 +168,58 @@ static void judge_closed(struct check *c, struct line *line)
 	drop(c, line);
 }
 
+static struct line *add_line(struct check *c, const char *key, const struct check_entry *e)
+{
+	struct line *line = memory_new(sizeof *line);
+
+	snprintf(line->address, sizeof line->address, "%s", key);
+	line->opened = line->last = check_place(e);
+	HASH_ADD_KEYPTR(hh, c->servers->lines, line->address, strlen(line->address), line);
+	return line;
+}
+
+static void bind(struct check *c, struct line *line, uint32_t session, const struct check_entry *e)
+{
+	line->session = session;
+	line->service = e->process;
+	HASH_ADD(by_session, c->servers->by_session, session, sizeof line->session, line);
+}
+
+static const char *sid_key(const struct check_entry *e, char *key, size_t size)
+{
+	char sid[48];
+
+	snprintf(key, size, "sid %s", check_value(e, "sid", sid, sizeof sid));
+	return key;
+}
+
 /* --- the server's lines --------------------------------------------------------------------------------------------------------- */
 
 static void take_server(struct check *c, const struct check_entry *e)
 {
-	char address[64];
-	struct line *line = line_at(c, check_value(e, "peer", address, sizeof address));
+	bool is_cwa = strcmp(e->process->name, "cwa") == 0;
+	char key[64];
+	struct line *line;
 
-	if (e->event == EVENT_SERVER_LOGIN) {
+	if (e->event == EVENT_SERVER_LOGIN)
 		server_of(c, e)->sessions++;
+	else if (e->event == EVENT_SERVER_END && server_of(c, e)->sessions)
+		server_of(c, e)->sessions--;
+	if (strcmp(e->process->name, "ocs") == 0)
+		return;       /* check_registrations.c */
+	line = line_at(c, is_cwa ? sid_key(e, key, sizeof key) : check_value(e, "peer", key, sizeof key));
+	if (e->event == EVENT_SERVER_LOGIN) {
 		if (line && line->session)
 			return;
 		if (line)
 			drop(c, line);
-		line = memory_new(sizeof *line);
-		snprintf(line->address, sizeof line->address, "%s", address);
-		line->opened = line->last = check_place(e);
-		HASH_ADD_KEYPTR(hh, c->servers->lines, line->address, strlen(line->address), line);
+		add_line(c, key, e)->is_cwa = is_cwa;
 		return;
 	}
-	if (e->event == EVENT_SERVER_END && server_of(c, e)->sessions)
-		server_of(c, e)->sessions--;
 	if (!line)
 		return;
 	line->last = check_place(e);
-	line->is_long = line->is_long || check_number(e, "bytes") > LONG_BYTES;
+	line->is_long = line->is_long || check_number(e, "bytes") > (is_cwa ? LONG_CWA_BYTES : LONG_BYTES);
 	if (e->event == EVENT_SERVER_ACCEPTED)
 		line->accepted++;
 	else if (e->event == EVENT_SERVER_DELIVERED)
@@ -214,13 +244,34 @@ static void take_connect(struct check *c, const struct check_entry *e)
 	line = line_at(c, address);
 	if (line)
 		drop(c, line);               /* an old one of that port */
-	line = memory_new(sizeof *line);
-	snprintf(line->address, sizeof line->address, "%s", address);
-	line->session = session;
-	line->service = e->process;
-	line->opened = line->last = check_place(e);
-	HASH_ADD_KEYPTR(hh, c->servers->lines, line->address, strlen(line->address), line);
-	HASH_ADD(by_session, c->servers->by_session, session, sizeof line->session, line);
+	bind(c, add_line(c, address, e), session, e);
+}
+
+/* The service has a session there: from here on that is the connection, and not the one that it signed in over. */
+static void take_cwa_session(struct check *c, const struct check_entry *e)
+{
+	uint32_t session = (uint32_t)check_number(e, "session");
+	struct line *line = line_of(c, session), *begun;
+	char key[64], outcome[16];
+
+	if (strcmp(check_value(e, "outcome", outcome, sizeof outcome), "begun") != 0)
+		return;
+	if (line && line->is_cwa) {
+		line->loose = true;          /* the session goes on in another one: what was under way is not known */
+		return;
+	}
+	if (line)
+		drop(c, line);
+	begun = line_at(c, sid_key(e, key, sizeof key));
+	if (begun && begun->session) {
+		drop(c, begun);              /* an old one, of a server that counts anew */
+		begun = NULL;
+	}
+	if (!begun) {
+		begun = add_line(c, key, e);
+		begun->is_cwa = true;
+	}
+	bind(c, begun, session, e);
 }
 
 static uint64_t key_of(const struct check_entry *e)
@@ -277,7 +328,7 @@ static void take_end(struct check *c, const struct check_entry *e)
 	if (!line)
 		return;
 	line->closed = true;
-	if (e->at_us > line->last.at_us + ON_ITS_WAY_US)
+	if (e->at_us > line->last.at_us + (line->is_cwa ? ON_ITS_WAY_CWA_US : ON_ITS_WAY_US))
 		judge_at_rest(c, line);
 	line->loose = line->loose || !gave_as_heard(line) || !took_as_said(c, line);
 }
@@ -295,13 +346,13 @@ static void take_mark(struct check *c, const struct check_entry *e)
 				judge_at_rest(c, line);
 		}
 	}
-	if (strcmp(e->process->name, "groupwise") != 0)
+	if (strcmp(e->process->name, "groupwise") != 0 && strcmp(e->process->name, "cwa") != 0 && strcmp(e->process->name, "ocs") != 0)
 		return;
 	if (sessions == server_of(c, e)->sessions)
 		check_good(c->report, RULE_SERVER, 1);
 	else
-		check_violated(c->report, RULE_SERVER, check_place(e), (struct check_place){ 0 }, "the IM server holds %" PRIu64
-			" sessions, and by its history %" PRIu64, sessions, server_of(c, e)->sessions);
+		check_violated(c->report, RULE_SERVER, check_place(e), (struct check_place){ 0 }, "the IM server %s holds %" PRIu64
+			" sessions, and by its history %" PRIu64, e->process->name, sessions, server_of(c, e)->sessions);
 }
 
 static void take(struct check *c, const struct check_entry *e)
@@ -317,6 +368,10 @@ static void take(struct check *c, const struct check_entry *e)
 	case EVENT_BACKEND_CONNECT:
 		if (c->has_server)
 			take_connect(c, e);
+		break;
+	case EVENT_CWA_SESSION:
+		if (c->has_server)
+			take_cwa_session(c, e);
 		break;
 	case EVENT_IM_TAKEN:
 		if (c->has_server)

@@ -86,6 +86,7 @@ int lab_write_state(const struct lab *lab, struct error *err)
 {
 	char *path = memory_printf("%s/lab.json", lab->dir);
 	json_t *processes = json_array(), *listen = json_object();
+	char *history = lab_history_folder(lab);
 	struct buf text = { 0 };
 	json_t *state;
 	char *dump;
@@ -97,12 +98,14 @@ int lab_write_state(const struct lab *lab, struct error *err)
 		if (lab->plan.listen[lab->roles[i]])
 			json_object_set_new(listen, lab->processes[i].name, json_string(lab->plan.listen[lab->roles[i]]));
 	}
-	state = json_pack("{s:i, s:s, s:s, s:o, s:b, s:o}", "pid", (int)getpid(), "dir", lab->dir, "backend", lab_backend_name(lab->backend),
-		"listen", listen, "manual_clock", lab->options.manual_clock, "processes", processes);
+	state = json_pack("{s:i, s:s, s:s, s:s*, s:o, s:b, s:o}", "pid", (int)getpid(), "dir", lab->dir, "backend",
+		lab_backend_name(lab->backend), "history", history, "listen", listen, "manual_clock", lab->options.manual_clock, "processes",
+		processes);
 	dump = json_dumps(state, JSON_INDENT(2));
 	buf_printf(&text, "%s\n", dump ? dump : "{}");
 	rc = file_write(path, buf_bytes(&text), 0600, err);
 	free(dump);
+	free(history);
 	json_decref(state);
 	buf_free(&text);
 	free(path);
@@ -210,6 +213,7 @@ struct lab *lab_start(const struct lab_options *options, int *status, struct err
 	*status = EXIT_INTERNAL;
 	if (lab_notify_open(&lab->notify, err) != 0)
 		goto bad;
+	lab->began_us = loop_real_us();
 	for (size_t i = 0; i < lab->count; i++) {
 		*status = EXIT_CONFIG;
 		if (lab_child_start(lab, i, NULL, err) != 0 || lab_child_wait_ready(lab, i, status, err) != 0)

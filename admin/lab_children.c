@@ -127,9 +127,9 @@ static void add_settings(const struct lab *lab, enum lab_role role, const char *
 static int start_simulator(struct lab *lab, size_t which, const char *clock, struct error *err)
 {
 	enum lab_role role = lab->roles[which];
-	const char *name = lab_roles[role].name, *log_level = lab->place.log_level, *history = lab->place.history;
+	const char *name = lab_roles[role].name, *log_level = lab->place.log_level;
 	char *program = memory_printf("%s/bramble-sim", lab->programs);
-	char *certificate = memory_printf("%s.crt", name), *key = memory_printf("%s.key", name);
+	char *certificate = memory_printf("%s.crt", name), *key = memory_printf("%s.key", name), *history = lab_history_path(lab);
 	const char *argv[64];
 	char *owned[8];
 	size_t count = 0, owned_count = 0;
@@ -144,7 +144,6 @@ static int start_simulator(struct lab *lab, size_t which, const char *clock, str
 	lab_overridden(&lab->options, "common.log_level", &log_level);
 	end_words(argv, &count, "--log-level");
 	end_words(argv, &count, log_level);
-	lab_overridden(&lab->options, "common.history", &history);
 	if (history) {
 		end_words(argv, &count, "--history");
 		end_words(argv, &count, history);
@@ -175,6 +174,7 @@ static int start_simulator(struct lab *lab, size_t which, const char *clock, str
 	free(program);
 	free(certificate);
 	free(key);
+	free(history);
 	while (owned_count)
 		free(owned[--owned_count]);
 	return rc;

@@ -39,6 +39,7 @@ struct life {
 	struct loop *loop;
 	struct control_server *control;
 	struct loop_watch *signals, *notify;
+	struct lab_history *history;
 	struct child children[LAB_ROLES];
 	struct error why;
 	bool died;
@@ -47,6 +48,11 @@ struct life {
 static struct lab_process *process_of(const struct child *child)
 {
 	return &child->life->lab->processes[child->which];
+}
+
+static void note(const struct child *child, const char *event)
+{
+	lab_history_note(child->life->history, event, process_of(child)->name);
 }
 
 static const char *state_of(const struct child *child)
@@ -239,6 +245,7 @@ static void verb_kill(void *ctx, struct control_request *request)
 		control_refuse(&request, EXIT_USAGE, "signal is KILL or TERM, not %s", log_str(name));
 		return;
 	}
+	note(child, *name == 'K' ? "lab.kill" : "lab.end");
 	child->off = true;
 	child->killing = request;
 	kill(process_of(child)->pid, *name == 'K' ? SIGKILL : SIGTERM);
@@ -266,6 +273,7 @@ static void verb_stop(void *ctx, struct control_request *request)
 	if (!child || !must_run(child, &request))
 		return;
 	if (!child->stopped) {
+		note(child, "lab.stop");
 		kill(process_of(child)->pid, SIGSTOP);
 		waitid(P_PID, (id_t)process_of(child)->pid, &info, WSTOPPED | WEXITED | WNOWAIT);
 		child->stopped = true;
@@ -279,6 +287,7 @@ static void verb_continue(void *ctx, struct control_request *request)
 
 	if (!child || !must_run(child, &request))
 		return;
+	note(child, "lab.continue");
 	kill(process_of(child)->pid, SIGCONT);
 	child->stopped = false;
 	control_done(&request, child_json(child));
@@ -296,6 +305,7 @@ static void verb_start(void *ctx, struct control_request *request)
 		control_refuse(&request, EXIT_REFUSED, "%s is %s", process_of(child)->name, child->off ? "ending" : state_of(child));
 		return;
 	}
+	note(child, "lab.start");
 	others_clock(child, clock, sizeof clock);
 	if (lab_child_start(child->life->lab, child->which, clock[0] ? clock : NULL, &err) != 0) {
 		control_refuse(&request, EXIT_REFUSED, "%s", err.text);
@@ -352,6 +362,9 @@ static void begin(struct life *life)
 	else
 		log_warning("the lab's processes cannot be steered: %s", err.text);
 	free(path);
+	life->history = lab_history_new(life->lab, life->loop, &err);
+	if (!life->history)
+		log_warning("what is done to the lab's processes is in no history: %s", err.text);
 	life->signals = loop_watch_new(life->loop, life->lab->signals, signal_came, life);
 	loop_watch_want(life->signals, LOOP_READ);
 	life->notify = loop_watch_new(life->loop, life->lab->notify.fd, take_ready, life);
@@ -380,6 +393,7 @@ static void end(struct life *life)
 	loop_watch_free(&life->signals);
 	loop_watch_free(&life->notify);
 	control_server_free(&life->control);
+	lab_history_free(&life->history);
 	loop_free(&life->loop);
 }
 

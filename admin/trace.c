@@ -6,6 +6,7 @@
 #include "admin/trace_failover.h"
 #include "admin/trace_list.h"
 #include "admin/trace_read.h"
+#include "admin/trace_record.h"
 #include "admin/trace_steps.h"
 #include "base/log.h"
 #include "protocol/srp.h"
@@ -113,9 +114,10 @@ int trace_command(int argc, char **argv)
 	static const struct command table[] = {
 		{ "failover", "switches of active and standby Collaboration Services, step by step", trace_failover_command, false },
 		{ "list", "recent logins, and how each ended", list, false },
+		{ "record", "what happens in a lab, as a scenario that can be played again", trace_record_command, false },
 		{ "show", "one login, step by step", show, false },
 		{ NULL, NULL, NULL, false },
 	};
 
-	return command_dispatch(argv[0], "logins and switches of services, told from end to end", table, argc, argv);
+	return command_dispatch(argv[0], "logins and switches of services, told from end to end; records of what happened", table, argc, argv);
 }

@@ -204,7 +204,8 @@ static void record_limits(struct collab *c)
 {
 	const struct db_environment *now = environment_now(c->environment);
 	struct trail_entry entry = { .event = "limits", .numbers = { { "max", now->max_sessions }, { "idle_ms", now->idle_timeout_ms },
-		{ "inactivity_ms", now->inactivity_timeout_ms }, { "capacity", now->transport_capacity } } };
+		{ "inactivity_ms", now->inactivity_timeout_ms }, { "capacity", now->transport_capacity },
+		{ "evict_one", now->evict == SEAT_EVICT_ONE } } };
 
 	trail_text(&entry, "environment=%s", log_str(now->name));
 	trail_record(c->trail, &entry);

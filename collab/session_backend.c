@@ -1,4 +1,5 @@
 /* What the IM server says in a session: most of it goes on to the device as it is. */
+#include "base/log.h"
 #include "collab/parts.h"
 
 static void drop_backend(struct session *s)
@@ -54,6 +55,17 @@ static void backend_presence(void *ctx, struct bytes user, uint32_t presence, st
 		&(struct im_presence_event){ .session = s->id, .user = user, .presence = presence, .text = text });
 }
 
+static void record_heard(const struct session *s, uint32_t kind, struct bytes from)
+{
+	struct trail_entry entry = { .event = "im.heard", .pin = s->pin, .numbers = { { "session", s->id }, { "sequence", 0 }, { "kind", kind } } };
+
+	if (!trail_is_heard(s->collab->trail))
+		return;
+	if (from.len)
+		trail_text(&entry, "from=%s", log_value(from));
+	trail_record(s->collab->trail, &entry);
+}
+
 static void backend_message(void *ctx, struct im_message_event *message)
 {
 	struct session *s = ctx;
@@ -61,7 +73,7 @@ static void backend_message(void *ctx, struct im_message_event *message)
 	s->messages_in++;
 	s->collab->counts.messages_down++;
 	message->session = s->id;
-	collab_record(s->collab, "im.heard", s->pin, s->id, 0, "kind", message->kind);
+	record_heard(s, message->kind, message->from);
 	session_tell(s, &im_message_event_msg, message);
 }
 
@@ -88,7 +100,7 @@ static void backend_room_message(void *ctx, struct im_room_message_event *messag
 	s->messages_in++;
 	s->collab->counts.messages_down++;
 	message->session = s->id;
-	collab_record(s->collab, "im.heard", s->pin, s->id, 0, "kind", IM_KIND_MESSAGE);
+	record_heard(s, IM_KIND_MESSAGE, (struct bytes){ 0 });
 	session_tell(s, &im_room_message_event_msg, message);
 }
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/settings.h"
+#include "base/trail.h"
 
 struct set_fault {
 	struct fault what;
@@ -27,6 +28,7 @@ struct faults {
 	bool is_seeded;
 	uint64_t drawn;                 /* the generator's state */
 	struct fault_listener *listeners;
+	struct trail *records;          /* NULL: nobody writes a history */
 };
 
 /* What VALUE is: none, a number of at least one that may be left out, or must be given, or a code. */
@@ -230,6 +232,23 @@ static int parse_word(const struct faults *faults, char *copy, struct parts *par
 	return faults->terms.suits(faults->terms.ctx, parts->fault->what.action, parts->fault->kind, err);
 }
 
+/* word: NULL when all are cleared. */
+static void record(const struct faults *faults, const char *event, const char *word)
+{
+	struct trail_entry entry = { .event = event };
+
+	if (!trail_is_heard(faults->records))
+		return;
+	if (word)
+		trail_text(&entry, "word=%s", log_str(word));
+	trail_record(faults->records, &entry);
+}
+
+void faults_record(struct faults *faults, struct trail *trail)
+{
+	faults->records = trail;
+}
+
 int faults_add(struct faults *faults, const char *word, uint64_t now_ms, struct error *err)
 {
 	struct set_fault *f = memory_new(sizeof *f), **end = &faults->first;
@@ -255,6 +274,7 @@ int faults_add(struct faults *faults, const char *word, uint64_t now_ms, struct 
 		end = &(*end)->next;
 	*end = f;
 	faults->count++;
+	record(faults, "fault.set", word);
 	return 0;
 }
 
@@ -285,7 +305,7 @@ static uint32_t draw(struct faults *faults)
 	return (uint32_t)((x * UINT64_C(2685821657736338717)) >> 32);
 }
 
-void faults_clear(struct faults *faults)
+static void drop_all(struct faults *faults)
 {
 	while (faults->first) {
 		struct set_fault *f = faults->first;
@@ -302,6 +322,12 @@ void faults_clear(struct faults *faults)
 	}
 }
 
+void faults_clear(struct faults *faults)
+{
+	record(faults, "fault.clear", NULL);
+	drop_all(faults);
+}
+
 bool faults_any(const struct faults *faults)
 {
 	return faults && faults->first;
@@ -311,7 +337,7 @@ void faults_free(struct faults **faults)
 {
 	if (!*faults)
 		return;
-	faults_clear(*faults);
+	drop_all(*faults);
 	free(*faults);
 	*faults = NULL;
 }

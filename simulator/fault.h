@@ -67,6 +67,7 @@ int fault_suits_server(void *ctx, enum fault_action action, const char *kind, st
 
 /* The faults that are set. */
 struct faults;
+struct trail;
 struct faults *faults_new(const struct fault_terms *terms);
 void faults_free(struct faults **faults);
 /* What is drawn (chance=, the places of garble) is the same for the same seed and the same order of events. 0: places are not drawn. */
@@ -74,6 +75,8 @@ void faults_seed(struct faults *faults, uint32_t seed);
 /* -1 with a sentence that says what is accepted. */
 int faults_add(struct faults *faults, const char *word, uint64_t now_ms, struct error *err);
 void faults_clear(struct faults *faults);
+/* Its history hears of each word that is set from here on, and when all are cleared by request. */
+void faults_record(struct faults *faults, struct trail *trail);
 bool faults_any(const struct faults *faults);       /* false for NULL: the quick way past all this */
 /* What befalls the next thing of this kind for this one: the first fault that is due counts down, the others only count that it came.
  * FAULT_NONE mostly. */

@@ -51,15 +51,16 @@ void sim_life_run(struct loop *loop, const struct sim_served *served, const char
 		{ NULL, NULL, NULL, NULL },
 	};
 	struct sim_control *control = NULL;
-	struct trail *own = trail_new(0);
+	struct trail *own = trail_new(0), *records = served->records ? served->records : served->trail ? served->trail : own;
 	struct history *history;
 	struct error err = { "" };
 
-	if (sim_fault_words_set(served->words, served->faults, loop_now_ms(loop), &err) < 0)
-		fatal(EXIT_USAGE, "%s", err.text);
-	history = history_open(loop, served->records ? served->records : served->trail ? served->trail : own, &served->history, &err);
+	history = history_open(loop, records, &served->history, &err);
 	if (!history)
 		fatal(EXIT_CONFIG, "%s", err.text);
+	faults_record(served->faults, records);
+	if (sim_fault_words_set(served->words, served->faults, loop_now_ms(loop), &err) < 0)
+		fatal(EXIT_USAGE, "%s", err.text);
 	if (served->count)
 		history_count(history, served->count, served->server);
 	if (served->control) {
@@ -79,5 +80,6 @@ void sim_life_run(struct loop *loop, const struct sim_served *served, const char
 	loop_run(loop);
 	sim_control_free(&control);
 	history_free(&history);
+	faults_record(served->faults, NULL);
 	trail_free(&own);
 }

@@ -427,6 +427,7 @@ bool loop_round(struct loop *loop, int wait_ms)
 
 void loop_run(struct loop *loop)
 {
+	loop_sending(loop);      /* what was done before is a round of its own: the next may be long in coming */
 	while (!loop->stopped)
 		loop_round(loop, -1);
 	loop->stopped = false;

@@ -108,8 +108,8 @@ void loop_on_look(struct loop *loop, struct loop_hook *hook);
 void loop_off_look(struct loop *loop, struct loop_hook *hook);
 void loop_look(struct loop *loop);
 
-/* Calls fn before bytes leave for another process (loop_sending), and at the end of each round: the place to store what must be known
- * before others can see it. As loop_on_look. */
+/* Calls fn before bytes leave for another process (loop_sending), at the end of each round, and before the first: the place to store what
+ * must be known before others can see it. As loop_on_look. */
 void loop_on_send(struct loop *loop, struct loop_hook *hook);
 void loop_off_send(struct loop *loop, struct loop_hook *hook);
 void loop_sending(struct loop *loop);

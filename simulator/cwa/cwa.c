@@ -323,7 +323,8 @@ static int run(int argc, char **argv)
 	trail_set_clock(trail, loop);
 	settings = (struct cwa_server_settings){ .listen = o.listen, .tls = make_tls(&o), .forms = o.forms, .iwa = o.iwa, .native = o.native, .keytab = o.keytab,
 		.capacity = o.capacity, .throttle = o.throttle, .hold_ms = o.hold, .poll_ms = o.poll, .busy_poll_ms = o.busy_poll,
-		.uplink = { o.next_hop, make_hop_tls(&o), o.name, trail }, .idle_ms = o.idle, .ticket_ms = o.ticket, .renew_ms = o.renew, .accept_ms = o.accept };
+		.uplink = { o.next_hop, make_hop_tls(&o), o.name, trail }, .idle_ms = o.idle, .ticket_ms = o.ticket, .renew_ms = o.renew, .accept_ms = o.accept,
+		.records = trail };
 	server = cwa_server_new(loop, world, &settings, &err);
 	if (!server)
 		fatal(EXIT_BIND, "%s", err.text);
@@ -331,7 +332,7 @@ static int run(int argc, char **argv)
 		cwa_server_home(server));
 	sim_life_run(loop, &(struct sim_served){ .server = server, .faults = cwa_server_faults(server), .words = &o.faults, .control = o.control,
 		.history = { .path = o.history, .process = "cwa" },
-		.verbs = cwa_server_verbs, .trail = trail, .shutdown_help = "answers the requests that wait, closes, ends",
+		.count = cwa_server_count, .verbs = cwa_server_verbs, .trail = trail, .shutdown_help = "answers the requests that wait, closes, ends",
 		.shutdown = shut_down }, ready);
 	free(ready);
 	cwa_server_free(&server);

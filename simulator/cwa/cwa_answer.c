@@ -51,10 +51,19 @@ static void garble(uint32_t count, struct bytes body, struct buf *out)
 		out->data[(2 * i + 1) * body.len / (2 * (count < body.len ? count : body.len))] ^= 0x55;
 }
 
+/* Which of his sessions it is about is not always known. */
+static void record_fault(const struct user *user)
+{
+	for (const struct session *s = user->sessions; s; s = s->next)
+		cwa_session_record(s, "server.fault", 0);
+}
+
 void call_send(struct call *call, unsigned status, const char *content_type, struct bytes body)
 {
 	struct buf changed = { 0 };
 
+	if (call->fault.action != FAULT_NONE && call->user)
+		record_fault(call->user);
 	if (call->fault.action == FAULT_CLOSE) {
 		http_abort(&call->request);
 		return;

@@ -92,6 +92,13 @@ static bool read_message(struct call *call, const char *rid, const char *format,
 	return false;
 }
 
+static void note_length(struct conference *c, const struct home_message *message)
+{
+	size_t len = strlen(message->content);
+
+	c->longest = len > c->longest ? len : c->longest;
+}
+
 /* The client may say which number the conversation is to have; 0, or one that is taken: the next free one. Source: ours, for
  * a public client that counts by itself and never reads the answer. */
 static void initiate(struct call *call, const struct cwa_node *node, const char *rid, uint64_t wanted)
@@ -121,6 +128,8 @@ static void initiate(struct call *call, const struct cwa_node *node, const char 
 	cwa_set_number(&call->out, status, "confId", c->id);
 	if (uris_of(cwa_child(node, "uris"), &uris) == 0) {
 		c->rid = uris.count == 1 ? memory_str(rid) : NULL;
+		c->has_first_text = *message.content;
+		note_length(c, &message);
 		front_escalation(c, HOME_INVITING);
 		c->leg = home->invite(home->ctx, c, (const char *const *)uris.items, uris.count, subject, &message);
 		if (!c->leg)
@@ -168,6 +177,7 @@ static void send_message(struct call *call, struct conference *c, const struct c
 	}
 	accepted(call, rid);
 	call->server->messages_total++;
+	note_length(c, &message);
 	home->say(home->ctx, c->leg, rid, &message);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/io/control_server.h"
 #include "base/log.h"
+#include "base/trail.h"
 #include "simulator/cwa/cwa_state.h"
 
 static json_t *session_json(const struct session *s)
@@ -36,6 +37,17 @@ static void verb_census(void *ctx, struct control_request *request)
 	control_done(&request, all);
 }
 
+/* What somebody made the server do, for its history. user: whom it meets, "": everybody. */
+static void record(const struct cwa_server *server, const char *event, const char *user, const char *how)
+{
+	struct trail_entry entry = { .event = event };
+
+	if (!trail_is_heard(server->settings.records))
+		return;
+	trail_text(&entry, "user=%s how=%s", log_str(user), log_str(how));
+	trail_record(server->settings.records, &entry);
+}
+
 static void verb_kick(void *ctx, struct control_request *request)
 {
 	struct cwa_server *server = ctx;
@@ -50,6 +62,7 @@ static void verb_kick(void *ctx, struct control_request *request)
 		control_refuse(&request, EXIT_REFUSED, "%s has no session", user->seed->id);
 		return;
 	}
+	record(server, "server.kick", user->seed->id, "close");
 	while (user->sessions)
 		cwa_session_end(user->sessions, CWA_SESSION_NOT_FOUND, "kicked");
 	control_done(&request, json_object());
@@ -64,6 +77,7 @@ static void verb_load(void *ctx, struct control_request *request)
 		control_refuse(&request, EXIT_USAGE, "factor is 1 to 100, not %ju", (uintmax_t)factor);
 		return;
 	}
+	record(server, "server.capacity", "", "");
 	server->load = (uint32_t)factor;
 	control_done(&request, json_object());
 }
@@ -73,6 +87,7 @@ static void verb_capacity(void *ctx, struct control_request *request)
 	struct cwa_server *server = ctx;
 	uint64_t sessions = control_number(control_params(request), "sessions", 0);
 
+	record(server, "server.capacity", "", "");
 	server->settings.capacity = sessions > UINT32_MAX ? UINT32_MAX : (uint32_t)sessions;
 	control_done(&request, json_object());
 }

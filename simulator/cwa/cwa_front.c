@@ -15,6 +15,11 @@ const char *session_uri(const struct session *s)
 	return s->user->uri;
 }
 
+uint64_t session_number(const struct session *s)
+{
+	return s->sid;
+}
+
 const struct world_user *session_user(const struct session *s)
 {
 	return s->user->seed;
@@ -79,6 +84,8 @@ void home_signed_on(struct session *s, const struct outcome *outcome)
 
 	s->parked = NULL;
 	s->signed_on = !outcome->code;
+	if (s->signed_on)
+		cwa_session_record(s, "server.login", 0);
 	if (call) {
 		answer_status(call, outcome->code ? "requestFailed" : "requestAccepted", s->rid, outcome->code ? outcome : NULL);
 		if (!outcome->code) {
@@ -292,6 +299,9 @@ struct conference *front_invited(struct session *s, struct leg *leg, const void 
 	cwa_add_text(&e->tree, received, "subject", subject);
 	add_message(&e->tree, received, message);
 	session_post(s, e);
+	/* In an invitation to a conversation of several it is no more than the invitation's text. */
+	if (*message->content && escalation != HOME_ESCALATING && escalation != HOME_ESCALATED)
+		cwa_session_record(s, "server.delivered", strlen(message->content));
 	if (s->server->settings.accept_ms)
 		loop_timer_set(c->accept, s->server->settings.accept_ms);
 	return c;
@@ -329,6 +339,9 @@ void front_connected(struct conference *c)
 {
 	c->invitation = NULL;
 	c->connected = true;
+	if (c->has_first_text)
+		cwa_session_record(c->session, "server.accepted", c->longest);
+	c->has_first_text = false;
 	free(c->rid);
 	c->rid = NULL;
 	loop_timer_cancel(c->accept);
@@ -344,6 +357,8 @@ void front_message(struct conference *c, const char *sender, const struct home_m
 	cwa_set(&e->tree, received, "sender", sender);
 	add_message(&e->tree, received, message);
 	session_post(c->session, e);
+	if (*message->content)
+		cwa_session_record(c->session, "server.delivered", strlen(message->content));
 	c->composing = NULL;
 }
 
@@ -357,6 +372,7 @@ void front_sent(struct conference *c, const char *rid, uint32_t id, const struct
 		answer_error(&e->tree, node, outcome);
 	} else {
 		node = cwa_add(&e->tree, item, "messageIdReceived");
+		cwa_session_record(c->session, "server.accepted", c->longest);
 	}
 	cwa_set_number(&e->tree, node, "messageId", id);
 	cwa_set(&e->tree, node, "rid", rid);

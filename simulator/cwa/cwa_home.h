@@ -175,6 +175,7 @@ bool home_check_member(uint32_t container, const struct home_member *member);
 /* What the home may know of a session. */
 const char *session_uri(const struct session *s);
 const struct world_user *session_user(const struct session *s);
+uint64_t session_number(const struct session *s);       /* its sid */
 void *session_home(const struct session *s);            /* what the home has set; NULL at first */
 void session_set_home(struct session *s, void *data);
 const char *conference_uri(const struct conference *c);         /* of its session's user */

@@ -8,6 +8,8 @@
 
 struct faults;
 struct tls;
+struct trail;
+struct trail_entry;
 
 /* A simulated Communicator Web Access server: clients sign in over HTTP, send methods and fetch events. What it does and what not:
  * docs/cwa.md. */
@@ -26,6 +28,7 @@ struct cwa_server_settings {
 	uint32_t ticket_ms, renew_ms;   /* life of a ticket, and its age from which on a new one is handed out */
 	uint32_t accept_ms;             /* an invitation accepts itself at the most active client; 0: never */
 	struct cwa_uplink_settings uplink;      /* next_hop NULL: users live here */
+	struct trail *records;          /* hears sessions and messages, for a history; NULL: nobody does */
 	uint32_t throttle;              /* methods of a session within a second; 0: no limit */
 };
 
@@ -39,6 +42,9 @@ const char *cwa_server_home(const struct cwa_server *server);   /* where its use
 
 /* Its faults: set them by faults_add, or over the control socket. */
 struct faults *cwa_server_faults(struct cwa_server *server);
+
+/* What it holds, for marks of its history: sessions that are signed on. ctx is the server. */
+void cwa_server_count(void *ctx, struct trail_entry *entry);
 
 /* Ends all sessions and connections politely; done runs when the last one is gone. */
 void cwa_server_shutdown(struct cwa_server *server, loop_fn *done, void *arg);

@@ -4,9 +4,32 @@
 #include <strings.h>
 #include <utlist.h>
 
+#include "base/io/history.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "simulator/cwa/cwa_state.h"
+
+/* --- for the history ------------------------------------------------------------------------------------------------------------------ */
+
+void cwa_session_record(const struct session *s, const char *event, uint64_t bytes)
+{
+	struct trail_entry entry = { .event = event, .numbers = { { "bytes", bytes } } };
+
+	if (!trail_is_heard(s->server->settings.records))
+		return;
+	trail_text(&entry, "sid=%ju user=%s", (uintmax_t)s->sid, log_str(s->user->seed->id));
+	trail_record(s->server->settings.records, &entry);
+}
+
+void cwa_server_count(void *ctx, struct trail_entry *entry)
+{
+	const struct cwa_server *server = ctx;
+	uint64_t signed_on = 0;
+
+	for (const struct session *s = server->sessions; s; s = s->hh.next)
+		signed_on += s->signed_on;
+	history_number(entry, "sessions", signed_on);
+}
 
 /* --- the request for events ------------------------------------------------------------------------------------------------------- */
 
@@ -302,6 +325,8 @@ void cwa_session_end(struct session *s, uint32_t code, const char *why)
 
 	log_info("session ended user=%s sid=%ju reason=%s", s->user->seed->id, (uintmax_t)s->sid, log_str(why));
 	s->ending = true;
+	if (s->signed_on)
+		cwa_session_record(s, "server.end", 0);
 	while (s->conferences) {
 		struct conference *c = s->conferences;
 		struct leg *leg = c->leg;

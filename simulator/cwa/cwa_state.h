@@ -55,6 +55,8 @@ struct conference {
 	const void *invitation;                 /* of one that waits for an answer here */
 	struct loop_timer *accept;
 	bool connected, escalating;
+	size_t longest;                         /* bytes of the longest text that the client said in it */
+	bool has_first_text;                    /* it was begun with a text */
 	const char *composing;                  /* of the last composingState that was sent; a literal */
 };
 
@@ -176,6 +178,8 @@ struct session *cwa_session_new(struct cwa_server *server, struct user *user, en
 void cwa_session_end(struct session *s, uint32_t code, const char *why);
 struct session *session_find(const struct cwa_server *server, uint64_t sid);
 void cwa_session_seen(struct session *s);
+/* A line of the history about it: what was said has so many bytes. */
+void cwa_session_record(const struct session *s, const char *event, uint64_t bytes);
 /* A request of it with this ticket: it lasts as long as the newest. */
 void session_ticket(struct session *s, const struct call *call);
 /* The person did something there. */

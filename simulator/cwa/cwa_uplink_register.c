@@ -88,6 +88,17 @@ static void note(const struct endpoint *e, const char *event, const char *key, c
 	trail_note(e->uplink->settings.trail, &entry);
 }
 
+/* Which registration is which session's, for the history. */
+static void note_registration(const struct endpoint *e)
+{
+	struct trail_entry entry = { .event = "uplink.registered" };
+
+	if (!trail_is_heard(e->uplink->settings.trail))
+		return;
+	trail_text(&entry, "sid=%ju epid=%s", (uintmax_t)session_number(e->session), e->epid);
+	trail_record(e->uplink->settings.trail, &entry);
+}
+
 /* The client is told, and the session is no more after this: nor is the endpoint. */
 static void refuse(struct endpoint *e, const struct outcome *outcome)
 {
@@ -129,6 +140,7 @@ static void on_registered(void *arg, const struct sip_message *answer, const str
 	log_info("uplink registered user=%s epid=%s expires=%u", session_user(e->session)->id, e->epid, seconds);
 	if (!e->accepted) {
 		note(e, "uplink.accepted", "answer", "200 OK", NULL);
+		note_registration(e);
 		e->accepted = true;
 		home_signed_on(e->session, outcome);
 	}

@@ -59,56 +59,13 @@ const char *device_event_name(enum device_event_type type)
 	return names[type];
 }
 
-void device_record(struct device *d, const char *event, uint32_t session, uint32_t sequence, const char *name, uint64_t value)
-{
-	if (trail_is_heard(d->settings.records))
-		trail_record(d->settings.records, &(struct trail_entry){ .event = event, .pin = d->settings.identity->pin,
-			.numbers = { { "session", session }, { "sequence", sequence }, { name, value } } });
-}
-
-/* How a login ended; code 0 without a session: nobody answered. */
-static void record_answer(struct device *d, const struct device_event *event, uint32_t session)
-{
-	struct trail_entry entry = { .event = "login.told", .pin = d->settings.identity->pin, .numbers = { { "code", event->code },
-		{ "session", session }, { "sequence", d->login_sequence } } };
-
-	trail_text(&entry, "login=%s", log_value(event->login_id));
-	trail_record(d->settings.records, &entry);
-}
-
-/* What of it the history has; the rest is for the person. */
-static void record_event(struct device *d, const struct device_event *event)
-{
-	switch (event->type) {
-	case DEVICE_EVENT_LOGIN_SENT:
-		trail_record(d->settings.records, &(struct trail_entry){ .event = "login.sent", .pin = event->pin,
-			.transaction = event->transaction, .numbers = { { "sequence", event->sequence } } });
-		break;
-	case DEVICE_EVENT_LOGIN_OK:
-		record_answer(d, &(struct device_event){ .login_id = event->login_id }, event->session);
-		break;
-	case DEVICE_EVENT_LOGIN_FAILED:
-		record_answer(d, event, 0);
-		break;
-	case DEVICE_EVENT_SENT:
-		device_record(d, "im.sent", event->session, event->sequence, "type", event->message);
-		break;
-	case DEVICE_EVENT_COVERAGE:
-		device_record(d, "device.coverage", event->session, 0, "on", event->code);
-		break;
-	default:
-		break;
-	}
-}
-
 void device_tell(struct device *d, struct device_event event)
 {
 	event.at_us = loop_real_us();
 	event.pin = d->settings.identity->pin;
 	if (!event.session)
 		event.session = d->session;
-	if (trail_is_heard(d->settings.records))
-		record_event(d, &event);
+	device_record_event(d, &event);
 	d->callbacks.event(d->ctx, &event);
 }
 
@@ -218,6 +175,7 @@ int device_begin_login(struct device *d, struct bytes user, struct bytes passwor
 	im_encode(&im_login_msg, ++d->login_sequence, &login, &d->login);
 	d->login_taken = false;
 	d->login_us = loop_real_us();
+	device_record_login(d);
 	loop_timer_set(d->deadline, d->settings.login_timeout_ms);
 	device_happen(d, ON_LOGIN, NULL);
 	return 0;
@@ -370,6 +328,7 @@ struct device *device_new(struct loop *loop, const struct device_settings *setti
 		.router = d->router, .source = d->source, .channel = d->settings.channel, .identity = d->settings.identity, .store = settings->store,
 		.store_ctx = settings->store_ctx, .faults = settings->faults, .records = settings->records,
 	}, &link_callbacks, d);
+	device_record(d, "device.on", 0, 0, "status_interval_ms", d->settings.status_interval_ms);
 	device_link_coverage(d->link, true);
 	return d;
 }
@@ -380,6 +339,7 @@ void device_free(struct device **device)
 
 	if (!d)
 		return;
+	device_record(d, "device.off", d->session, 0, NULL, 0);
 	device_link_free(&d->link);
 	loop_timer_free(&d->deadline);
 	loop_timer_free(&d->status_timer);
@@ -409,6 +369,7 @@ void device_coverage(struct device *d, bool on)
 
 void device_silent(struct device *d, bool on)
 {
+	device_record(d, "device.silent", d->session, 0, "on", on);
 	d->silent = on;
 }
 

@@ -57,7 +57,7 @@ static void usage(FILE *out)
 		"  --router HOST:PORT        [127.0.0.1:3101, or the lab's]\n"
 		"  --control SOCKET          serve status, fault and the clock on this Unix socket [DIR/run/device-PROCESS.sock with --lab]\n"
 		"  --clock manual[:MS]       a clock that stands (at MS, usually 1000000) until the control verb clock.advance [the lab's]\n"
-		"  --history PATH            writes what `bramble check` reads to this file (.jsonl) or folder\n"
+		"  --history PATH            writes what `bramble check` reads to this file (.jsonl) or folder [the lab's]\n"
 		"  --fault WORD              misbehaves: delay=MS, drop, duplicate, reorder, garble, split, close or half-open, then any of\n"
 		"                            ,pin=PIN ,on=MESSAGE ,nth=N ,count=N ,after=TIME ,for=TIME; may be given several times\n"
 		"  --status-interval TIME    between status messages, as 60s; default: what the service says at login\n"
@@ -107,6 +107,8 @@ static void take_from_lab(struct options *o, struct device_lab *lab)
 		o->router = lab->router;
 	if (!o->control)
 		o->control = lab->control;
+	if (!o->history)
+		o->history = lab->history;
 	o->manual_clock = lab->is_manual;
 	o->clock_ms = lab->now_ms;
 }
@@ -326,9 +328,10 @@ static void run_devices(const struct options *o, struct unit *units, size_t coun
 
 	if (o->manual_clock)
 		loop_clock_manual(loop, o->clock_ms);
+	recorded = open_history(o, loop, records, &crowd);
+	faults_record(faults, records);
 	if (sim_fault_words_set(&o->faults, faults, loop_now_ms(loop), &err))
 		fatal(EXIT_USAGE, "%s", err.text);
-	recorded = open_history(o, loop, records, &crowd);
 	control = open_control(o, loop, faults, &crowd, recorded);
 	if (count == 1 && !o->json)
 		printer.history = &history;

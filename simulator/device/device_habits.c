@@ -83,6 +83,7 @@ static void forget_password(struct device *d)
 
 void device_remember(struct device *d, bool on)
 {
+	device_record(d, "device.remember", d->session, 0, "on", on);
 	d->remember = on;
 	if (on)
 		return;

@@ -56,6 +56,7 @@ int device_lab_open(const char *dir, struct device_lab *out, int *status, struct
 		out->router = memory_str(router);
 		out->control = memory_printf("%.*s/device-%d.sock", (int)(slash - socket), socket, (int)getpid());
 		out->devices = memory_printf("%s/devices", dir);
+		out->history = memory_str(json_string_value(json_object_get(state, "history")));
 		rc = ask_clock(socket, out, status, err);
 	}
 	json_decref(state);
@@ -70,5 +71,6 @@ void device_lab_free(struct device_lab *lab)
 	free(lab->router);
 	free(lab->control);
 	free(lab->devices);
+	free(lab->history);
 	*lab = (struct device_lab){ .router = NULL };
 }

@@ -1,6 +1,7 @@
 #ifndef BRAMBLE_SIMULATOR_DEVICE_PRIVATE_H
 #define BRAMBLE_SIMULATOR_DEVICE_PRIVATE_H
 
+#include "base/io/history.h"
 #include "simulator/device/device.h"
 #include "simulator/device/device_outbox.h"
 
@@ -11,7 +12,8 @@
  *   device_talk.c     messages, presence, typing
  *   device_conversations.c   rooms: conversations of several people
  *   device_people.c   changes of the contact list, blocking, search
- *   device_habits.c   what it does by itself: away, the password, a new login */
+ *   device_habits.c   what it does by itself: away, the password, a new login
+ *   device_records.c  what the history has of it */
 
 struct device {
 	struct loop *loop;
@@ -75,8 +77,14 @@ void device_drop_early(struct device *d);
 /* Looks the happening up for the present state; one that is not accepted there changes nothing. */
 void device_happen(struct device *d, enum happening happening, const void *arg);
 void device_tell(struct device *d, struct device_event event);
-/* A line of the history about the session; one more number unless name is NULL. */
+
+/* Lines of the history (docs/history.md); nothing when nobody writes one. This one is about the session, with one more number unless name
+ * is NULL. */
 void device_record(struct device *d, const char *event, uint32_t session, uint32_t sequence, const char *name, uint64_t value);
+void device_record_event(struct device *d, const struct device_event *event);          /* what of it the history has */
+void device_record_login(struct device *d);                                            /* the one that begins */
+void device_record_said(struct device *d, uint32_t sequence, const struct wire_msg *msg, const void *message, struct bytes to);
+void device_record_over(struct device *d, const char *reason);                         /* the session */
 
 /* Entry functions of the table that live beside what they work on. */
 void device_begin_session(struct device *d, const void *arg);

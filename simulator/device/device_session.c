@@ -7,10 +7,10 @@
 #define LOGOUT_TIMEOUT_MS 60000
 #define FIRST_PATIENCE_MS 1000
 
-static void end_session(struct device *d)
+static void end_session(struct device *d, const char *reason)
 {
 	if (d->session)
-		device_record(d, "session.over", d->session, 0, "unanswered", d->outbox.count);
+		device_record_over(d, reason);
 	d->session = 0;
 	loop_timer_cancel(d->deadline);
 	loop_timer_cancel(d->status_timer);
@@ -28,7 +28,7 @@ void device_begin_session(struct device *d, const void *arg)
 	const struct device_accepted *accepted = arg;
 	const struct im_login_ok *ok = accepted->ok;
 
-	end_session(d);
+	end_session(d, "again");
 	d->forced_session = 0;
 	d->session = ok->session;
 	d->next_sequence = 1;
@@ -95,7 +95,7 @@ void device_logged_out(struct device *d, const void *arg)
 
 	(void)arg;
 	d->forced_session = 0;
-	end_session(d);
+	end_session(d, im_reason_name(IM_REASON_LOGOUT));
 	device_tell(d, (struct device_event){ .type = DEVICE_EVENT_LOGGED_OUT, .session = session });
 }
 
@@ -103,7 +103,7 @@ void device_forced_out(struct device *d, const void *arg)
 {
 	const struct im_forced_logout *out = arg;
 
-	end_session(d);
+	end_session(d, im_reason_name(out->reason));
 	d->forced_session = out->session;
 	device_tell(d, (struct device_event){
 		.type = DEVICE_EVENT_FORCED_LOGOUT, .session = out->session, .code = out->reason, .text = out->text,
@@ -237,7 +237,7 @@ int device_post(struct device *d, const struct wire_msg *msg, const void *messag
 	im_encode(msg, letter->sequence, message, &letter->raw);
 	if (sequence)
 		*sequence = letter->sequence;
-	device_record(d, "im.said", d->session, letter->sequence, "type", msg->code);
+	device_record_said(d, letter->sequence, msg, message, to);
 	if (d->outbox.held_until_ms)
 		hold(d, letter);
 	else
@@ -265,9 +265,12 @@ int device_logout(struct device *d, struct error *err)
 {
 	struct im_session session = { .session = d->session };
 
-	if (device_again_stop(d) && d->state == DEVICE_LOGGED_OUT)
+	if (device_again_stop(d) && d->state == DEVICE_LOGGED_OUT) {
+		device_record(d, "login.dropped", 0, 0, NULL, 0);
 		return 0;      /* the login that was planned is not wanted any more */
+	}
 	if (d->state == DEVICE_LOGGING_IN) {
+		device_record(d, "login.dropped", 0, 0, NULL, 0);
 		device_happen(d, ON_REFUSED, &(struct device_event){ .text = bytes_str("Failed"), .reason = "given up by the user" });
 		return 0;
 	}

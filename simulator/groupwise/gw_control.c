@@ -42,6 +42,17 @@ static struct person *person_param(struct gw_server *server, struct control_requ
 	return person;
 }
 
+/* What somebody made the server do, for its history. user: whom it meets, "": everybody. */
+static void record(const struct gw_server *server, const char *event, const char *user, const char *how)
+{
+	struct trail_entry entry = { .event = event };
+
+	if (!trail_is_heard(server->settings.records))
+		return;
+	trail_text(&entry, "user=%s how=%s", log_str(user), log_str(how));
+	trail_record(server->settings.records, &entry);
+}
+
 static void verb_kick(void *ctx, struct control_request *request)
 {
 	struct gw_server *server = ctx;
@@ -59,6 +70,7 @@ static void verb_kick(void *ctx, struct control_request *request)
 		control_refuse(&request, EXIT_REFUSED, "%s is not signed on", person->seed->id);
 		return;
 	}
+	record(server, "server.kick", person->seed->id, how);
 	event = strcmp(how, "elsewhere") == 0 ? GW_EVENT_ELSEWHERE : strcmp(how, "down") == 0 ? GW_EVENT_SERVER_DOWN : 0;
 	for (unsigned i = 0; i < SESSIONS_OF_USER; i++)
 		if (person->sessions[i])
@@ -93,6 +105,7 @@ static void verb_capacity(void *ctx, struct control_request *request)
 	struct gw_server *server = ctx;
 	uint64_t sessions = control_number(control_params(request), "sessions", 0);
 
+	record(server, "server.capacity", "", "");
 	server->settings.capacity = sessions > UINT32_MAX ? UINT32_MAX : (uint32_t)sessions;
 	control_done(&request, json_object());
 }
@@ -116,6 +129,7 @@ static void verb_broadcast(void *ctx, struct control_request *request)
 		control_refuse(&request, EXIT_USAGE, "text has 1 to %d bytes, not %zu", GW_TEXT_MAX, text.len);
 		return;
 	}
+	record(server, "server.broadcast", to_name, "");
 	for (struct session *s = server->sessions; s; s = s->next) {
 		if (!s->person || (to && s->person != to))
 			continue;

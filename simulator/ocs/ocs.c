@@ -226,6 +226,7 @@ static int run(int argc, char **argv)
 		.ask_only = true }, &err);
 	if (!o.server.tls)
 		fatal(EXIT_CONFIG, "%s", err.text);
+	o.server.records = trail_new(0);
 	server = ocs_server_new(loop, world, &o.server, &err);
 	if (!server)
 		fatal(EXIT_BIND, "%s", err.text);
@@ -235,11 +236,12 @@ static int run(int argc, char **argv)
 		ocs_server_tcp_address(server) ? ocs_server_tcp_address(server) : "-", world->user_count,
 		o.server.lcs2005 ? "lcs2005" : "ocs2007");
 	sim_life_run(loop, &(struct sim_served){ .server = server, .faults = ocs_server_faults(server), .words = &o.faults, .control = o.control,
-		.history = { .path = o.history, .process = "ocs" },
+		.history = { .path = o.history, .process = "ocs" }, .records = o.server.records, .count = ocs_server_count,
 		.verbs = ocs_server_verbs, .shutdown_help = "closes all links, ends",
 		.shutdown = shut_down }, ready);
 	free(ready);
 	ocs_server_free(&server);
+	trail_free(&o.server.records);
 	tls_free(&o.server.tls);
 	loop_free(&loop);
 	world_free(&world);

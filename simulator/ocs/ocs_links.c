@@ -49,9 +49,20 @@ void link_send(struct link *link, struct sip_message **message, struct fault fau
 	sip_free(message);
 }
 
+/* Which of his endpoints it meets is not always known. */
+static void record_fault(const struct user *user)
+{
+	for (const struct endpoint *e = user->endpoints; e; e = e->next)
+		endpoint_record(e, "server.fault", 0);
+}
+
 void link_send_event(struct link *link, const struct user *user, struct sip_message **message)
 {
-	link_send(link, message, faults_next(link->server->faults, loop_now_ms(link->server->loop), user->seed->id, FAULT_EVENT));
+	struct fault fault = faults_next(link->server->faults, loop_now_ms(link->server->loop), user->seed->id, FAULT_EVENT);
+
+	if (fault.action != FAULT_NONE)
+		record_fault(user);
+	link_send(link, message, fault);
 }
 
 const char *fresh(struct ocs_server *server, const char *prefix)
@@ -197,6 +208,8 @@ static void on_request(struct link *link, struct sip_message *message)
 	r.user = user_find(server, message->from.address);
 	r.endpoint = r.user ? endpoint_on(r.user, link, message->from.epid) : NULL;
 	r.fault = faults_next(server->faults, loop_now_ms(server->loop), r.user ? r.user->seed->id : "-", message->method);
+	if (r.fault.action != FAULT_NONE && r.user)
+		record_fault(r.user);
 	if (r.fault.action == FAULT_HALF_OPEN) {
 		fall_into_hole(link, r.fault);
 		return;

@@ -95,8 +95,11 @@ void on_mcu(struct request *r, struct meeting *c)
 	} else if (r->message->body.len > SAID_MAX_BYTES) {
 		answer(r, 413);
 	} else {
-		if (strcmp(method, "MESSAGE") == 0)
+		if (strcmp(method, "MESSAGE") == 0) {
 			r->server->messages_total++;
+			if (r->message->body.len)
+				endpoint_record(m->endpoint, "server.accepted", r->message->body.len);
+		}
 		answer(r, 200);
 		pass_on(r, m);
 	}
@@ -111,8 +114,11 @@ bool on_mcu_answer(struct ocs_server *server, const struct sip_message *m)
 
 	if (!c)
 		return false;
-	if (member && member->chats && strcmp(member->chat.call_id, m->call_id) == 0 && strcmp(member->chat.local_tag, m->from.tag ? m->from.tag : "") == 0 &&
-	    (m->status == 408 || m->status == 480 || m->status == 481))
+	if (!member || !member->chats || strcmp(member->chat.call_id, m->call_id) != 0 || strcmp(member->chat.local_tag, m->from.tag ? m->from.tag : "") != 0)
+		return true;
+	if (m->status / 100 == 2 && strcmp(m->cseq_method, "MESSAGE") == 0)
+		endpoint_record(member->endpoint, "server.delivered", 0);
+	else if (m->status == 408 || m->status == 480 || m->status == 481)
 		member_end(member, true);
 	return true;
 }

@@ -360,6 +360,23 @@ static void hang_up(const struct branch *b, const struct sip_message *m)
 	sip_dialog_clear(&dialog);
 }
 
+/* What was said has arrived: a message, or the text that an invitation was sent with, where the other end says that it reads that. */
+static void record_said(const struct fork *fork, const struct branch *b, const struct sip_message *answer)
+{
+	struct buf first = { 0 };
+	size_t bytes = 0;
+
+	if (strcmp(fork->request->method, "MESSAGE") == 0)
+		bytes = fork->request->body.len;
+	else if (is_invite(fork) && sip_im_first_text(fork->request, &first) && sip_lists(answer, "Supported", "ms-text-format"))
+		bytes = first.len;
+	buf_free(&first);
+	if (!bytes)
+		return;
+	endpoint_record(fork->sender, "server.accepted", bytes);
+	endpoint_record(b->endpoint, "server.delivered", bytes);
+}
+
 static void on_final(struct branch *b, struct sip_message *m)
 {
 	struct fork *fork = b->fork;
@@ -383,6 +400,7 @@ static void on_final(struct branch *b, struct sip_message *m)
 	} else {
 		if (is_invite(fork))
 			call_begin(fork, b->endpoint, m);
+		record_said(fork, b, m);
 		back = sip_copy(m);
 		sip_pop_via(back);
 		fork->answered = true;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/io/history.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "simulator/ocs/ocs_state.h"
@@ -72,6 +73,27 @@ static void endpoint_move(struct endpoint *e, struct link *link)
 	link->endpoint_count++;
 }
 
+void endpoint_record(const struct endpoint *e, const char *event, uint64_t bytes)
+{
+	struct trail_entry entry = { .event = event, .numbers = { { "bytes", bytes } } };
+
+	if (!e || !trail_is_heard(e->user->server->settings.records))
+		return;
+	trail_text(&entry, "epid=%s user=%s peer=%s by=%s", log_str(e->epid ? e->epid : ""), log_str(e->user->seed->id),
+		connection_peer(e->link->connection), e->link->kind == LINK_SERVER ? "server" : "client");
+	trail_record(e->user->server->settings.records, &entry);
+}
+
+void ocs_server_count(void *ctx, struct trail_entry *entry)
+{
+	const struct ocs_server *server = ctx;
+	uint64_t registrations = 0;
+
+	for (size_t i = 0; i < server->world->user_count; i++)
+		registrations += server->users[i].endpoint_count;
+	history_number(entry, "sessions", registrations);
+}
+
 static struct endpoint *endpoint_new(struct request *r)
 {
 	struct endpoint *e = memory_new(sizeof *e);
@@ -97,6 +119,7 @@ void endpoint_end(struct endpoint *e, const char *why)
 	struct endpoint **at = &user->endpoints;
 
 	log_info("endpoint end user=%s epid=%s reason=%s", user->seed->id, e->epid ? log_str(e->epid) : "-", log_str(why));
+	endpoint_record(e, "server.end", 0);
 	while (*at != e)
 		at = &(*at)->next;
 	*at = e->next;
@@ -229,6 +252,8 @@ void on_register(struct request *r)
 	r->server->registers_total += added;
 	log_info("%s user=%s peer=%s epid=%s expires=%u", added ? "registered" : "refreshed", r->user->seed->id,
 		connection_peer(r->link->connection), e->epid ? log_str(e->epid) : "-", seconds);
+	if (added)
+		endpoint_record(e, "server.login", 0);
 	accept(r, e, seconds, added);
 	if (added)
 		presence_endpoint_changed(r->user, NULL);

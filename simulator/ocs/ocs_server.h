@@ -8,6 +8,8 @@
 
 struct faults;
 struct tls;
+struct trail;
+struct trail_entry;
 
 /* A simulated Live or Office Communications Server: SIP on 5061, for other servers by mutual TLS and for clients.
  * What it does and what not: docs/protocol/ocs.md. */
@@ -23,6 +25,7 @@ struct ocs_server_settings {
 	const char *trusted[OCS_TRUSTED_MAX];       /* names of servers, as their certificates have them */
 	size_t trusted_count;
 	bool tls_clients;                           /* who shows no certificate is let in as a client; over clear TCP always */
+	struct trail *records;                      /* hears registrations and messages, for a history; NULL: nobody does */
 	bool lcs2005;                               /* offers the older dialect of presence alone */
 };
 
@@ -45,6 +48,9 @@ const char *ocs_server_tcp_address(const struct ocs_server *server);   /* NULL: 
 
 /* Its faults: set them by faults_add, or over the control socket. */
 struct faults *ocs_server_faults(struct ocs_server *server);
+
+/* What it holds, for marks of its history: registrations. ctx is the server. */
+void ocs_server_count(void *ctx, struct trail_entry *entry);
 
 /* Closes all connections politely; done runs when the last one is gone. No new ones. */
 void ocs_server_shutdown(struct ocs_server *server, loop_fn *done, void *arg);

@@ -155,6 +155,8 @@ struct endpoint {
 void on_register(struct request *r);
 struct endpoint *endpoint_on(const struct user *user, const struct link *link, const char *epid);
 void endpoint_end(struct endpoint *endpoint, const char *why);
+/* A line of the history about it: what was said has so many bytes. endpoint NULL: it is gone, and nothing is written. */
+void endpoint_record(const struct endpoint *endpoint, const char *event, uint64_t bytes);
 /* All of one link. */
 void endpoints_of_link_end(struct link *link, const char *why);
 

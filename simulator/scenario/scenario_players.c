@@ -211,6 +211,7 @@ int scenario_players_start(struct scenario_players *players, struct loop *loop, 
 		return -1;
 	players->channel = channel_new();
 	players->faults = device_faults_new(NULL, NULL);
+	faults_record(players->faults, players->records);
 	players->list = memory_new((cast->count + 1) * sizeof *players->list);
 	players->count = cast->count;
 	for (size_t i = 0; i < cast->count; i++) {

@@ -7,7 +7,7 @@
 #include "base/control.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "simulator/scenario/scenario_xml.h"
+#include "base/xml_text.h"
 
 static struct scenario_story *add_story(struct scenario_report *report)
 {
@@ -248,7 +248,7 @@ json_t *scenario_report_json(const struct scenario_report *report)
 static void junit_attribute(struct buf *out, const char *name, const char *value)
 {
 	buf_printf(out, " %s=\"", name);
-	scenario_xml_text(out, value);
+	buf_xml_text(out, value);
 	buf_u8(out, '"');
 }
 

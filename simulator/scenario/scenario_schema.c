@@ -2,8 +2,8 @@
 
 #include <inttypes.h>
 
+#include "base/xml_text.h"
 #include "simulator/scenario/scenario_file.h"
-#include "simulator/scenario/scenario_xml.h"
 
 /* --- RELAX NG ----------------------------------------------------------------------------------------------------------- */
 
@@ -67,7 +67,7 @@ static void value(struct buf *out, const struct scenario_attribute *a)
 static void documentation(struct buf *out, const char *indent, const char *help)
 {
 	buf_printf(out, "%s<a:documentation>", indent);
-	scenario_xml_text(out, help);
+	buf_xml_text(out, help);
 	buf_text(out, "</a:documentation>\n");
 }
 

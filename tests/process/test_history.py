@@ -14,6 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "support")]
 import bramble
 import crowd
+from histories import History, check, number, of, violated
 
 STATUS, MESSAGE, MESSAGE_EVENT = 5, 12, 13
 SILENT, INACTIVE, SHUTDOWN = 3, 4, 9
@@ -125,16 +126,6 @@ class Play:
         s.down()
 
 
-def check(history, *words):
-    """Exit status, and what is said about each rule."""
-    status, out, err = bramble.run("bramble", "check", history, *words, "--json")
-    return status, json.loads(out) if out else None, err
-
-
-def violated(result):
-    return {rule["rule"]: rule["violations"] for rule in result["rules"] if rule["violated"]}
-
-
 def setUpModule():
     play.folder = pathlib.Path(tempfile.mkdtemp(prefix="br-history-"))
     unittest.addModuleCleanup(shutil.rmtree, play.folder, True)
@@ -181,55 +172,13 @@ class Kept(unittest.TestCase):
             self.assertEqual(file.stat().st_mode & 0o777, 0o600)
 
 
-class History:
-    """A copy to break: the lines of each file, whose numbers are put right when it is written."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.files = {f.name: [json.loads(line) for line in f.read_text().splitlines()] for f in play().history.glob("*.jsonl")}
-
-    def find(self, event, where=lambda line: True, nth=0):
-        """The nth line of an event in the order of time: its file's lines, and its place there."""
-        found = sorted(((line["at_us"], name, i) for name, lines in self.files.items() for i, line in enumerate(lines)
-                        if line["event"] == event and where(line)))
-        assert found, f"no line {event} to break"
-        _, name, at = found[nth]
-        return self.files[name], at
-
-    def change(self, event, where=lambda line: True, nth=0, **numbers):
-        lines, at = self.find(event, where, nth)
-        for name, value in numbers.items():
-            if name in ("clock_ms", "at_us"):
-                lines[at][name] += value
-            else:
-                lines[at]["numbers"][name] = value(lines[at]["numbers"][name]) if callable(value) else value
-        return lines[at]
-
-    def remove(self, event, where=lambda line: True, nth=0):
-        lines, at = self.find(event, where, nth)
-        return lines.pop(at)
-
-    def repeat(self, event, where=lambda line: True, nth=0):
-        lines, at = self.find(event, where, nth)
-        lines.insert(at + 1, json.loads(json.dumps(lines[at])))
-        return lines[at]
-
-    def write(self):
-        shutil.rmtree(self.folder, True)
-        self.folder.mkdir()
-        for name, lines in self.files.items():
-            for seq, line in enumerate(lines, 1):
-                line["seq"] = seq
-            (self.folder / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
-        return self.folder
-
-
-def number(name, value):
-    return lambda line: line["numbers"].get(name) == value
-
-
-def of(first, *more):
-    return lambda line: first(line) and all(m(line) for m in more)
+    def test_says_what_users_did_to_whom_and_why_their_sessions_ended(self):
+        lines = [json.loads(line) for file in play().history.glob("*.jsonl") for line in file.read_text().splitlines()]
+        self.assertIn(f"user={crowd.user(0)}", [line["text"] for line in lines if line["event"] == "login.began" and line.get("pin") == crowd.pin(0)])
+        self.assertIn(f"to={crowd.user(3)}", [line["text"] for line in lines if line["event"] == "im.said" and line.get("pin") == crowd.pin(0)])
+        self.assertIn(f"from={crowd.user(0)}", [line["text"] for line in lines if line["event"] == "im.heard" and line.get("pin") == crowd.pin(3)])
+        self.assertLessEqual({"reason=logout", "reason=evicted-coverage", "reason=evicted-silent", "reason=inactive", "reason=unknown-session"},
+                             {line["text"] for line in lines if line["event"] == "session.over"})
 
 
 def outcome(name):
@@ -446,7 +395,7 @@ class Broken(unittest.TestCase):
     """A seeded violation each."""
 
     def seed(self, edit, rule, words):
-        history = History(play.folder / edit.__name__)
+        history = History(play().history, play.folder / edit.__name__)
         edit(history)
         status, result, err = check(history.write(), "--dir", play().services.dir)
         self.assertEqual(status, 1, err)
@@ -467,7 +416,7 @@ class Order(unittest.TestCase):
     """On a busy machine a service hears of its commit after others have acted on it."""
 
     def test_who_is_ended_by_another_services_login_may_be_given_a_line_later_but_not_never(self):
-        history = History(play.folder / "order")
+        history = History(play().history, play.folder / "order")
         lines, at = history.find("admit", outcome("admitted"))
         begin, admit, end = lines[0], lines[at], history.find("history.end", lambda line: line["process"] == "collab")
         ended = history.find("seat.ended")

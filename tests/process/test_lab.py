@@ -238,6 +238,29 @@ class TestLab(unittest.TestCase):
             lab.up()
             self.assertTrue(lab.json("lab", "status")["running"])
 
+    def test_its_own_history_says_how_it_was_started_and_what_was_done_to_its_processes(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="bramble-lab-"))
+        self.addCleanup(shutil.rmtree, folder, True)
+        with bramble.Lab("-o", f"common.history={folder / 'history'}", "-o", "collab.database_poll=50ms") as lab:
+            for word in ("stop", "continue", "kill", "start", "restart"):
+                lab.tool("lab", word, "groupwise")
+            bramble.control(lab.dir / "run" / "groupwise.sock", "fault", word="drop,on=login")
+            bramble.control(lab.dir / "run" / "groupwise.sock", "fault.clear")
+            bramble.control(lab.dir / "run" / "groupwise.sock", "broadcast", text="to all")
+            bramble.control(lab.dir / "run" / "groupwise.sock", "capacity", sessions=5)
+        lines = [json.loads(line) for path in (folder / "history").glob("lab-*.jsonl") for line in path.read_text().splitlines()]
+        self.assertEqual([(line["event"], line["text"]) for line in lines if line["event"] not in ("history.begin", "lab.up")],
+                         [("lab.setting", "key=common.history"), ("lab.setting", "key=collab.database_poll value=50ms")] +
+                         [(f"lab.{event}", "process=groupwise") for event in ("stop", "continue", "kill", "start", "end", "start")] +
+                         [("history.end", "")])
+        up = next(line for line in lines if line["event"] == "lab.up")
+        self.assertEqual((up["text"], up["numbers"]["services"]), ("backend=groupwise profile=", 1))
+        first = min(json.loads(path.read_text().splitlines()[0])["at_us"] for path in (folder / "history").glob("*.jsonl"))
+        self.assertLessEqual(up["numbers"]["began_us"], first)
+        told = "".join(path.read_text() for path in (folder / "history").glob("groupwise-*.jsonl"))
+        for words in ('"fault.set","numbers":{},"text":"word=\\"drop,on=login\\""', '"fault.clear"', '"server.broadcast"', '"server.capacity"'):
+            self.assertIn(words, told)
+
     def test_in_the_foreground_it_ends_on_sigint(self):
         folder = tempfile.mkdtemp(prefix="bramble-lab-")
         try:

@@ -186,6 +186,37 @@ static void sending_writes_what_was_noted_before(void **state)
 	history_free(&history);
 }
 
+struct first_round { struct loop *loop; const char *path; off_t size; };
+
+static void look_in_first_round(void *arg)
+{
+	struct first_round *first = arg;
+	struct stat now;
+
+	assert_int_equal(stat(first->path, &now), 0);
+	first->size = now.st_size;
+	loop_stop(first->loop);
+}
+
+/* Its first round may be long in coming: a lab's process waits until somebody asks it for something. */
+static void what_was_noted_before_the_loop_runs_is_written_before_it_waits(void **state)
+{
+	struct scene *s = *state;
+	struct history *history = open_history(s, "a.jsonl", 0);
+	char *path = memory_printf("%s/a.jsonl", s->folder);
+	struct first_round first = { .loop = s->loop, .path = path };
+	struct loop_task look = { .fn = look_in_first_round, .arg = &first };
+	struct stat before;
+
+	assert_int_equal(stat(path, &before), 0);
+	trail_record(s->trail, &(struct trail_entry){ .event = "im.taken" });
+	loop_defer(s->loop, &look);
+	loop_run(s->loop);
+	assert_true(first.size > before.st_size);
+	free(path);
+	history_free(&history);
+}
+
 static void a_full_one_says_so_and_ends(void **state)
 {
 	struct scene *s = *state;
@@ -258,6 +289,7 @@ int main(void)
 		cmocka_unit_test(numbers_and_values_are_found),
 		cmocka_unit_test_setup_teardown(what_is_noted_and_recorded_is_read_again_in_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(sending_writes_what_was_noted_before, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_was_noted_before_the_loop_runs_is_written_before_it_waits, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_one_says_so_and_ends, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_second_life_in_the_same_file_is_another_process, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_a_path_nobody_listens, set_up, tear_down),

@@ -1,6 +1,6 @@
-#include "simulator/scenario/scenario_xml.h"
+#include "base/xml_text.h"
 
-void scenario_xml_text(struct buf *out, const char *text)
+void buf_xml_text(struct buf *out, const char *text)
 {
 	for (; *text; text++) {
 		switch (*text) {
