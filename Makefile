@@ -178,7 +178,7 @@ scenarios: deps    ## every ready scenario in full, on the plain build
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
 	@$(BIN)/bramble-sim run simulator/scenarios/*.xml
 
-soak: test-deps bench-deps   ## races, kills, seeds and load at length: PARTS="verb services kills seeds held"
+soak: test-deps bench-deps   ## races, kills, seeds and load at length: PARTS="verb services kills seeds records held"
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(SIMULATION) $(OUT)/tests/unit/test_db_race
 	@scripts/soak $(OUT) $(BIN) $(PARTS)
 

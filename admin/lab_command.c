@@ -49,9 +49,8 @@ static void tell(const struct lab *lab, bool detached, struct buf *out)
 	for (const struct lab_user *user = lab_users; user->name; user++)
 		buf_printf(out, "  %-6s  %-13s  %s\n", user->name, user->password, pin_text(user->pin));
 	buf_printf(out, "\nChat as alice from a simulated BlackBerry:\n"
-		"  %s/bramble-sim device --router 127.0.0.1:%u --key-file %s/devices/%s.json\n"
-		"and type `login alice alice-secret`, then `send bob hello`.\n", sim, lab_port(lab, LAB_ROUTER), lab_dir(lab),
-		pin_text(lab_users[0].pin));
+		"  %s/bramble-sim device --lab %s --pin %s\n"
+		"and type `login alice alice-secret`, then `send bob hello`.\n", sim, lab_dir(lab), pin_text(lab_users[0].pin));
 	if (lab_backend(lab) == LAB_BACKEND_CWA)
 		buf_printf(out, "\nAs bob from Pidgin with its SIPE plugin: protocol Office Communicator, user bob@corp.test, server 127.0.0.1:%u,\n"
 			"connection SSL/TLS.\n", lab_port(lab, LAB_OCS));

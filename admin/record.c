@@ -9,11 +9,13 @@
 
 #include "admin/lab.h"
 #include "base/io/history.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "base/xml_text.h"
 
-enum { SAME_PACE_MS = 200 };    /* by so much two clocks may differ over a while and be said to run alike */
+enum {
+	SAME_PACE_MS = 200,     /* by so much two clocks may differ over a while and be said to run alike */
+	ITEMS_MAX = 20000,      /* twice what a scenario holds */
+};
 
 /* --- what is kept ----------------------------------------------------------------------------------------------------------- */
 
@@ -137,7 +139,9 @@ static void take_setting(struct record *r, const struct check_entry *e)
 		record_leave(r, "settings that name a path or an address (-o %s)", key);
 		return;
 	}
-	buf_printf(&r->settings, "\t\t<set key=\"%s\" value=\"", key);
+	buf_text(&r->settings, "\t\t<set key=\"");
+	buf_xml_text(&r->settings, key);
+	buf_text(&r->settings, "\" value=\"");
 	buf_xml_text(&r->settings, value);
 	buf_text(&r->settings, "\"/>\n");
 }
@@ -217,6 +221,10 @@ static int read_lines(struct record *r, const char *const *paths, const char *bo
 	while ((rc = check_files_next(files, &e, err)) > 0) {
 		if (e->at_us >= r->began_us && e->at_us < r->ended_us && strcmp(e->process->boot, boot) == 0)
 			take(r, e);
+		if (r->item_count > ITEMS_MAX) {
+			rc = error_set(err, "more than %d steps and outcomes: more than a scenario holds", ITEMS_MAX);
+			break;
+		}
 	}
 	check_files_free(&files);
 	return rc;

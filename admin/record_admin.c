@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "admin/record_private.h"
-#include "base/memory.h"
 #include "base/settings.h"
 
 enum { KICKED_US = 10000000 };   /* real: an end so soon after somebody asked for it is that one */

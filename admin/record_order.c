@@ -73,7 +73,8 @@ static void leave_last_words(struct record *r)
 
 void record_order(struct record *r)
 {
-	qsort(r->items, r->item_count, sizeof(struct record_item *), compare);
+	if (r->item_count)
+		qsort(r->items, r->item_count, sizeof(struct record_item *), compare);
 	for (size_t i = 0; i < r->item_count; i++) {
 		if (r->items[i]->of_all && HASH_COUNT(r->crowds) > 1) {
 			r->items[i]->is_left = true;

@@ -6,7 +6,6 @@
 
 #include "admin/record_private.h"
 #include "base/memory.h"
-#include "base/settings.h"
 #include "protocol/im.h"
 
 enum { SOON_US = 5000000, SOON_MS = 1000 };     /* real, and on the lab's clock: a login that waited no longer was under way with others */
@@ -97,7 +96,7 @@ static void take_login(struct record *r, struct record_device *d, const struct c
 {
 	char user[192], name[64];
 
-	d->is_logging_in = d->has_begun = true;
+	d->is_on = d->is_logging_in = d->has_begun = true;
 	d->by_itself = check_number(e, "by_itself");
 	d->login = NULL;
 	d->transaction = 0;
@@ -154,6 +153,14 @@ static void take_told(struct record *r, struct record_device *d, const struct ch
 	}
 	d->is_logging_in = false;
 	d->login = NULL;
+}
+
+/* The service's line: what a device did that writes no history is known by nothing else. */
+static void take_unseen(struct record *r, struct record_device *d, const struct check_entry *e)
+{
+	(void)e;
+	if (!d->is_on)
+		record_leave(r, "logins of devices that write no history: started without --lab and without --history");
 }
 
 static void take_dropped(struct record *r, struct record_device *d, const struct check_entry *e)
@@ -419,7 +426,8 @@ bool record_people(struct record *r, const struct check_entry *e)
 	static const struct { const char *event; take_fn *take; } table[] = {
 		{ "device.on", take_on }, { "device.off", take_off }, { "device.coverage", take_coverage }, { "device.silent", take_silent },
 		{ "device.remember", take_remember }, { "login.began", take_login }, { "login.sent", take_sent }, { "login.told", take_told },
-		{ "login.dropped", take_dropped }, { "login.asked", take_asked }, { "session.over", take_over }, { "admit", take_admit },
+		{ "login.dropped", take_dropped }, { "login.asked", take_asked }, { "session.over", take_over }, { "login", take_unseen },
+		{ "admit", take_admit },
 		{ "im.said", take_said }, { "im.once", take_once }, { "im.taken", take_taken }, { "im.acked", take_acked },
 		{ "im.acked.again", take_acked }, { "im.heard", take_heard }, { "event.queued", take_queued },
 		{ "event.dropped", take_dropped_event }, { "event.shown", take_shown },

@@ -59,7 +59,7 @@ struct record_device {
 	bool keeps_password, has_begun; /* a login has begun */
 	bool is_used;                   /* a step or an assertion names it */
 	bool is_left;                   /* nothing more of it is recorded */
-	bool is_on, is_out, is_silent;  /* out of coverage */
+	bool is_on, is_out, is_silent;  /* is_out: out of coverage */
 	uint32_t session;               /* 0: none */
 	char session_user[64];          /* as record_user has it */
 	struct record_item *login;      /* the one under way, NULL: none, or it began by itself */

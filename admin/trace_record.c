@@ -13,8 +13,6 @@
 #include "admin/lab.h"
 #include "admin/place.h"
 #include "admin/record.h"
-#include "admin/span.h"
-#include "base/control.h"
 #include "base/io/control_client.h"
 #include "base/io/loop.h"
 #include "base/log.h"

@@ -1,7 +1,6 @@
 #ifndef BRAMBLE_SIMULATOR_DEVICE_PRIVATE_H
 #define BRAMBLE_SIMULATOR_DEVICE_PRIVATE_H
 
-#include "base/io/history.h"
 #include "simulator/device/device.h"
 #include "simulator/device/device_outbox.h"
 

@@ -1,3 +1,4 @@
+#include "base/io/history.h"
 #include "base/log.h"
 #include "simulator/device/device_private.h"
 

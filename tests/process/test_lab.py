@@ -56,8 +56,13 @@ class TestLab(unittest.TestCase):
     def test_up_says_where_who_and_how(self):
         with bramble.Lab() as lab:
             for word in [str(lab.port(3101)), str(lab.port(3200)), str(lab.port(8300)), "alice-secret", "2100000D", "Pidgin",
-                         "bramble-sim device", "lab down"]:
+                         f"bramble-sim device --lab {lab.dir} --pin 2100000A", "lab down"]:
                 self.assertIn(word, lab.said)
+
+    def test_one_without_histories_says_how_to_have_them_recorded(self):
+        with bramble.Lab() as lab:
+            self.assertIn("-o common.history=FOLDER", lab.tool("trace", "record", lab.dir / "made.xml", want=1))
+            self.assertFalse((lab.dir / "made.xml").exists())
 
     def test_a_folder_is_used_again_with_its_users_and_limits(self):
         with bramble.Lab() as lab:

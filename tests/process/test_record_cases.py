@@ -1,7 +1,7 @@
 """What a record makes of the lines that processes wrote, case by case: the order, the waiting, what has no word."""
 import json
-import pathlib
 import os
+import pathlib
 import re
 import shutil
 import sys
@@ -16,11 +16,27 @@ ALICE, BOB, CAROL = (bramble.USERS[user] for user in ("alice", "bob", "carol"))
 LOGOUT, STATUS, PRESENCE_SET, MESSAGE, MESSAGE_EVENT = 4, 5, 6, 12, 13
 
 
+def setUpModule():
+    """What is made is kept until all of it has been read as scenarios at once."""
+    made.folder = pathlib.Path(tempfile.mkdtemp(prefix="br-made-"))
+    unittest.addModuleCleanup(shutil.rmtree, made.folder, True)
+
+
+def tearDownModule():
+    files = sorted(made.folder.glob("*.xml"))
+    status, out, err = bramble.run("bramble-sim", "run", "--check", *files) if files else (0, "", "")
+    assert status == 0, f"what was made is no scenario: {out}{err}"
+
+
+def made():
+    """Has the folder."""
+
+
 class Case(unittest.TestCase):
     def setUp(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="br-record-"))
         self.addCleanup(shutil.rmtree, self.dir, True)
-        self.lines = []
+        self.lines, self.recorded = [], None
         self.stands = False
         self.clock = self.now = self.us = 0
         self.sessions = {}
@@ -112,14 +128,13 @@ class Case(unittest.TestCase):
         return folder
 
     def record(self):
-        """The scenario's text, which must be one that can be read, and what the command says."""
-        file = self.dir / "made.xml"
-        file.unlink(missing_ok=True)
-        status, out, err = bramble.run("bramble", "trace", "record", file, "--history", self.write())
-        self.assertEqual(status, 0, out + err)
-        status, checked, err = bramble.run("bramble-sim", "run", "--check", file)
-        self.assertEqual(status, 0, checked + err + file.read_text())
-        return file.read_text(), out
+        """The scenario's text, and what the command says."""
+        if self.recorded is None:
+            file = made.folder / f"{self.id().rpartition('.')[2]}.xml"
+            status, out, err = bramble.run("bramble", "trace", "record", file, "--history", self.write())
+            self.assertEqual(status, 0, out + err)
+            self.recorded = file.read_text(), out
+        return self.recorded
 
     def steps(self):
         """Without the limits that the lab began with and the last look at every device."""
@@ -405,6 +420,12 @@ class Devices(Case):
                                             'fault at="im-server" action="refuse" value="D123" user="bob"', 'clear-faults at="device"'])
         self.assertEqual(self.left(), {"faults that no step has a word for": 1})
 
+    def test_one_that_writes_no_history_is_told(self):
+        self.lab()
+        self.login(ALICE, "alice")
+        self.line("collab", "login", BOB, 1, text="user=bob login=2100000B-1")
+        self.assertEqual(self.left(), {"logins of devices that write no history: started without --lab and without --history": 1})
+
     def test_what_was_under_way_when_it_ended_is_not_asserted(self):
         self.lab()
         self.login(ALICE, "alice")
@@ -462,21 +483,6 @@ class Refused(Case):
             self.wait(200)
         self.refused(1, "more than a scenario holds", self.dir / "made.xml", "--history", self.write())
         self.assertFalse((self.dir / "made.xml").exists())
-
-
-class OfALab(unittest.TestCase):
-    def test_a_lab_without_histories_says_how_to_have_them_and_one_with_them_ends_in_time(self):
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="br-record-"))
-        self.addCleanup(shutil.rmtree, folder, True)
-        with bramble.Lab(dir=folder / "without") as lab:
-            self.assertIn("-o common.history=FOLDER", lab.tool("trace", "record", folder / "made.xml", want=1))
-        with bramble.Lab("-o", f"common.history={folder / 'history'}", dir=folder / "with") as lab:
-            lab.tool("limits", "set", "--max", "7")
-            bramble.wait_until(lambda: '"max":7' in "".join(path.read_text() for path in (folder / "history").glob("collab-*")),
-                               "the service to have read the limit")
-            said = lab.tool("trace", "record", folder / "made.xml", "--for", "100ms")
-            self.assertIn("The record ends: the time is over.", said)
-            self.assertIn('<limits max="7"/>', (folder / "made.xml").read_text())
 
 
 if __name__ == "__main__":
