@@ -40,37 +40,37 @@ static void prove(const struct packet_key *key, struct bytes answer, uint8_t pro
 	OPENSSL_cleanse(own, sizeof own);
 }
 
-static void encode(const struct gme *to, const struct packet_key *key, struct gme *answer, struct buf *out)
+static void encode(const struct gme *to, const struct packet_key *key, struct gme answer, struct buf *out)
 {
 	uint8_t digest[GME_DIGEST], proof[GME_PROOF] = { 0 };
 	size_t start = out->len;
 
 	/* Header and payload of what was decoded lie one after the other. */
 	gme_answer_digest(bytes_of(to->header.data, to->header.len + to->payload.len), digest);
-	answer->message_id = to->message_id;
-	answer->source = to->destination;
-	answer->destination = to->source;
-	answer->content_ids = to->content_ids;
-	answer->fragment_index = to->fragment_index;
-	answer->fragment_count = to->fragment_count;
-	answer->answered = bytes_of(digest, sizeof digest);
+	answer.message_id = to->message_id;
+	answer.source = to->destination;
+	answer.destination = to->source;
+	answer.content_ids = to->content_ids;
+	answer.fragment_index = to->fragment_index;
+	answer.fragment_count = to->fragment_count;
+	answer.answered = bytes_of(digest, sizeof digest);
 	if (key) {
-		answer->proof_key = bytes_str(key->id);
-		answer->proof = bytes_of(proof, sizeof proof);
+		answer.proof_key = bytes_str(key->id);
+		answer.proof = bytes_of(proof, sizeof proof);
 	}
-	gme_encode(answer, false, out);
+	gme_encode(&answer, false, out);
 	if (key)
 		prove(key, bytes_of(out->data + start, out->len - start - GME_PROOF), out->data + out->len - GME_PROOF);
 }
 
 void gme_answer_receipt(const struct gme *to, const struct packet_key *key, struct buf *out)
 {
-	encode(to, key, &(struct gme){ .kind = GME_DELIVERED }, out);
+	encode(to, key, (struct gme){ .kind = GME_DELIVERED }, out);
 }
 
 void gme_answer_error(const struct gme *to, const struct packet_key *key, enum gme_error_code code, const char *text, struct buf *out)
 {
-	encode(to, key, &(struct gme){ .kind = GME_ERROR, .error_code = (uint16_t)code,
+	encode(to, key, (struct gme){ .kind = GME_ERROR, .error_code = (uint16_t)code,
 		.error_text = bytes_slice(bytes_str(text), 0, GME_ERROR_TEXT_MAX) }, out);
 }
 
