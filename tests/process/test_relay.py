@@ -1,37 +1,14 @@
 """A bad wire between real processes: `bramble-sim relay` on each of the four links of the pipeline. Whatever it does to them, what is said is read
 once, what is forged or said again is not believed, and everything goes on when it stops."""
-import os
 import pathlib
-import re
 import tempfile
 import unittest
 
 import bramble
+from relay import Relay
 
 DATA = 0x17
 TEXTS = 20
-
-
-class Relay(bramble.Process):
-    """One, on a port that the kernel picks, in front of another port."""
-
-    def __init__(self, folder, name, port, *options):
-        self.socket = pathlib.Path(folder) / f"{name}.sock"
-        with bramble.Notify() as ready:
-            super().__init__("bramble-sim", "relay", "--to", f"127.0.0.1:{port}", "--control", self.socket, *options,
-                             env=dict(os.environ, NOTIFY_SOCKET=ready.address))
-            ready.wait()
-        self.port = int(re.search(r"listen=127\.0\.0\.1:(\d+)", self.errors())[1])
-
-    def ask(self, verb, **params):
-        return bramble.control(self.socket, verb, **params)
-
-    def fault(self, *words):
-        for word in words:
-            self.ask("fault", word=word)
-
-    def done(self):
-        return {fault["word"].partition("=")[0].partition(",")[0]: fault["done"] for fault in self.ask("fault.list")["faults"]}
 
 
 class Wires(unittest.TestCase):

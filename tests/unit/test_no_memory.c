@@ -25,7 +25,7 @@
 #include "tests/support/database.h"
 #include "tests/support/peers.h"
 
-enum { FIRST = 3, LATER = 9, ALICE = 0x2100000a, BOB };
+enum { FIRST = 2, LATER = 6, ALICE = 0x2100000a, BOB };
 
 static char folder[64];            /* what the parent has made for all tries: certificates, a database */
 
