@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <openssl/crypto.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,9 +40,45 @@ void *memory_take(size_t size)
 	return memory;
 }
 
+void *memory_several(size_t count, size_t size)
+{
+	size_t all;
+
+	if (__builtin_mul_overflow(count, size, &all))
+		memory_exhausted(SIZE_MAX);
+	return memory_new(all);
+}
+
+static void *take_for_openssl(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return memory_take(size);
+}
+
+static void free_for_openssl(void *memory, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(memory);
+}
+
+/* As its own one does, for size 0 it frees. */
+static void *resize_for_openssl(void *old, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (size)
+		return memory_resize(old, size);
+	free(old);
+	return NULL;
+}
+
 void memory_of_libraries(void)
 {
 	json_set_alloc_funcs(memory_take, free);
+	if (!CRYPTO_set_mem_functions(take_for_openssl, resize_for_openssl, free_for_openssl))
+		bug("OpenSSL has taken memory already");
 }
 
 void *memory_resize(void *old, size_t size)

@@ -8,13 +8,15 @@
 void *memory_new(size_t size) __attribute__((malloc, returns_nonnull));          /* zeroed */
 void *memory_take(size_t size) __attribute__((malloc, returns_nonnull));         /* not zeroed */
 void *memory_resize(void *old, size_t size) __attribute__((returns_nonnull));    /* new bytes are not zeroed */
+void *memory_several(size_t count, size_t size) __attribute__((malloc, returns_nonnull));    /* zeroed */
 char *memory_str(const char *text) __attribute__((malloc));                      /* NULL gives NULL */
 char *memory_printf(const char *format, ...) __attribute__((malloc, format(printf, 1, 2)));
 
 /* Frees a string that was a secret: zeroes it first and clears the pointer. */
 void memory_wipe_str(char **text);
 
-/* First of all in main: what the JSON library wants and does not get ends the process, too. It would go on, and write half of a text. */
+/* First of all in main: what the JSON library and OpenSSL want and do not get ends the process, too. Left to themselves they go on, and what
+ * they did not do looks like half a text, or like a peer's fault. Other libraries are told where they are started. */
 void memory_of_libraries(void);
 
 #ifdef BRAMBLE_DEATHS

@@ -410,8 +410,10 @@ static void dial_dispatchers(struct collab *c)
 	c->standing = standing_new(c);
 	for (int i = 0; i < count; i++) {
 		c->ways[i] = (struct collab_way){ .collab = c, .number = (unsigned)i };
-		c->links[i] = dispatcher_link_new(c->loop, addresses[i], c->settings->instance, c->dispatcher_tls, &link_callbacks,
-			&c->ways[i]);
+		c->links[i] = dispatcher_link_new(c->loop, &(struct dispatcher_link_settings){
+			.address = addresses[i], .instance = c->settings->instance, .tls = c->dispatcher_tls,
+			.ping_interval_ms = c->settings->ping_interval_ms, .ping_misses = (unsigned)c->settings->ping_misses,
+		}, &link_callbacks, &c->ways[i]);
 		c->way_count++;
 		free(addresses[i]);
 	}

@@ -8,11 +8,7 @@
 #include "protocol/im.h"
 #include "protocol/srp.h"
 
-enum {
-	PING_MS = 60000,       /* ours, as on SRP: the record has no interval */
-	PING_MISSES = 3,
-	REGISTER_MS = 10000,   /* until the dispatcher must have answered REGISTER */
-};
+enum { REGISTER_MS = 10000 };    /* until the dispatcher must have answered REGISTER */
 
 struct dispatcher_link {
 	struct loop *loop;
@@ -20,6 +16,8 @@ struct dispatcher_link {
 	void *ctx;
 	char *address, *instance;
 	struct tls *tls;
+	uint64_t ping_interval_ms;
+	unsigned ping_misses;
 	struct redial *redial;
 	struct connection *connection;
 	struct loop_timer *keep_alive;   /* on the real clock: it asks about the network, not about a session */
@@ -33,7 +31,7 @@ struct dispatcher_link {
 static void dial(void *arg);
 static void keep_alive(void *arg);
 
-struct dispatcher_link *dispatcher_link_new(struct loop *loop, const char *address, const char *instance, struct tls *tls,
+struct dispatcher_link *dispatcher_link_new(struct loop *loop, const struct dispatcher_link_settings *settings,
 	const struct dispatcher_link_callbacks *callbacks, void *ctx)
 {
 	struct dispatcher_link *link = memory_new(sizeof *link);
@@ -41,9 +39,11 @@ struct dispatcher_link *dispatcher_link_new(struct loop *loop, const char *addre
 	link->loop = loop;
 	link->callbacks = *callbacks;
 	link->ctx = ctx;
-	link->address = memory_str(address);
-	link->instance = memory_str(instance);
-	link->tls = tls;
+	link->address = memory_str(settings->address);
+	link->instance = memory_str(settings->instance);
+	link->tls = settings->tls;
+	link->ping_interval_ms = settings->ping_interval_ms;
+	link->ping_misses = settings->ping_misses;
 	link->keep_alive = loop_timer_new_real(loop, keep_alive, link);
 	link->redial = redial_new(loop, REDIAL_CONNECTS, REDIAL_WINDOW_MS, dial, link);
 	redial_start(link->redial);
@@ -138,13 +138,13 @@ static void keep_alive(void *arg)
 		lost(link, "no answer to REGISTER");
 		return;
 	}
-	if (link->unanswered >= PING_MISSES) {
+	if (link->unanswered >= link->ping_misses) {
 		lost(link, "it does not answer pings");
 		return;
 	}
 	link->unanswered++;
 	send_message(link, &link_ping_msg, &(struct link_ping){ .nonce = ++link->nonce });
-	loop_timer_set(link->keep_alive, PING_MS);
+	loop_timer_set(link->keep_alive, link->ping_interval_ms);
 }
 
 /* --- what the dispatcher says: one handler per message ----------------------------------------------------------------- */
@@ -163,7 +163,7 @@ static void got_return(struct dispatcher_link *link, const union link_any *m)
 	redial_good(link->redial);
 	log_info("dispatcher registered address=%s instance=%s tls=%s", link->address, log_str(link->instance),
 		link->tls ? connection_tls_version(link->connection) : "no");
-	loop_timer_set(link->keep_alive, PING_MS);
+	loop_timer_set(link->keep_alive, link->ping_interval_ms);
 	link->callbacks.changed(link->ctx, true);
 }
 

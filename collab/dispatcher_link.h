@@ -25,8 +25,16 @@ struct dispatcher_link_callbacks {
 	void (*moved)(void *ctx, const struct link_moved *moved);
 };
 
-/* tls NULL: clear (loopback). Dials at once, answers later. */
-struct dispatcher_link *dispatcher_link_new(struct loop *loop, const char *address, const char *instance, struct tls *tls,
+/* Copied, but for tls, which is the caller's. */
+struct dispatcher_link_settings {
+	const char *address, *instance;
+	struct tls *tls;                 /* NULL: clear (loopback) */
+	uint64_t ping_interval_ms;       /* real time between two questions for a sign of life */
+	unsigned ping_misses;            /* so many without an answer end the link */
+};
+
+/* Dials at once, answers later. */
+struct dispatcher_link *dispatcher_link_new(struct loop *loop, const struct dispatcher_link_settings *settings,
 	const struct dispatcher_link_callbacks *callbacks, void *ctx);
 void dispatcher_link_free(struct dispatcher_link **link);
 

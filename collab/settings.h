@@ -22,6 +22,7 @@ struct collab_settings {
 	int cwa_profile;                         /* enum collab_cwa_profile */
 	char *cwa_domain;                        /* "": none */
 	char *cwa_realm;                         /* NULL: no Kerberos */
+	uint64_t ping_interval_ms, ping_misses;  /* towards dispatchers */
 	uint64_t status_interval_ms;
 	uint64_t database_poll_ms;
 	uint64_t lease_ms;

@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 
 #include "base/memory.h"
+#include "db/sqlite_memory.h"
 
 /* In the file's header, so that another program's SQLite file is not taken for ours: "BRMB". */
 #define APPLICATION_ID 0x42524d42
@@ -227,6 +228,7 @@ static struct driver *sqlite_open(const char *where, bool create, struct error *
 {
 	struct sqlite *s = memory_new(sizeof *s);
 
+	sqlite_memory();
 	s->driver.ops = &driver_sqlite;
 	s->path = memory_str(where);
 	if (check_file(s, create, err) < 0)

@@ -347,16 +347,12 @@ void outbound_uncovered(struct outbound *o, uint32_t pin)
 	}
 }
 
-/* NULL if it cannot be sealed again. The device's error is not authenticated: it only ever counts for a message that was really sent,
- * and then a bounded number of times. */
-static struct message *find_to_reseal(const struct outbound *o, uint32_t pin, uint32_t message_id, struct channel_key **key)
+/* NULL if it cannot be sealed again. Who spoils envelopes on their way gets true errors from the device: they count a bounded number of times. */
+static struct message *find_to_reseal(const struct outbound *o, uint32_t pin, const struct channel_key *key, uint32_t message_id)
 {
 	struct line *line = outbound_line_find(o, pin);
-	struct device *device = device_keys_find(o->keys, pin);
-	struct message *message;
+	struct message *message = line && message_id ? outbound_find_sealed(line, message_id, key->serial) : NULL;
 
-	*key = device ? channel_peer_key(&device->peer, CHANNEL_KEY_CURRENT) : NULL;
-	message = line && *key && message_id ? outbound_find_sealed(line, message_id, (*key)->serial) : NULL;
 	if (!message || message->is_failed || message->is_reseal_wanted || message->reseals >= RESEALS_MAX)
 		return NULL;
 	return message;
@@ -382,10 +378,9 @@ static void reseal(struct outbound *o, struct message *message, const char *even
 	pump(o, line);
 }
 
-bool outbound_resume(struct outbound *o, uint32_t pin, uint32_t message_id, uint32_t at)
+bool outbound_resume(struct outbound *o, uint32_t pin, struct channel_key *key, uint32_t message_id, uint32_t at)
 {
-	struct channel_key *key;
-	struct message *message = find_to_reseal(o, pin, message_id, &key);
+	struct message *message = find_to_reseal(o, pin, key, message_id);
 
 	if (!message || !replay_counter_resume(&key->send, at))
 		return false;
@@ -393,10 +388,9 @@ bool outbound_resume(struct outbound *o, uint32_t pin, uint32_t message_id, uint
 	return true;
 }
 
-bool outbound_garbled(struct outbound *o, uint32_t pin, uint32_t message_id)
+bool outbound_garbled(struct outbound *o, uint32_t pin, const struct channel_key *key, uint32_t message_id)
 {
-	struct channel_key *key;
-	struct message *message = find_to_reseal(o, pin, message_id, &key);
+	struct message *message = find_to_reseal(o, pin, key, message_id);
 
 	if (message)
 		reseal(o, message, "garbled");

@@ -43,12 +43,12 @@ void outbound_notice(struct outbound *outbound, uint32_t pin, struct bytes gme);
 
 /* What the Router says of an envelope. false: that tag is not outstanding there. */
 bool outbound_status(struct outbound *outbound, unsigned router, const struct srp_status_msg *status);
-/* The device cannot take this message id any more ("resume at"): the message is sealed again above it. false: it is not one
- * of the last messages, or asks for too much. */
-bool outbound_resume(struct outbound *outbound, uint32_t pin, uint32_t message_id, uint32_t at);
+/* The device cannot take this message id any more ("resume at"): the message is sealed again above it. key: the one by which the device proves
+ * that it says so, and under which the message must have been sealed. false: it is not one of the last messages, or asks for too much. */
+bool outbound_resume(struct outbound *outbound, uint32_t pin, struct channel_key *key, uint32_t message_id, uint32_t at);
 /* The device could not open it ("bad format"), although the Router delivered it: the message is sealed again, under its next id.
  * false: as above. A message that was changed on its way is not lost by it. Source: ours. */
-bool outbound_garbled(struct outbound *outbound, uint32_t pin, uint32_t message_id);
+bool outbound_garbled(struct outbound *outbound, uint32_t pin, const struct channel_key *key, uint32_t message_id);
 
 void outbound_uncovered(struct outbound *outbound, uint32_t pin);        /* what waits for it goes back */
 /* Another router has seen it since: what the one before was handed goes back at once, because that one may be out of reach and not know. */

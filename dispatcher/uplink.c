@@ -46,6 +46,14 @@ struct uplink {
 
 /* --- answers to the device ------------------------------------------------------------------------------------------------ */
 
+/* What proves an answer to this envelope; NULL: its key is not here. */
+static const struct packet_key *answer_key(struct uplink *u, uint32_t pin, const struct gme *gme)
+{
+	struct device *device = device_keys_find(u->keys, pin);
+
+	return device ? channel_answer_key(&device->peer, gme) : NULL;
+}
+
 static void refuse(struct uplink *u, uint32_t pin, const struct gme *gme, enum gme_error_code code, const char *text,
 	const char *why)
 {
@@ -59,7 +67,7 @@ static void refuse(struct uplink *u, uint32_t pin, const struct gme *gme, enum g
 	trail_text(&entry, "why=%s", log_str(why));
 	trail_note(u->trail, &entry);
 	buf_clear(&u->out);
-	gme_encode_error(gme, code, text, &u->out);
+	gme_answer_error(gme, answer_key(u, pin, gme), code, text, &u->out);
 	outbound_notice(u->outbound, pin, buf_bytes(&u->out));
 }
 
@@ -96,7 +104,7 @@ static void await_taking(struct uplink *u, uint32_t pin, const struct gme *gme, 
 	untaken->key.pin = pin;
 	untaken->key.transaction = gme->message_id;
 	untaken->service = service;
-	gme_encode_receipt(gme, &untaken->receipt);
+	gme_answer_receipt(gme, answer_key(u, pin, gme), &untaken->receipt);
 	HASH_ADD(hh, u->untaken, key, sizeof untaken->key, untaken);
 }
 
@@ -184,7 +192,7 @@ static void duplicate(struct uplink *u, uint32_t pin, const struct gme *gme, boo
 	if (is_part || !(gme->flags & GME_RECEIPT_WANTED) || untaken_find(u, pin, gme->message_id))
 		return;
 	buf_clear(&u->out);
-	gme_encode_receipt(gme, &u->out);
+	gme_answer_receipt(gme, answer_key(u, pin, gme), &u->out);
 	send_receipt(u, pin, buf_bytes(&u->out));
 }
 
@@ -314,26 +322,29 @@ void uplink_continue(struct uplink *u, struct device *device)
 
 /* --- one envelope --------------------------------------------------------------------------------------------------------------- */
 
+/* Only what the device has proved makes anything be sealed again. */
 static void on_error(struct uplink *u, uint32_t pin, const struct gme *gme)
 {
+	struct device *device = device_keys_find(u->keys, pin);
+	struct channel_key *key = device ? channel_proof(&device->peer, gme) : NULL;
 	char text[16];
 	unsigned long at;
 	char *end;
 
 	u->counts.errors_received++;
-	if (gme->error_code == GME_RESUME_AT && bytes_copy_str(gme->error_text, text, sizeof text)) {
+	if (key && gme->error_code == GME_RESUME_AT && bytes_copy_str(gme->error_text, text, sizeof text)) {
 		at = strtoul(text, &end, 10);
-		if (*text && !*end && at <= UINT32_MAX && outbound_resume(u->outbound, pin, gme->message_id, (uint32_t)at)) {
+		if (*text && !*end && at <= UINT32_MAX && outbound_resume(u->outbound, pin, key, gme->message_id, (uint32_t)at)) {
 			log_info("message sealed again pin=%s id=%u resume_at=%lu", pin_text(pin), gme->message_id, at);
 			return;
 		}
 	}
-	if (gme->error_code == GME_BAD_FORMAT && outbound_garbled(u->outbound, pin, gme->message_id)) {
+	if (key && gme->error_code == GME_BAD_FORMAT && outbound_garbled(u->outbound, pin, key, gme->message_id)) {
 		log_info("message sealed again pin=%s id=%u why=\"the device could not open it\"", pin_text(pin), gme->message_id);
 		return;
 	}
-	log_warning("device refused a message pin=%s id=%u error=%s text=%s", pin_text(pin), gme->message_id,
-		gme_error_text(gme->error_code), log_value(gme->error_text));
+	log_warning("device refused a message pin=%s id=%u error=%s text=%s proved=%s", pin_text(pin), gme->message_id,
+		gme_error_text(gme->error_code), log_value(gme->error_text), key ? "yes" : "no");
 }
 
 void uplink_receive(struct uplink *u, uint32_t pin, struct bytes raw)

@@ -276,3 +276,20 @@ enum channel_result channel_open(struct channel *channel, struct channel_peer *p
 	}
 	return CHANNEL_OK;
 }
+
+/* --- answers -------------------------------------------------------------------------------------------------------- */
+
+const struct packet_key *channel_answer_key(struct channel_peer *peer, const struct gme *message)
+{
+	struct packet_label label;
+	struct channel_key *key = packet_peek(message->payload, &label) ? NULL : key_named(peer, label.key_id);
+
+	return key ? &key->key : NULL;
+}
+
+struct channel_key *channel_proof(struct channel_peer *peer, const struct gme *answer)
+{
+	struct channel_key *key = key_named(peer, answer->proof_key);
+
+	return key && gme_answer_is_proved(answer, &key->key) ? key : NULL;
+}

@@ -1,6 +1,7 @@
 #ifndef BRAMBLE_PROTOCOL_CHANNEL_H
 #define BRAMBLE_PROTOCOL_CHANNEL_H
 
+#include "protocol/gme_answer.h"
 #include "protocol/gme.h"
 #include "protocol/pack.h"
 #include "protocol/packet.h"
@@ -92,5 +93,10 @@ struct channel_opened {
  * opened. out->key is set for CHANNEL_OK, _PART, _DUPLICATE, _RESUME and _COMMIT_FIRST. */
 enum channel_result channel_open(struct channel *channel, struct channel_peer *peer, const struct gme *envelope,
 	struct channel_opened *out);
+
+/* The key that a message names, to prove an answer to it; NULL: none of the peer's. */
+const struct packet_key *channel_answer_key(struct channel_peer *peer, const struct gme *message);
+/* The key by which the peer has proved its receipt or error; NULL: anybody could have made it. */
+struct channel_key *channel_proof(struct channel_peer *peer, const struct gme *answer);
 
 #endif

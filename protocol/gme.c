@@ -13,8 +13,10 @@
 
 /* Items of the header. They stand in this order, each at most once: so that there is one way to write an envelope, and
  * what was decoded encodes to the same bytes. */
-enum gme_tlv { TLV_SOURCE = 1, TLV_DESTINATION, TLV_CONTENT, TLV_FRAGMENT, TLV_ERROR, TLV_END };
-static const char *const tlv_names[TLV_END] = { "", "source", "destination", "content ids", "fragment", "error" };
+enum gme_tlv { TLV_SOURCE = 1, TLV_DESTINATION, TLV_CONTENT, TLV_FRAGMENT, TLV_ERROR, TLV_ANSWERED, TLV_PROOF, TLV_END };
+static const char *const tlv_names[TLV_END] = {
+	"", "source", "destination", "content ids", "fragment", "error", "answered", "proof",
+};
 static const char *const kind_names[] = { "message", "delivered", "error" };
 
 const char *gme_error_text(uint32_t code)
@@ -83,10 +85,19 @@ static int decode_tlv(unsigned type, struct bytes value, struct gme *out)
 		out->fragment_count = reader_u16(&r);
 		return reader_done(&r) && out->fragment_count >= 2 && out->fragment_count <= GME_FRAGMENTS_MAX &&
 			out->fragment_index < out->fragment_count ? 0 : -1;
-	default:
+	case TLV_ERROR:
 		out->error_code = reader_u16(&r);
 		out->error_text = reader_rest(&r);
 		return reader_ok(&r) && out->error_code != 0 && out->error_text.len <= GME_ERROR_TEXT_MAX ? 0 : -1;
+	case TLV_ANSWERED:
+		out->answered = value;
+		return value.len == GME_DIGEST ? 0 : -1;
+	default:
+		if (value.len <= GME_PROOF || value.len > GME_KEY_ID_MAX + GME_PROOF)
+			return -1;
+		out->proof_key = reader_bytes(&r, value.len - GME_PROOF);
+		out->proof = reader_rest(&r);
+		return 0;
 	}
 }
 
@@ -103,8 +114,12 @@ static const char *check_whole(const struct gme *gme, unsigned have)
 		return "one end must be a PIN and the other an SRP identifier";
 	if ((gme->kind == GME_ERROR) != !!(have & 1u << TLV_ERROR))
 		return gme->kind == GME_ERROR ? "no error item" : "an error item in something else";
+	if (gme->kind != GME_MESSAGE && !(have & 1u << TLV_ANSWERED))
+		return "an answer that does not name what it answers";
 	if (gme->kind != GME_MESSAGE)
 		return gme->flags ? "a receipt with flags" : gme->payload.len ? "a receipt with a payload" : NULL;
+	if (have & (1u << TLV_ANSWERED | 1u << TLV_PROOF))
+		return "an item of an answer in a message";
 	if (!(have & 1u << TLV_CONTENT))
 		return "no content ids";
 	if (!!(gme->flags & GME_MORE) != is_more)
@@ -207,6 +222,15 @@ void gme_encode(const struct gme *gme, bool header_only, struct buf *out)
 		buf_u16(out, gme->error_code);
 		buf_append(out, gme->error_text);
 	}
+	if (gme->answered.len) {
+		encode_tlv(out, TLV_ANSWERED, gme->answered.len);
+		buf_append(out, gme->answered);
+	}
+	if (gme->proof.len) {
+		encode_tlv(out, TLV_PROOF, gme->proof_key.len + gme->proof.len);
+		buf_append(out, gme->proof_key);
+		buf_append(out, gme->proof);
+	}
 	tlv_len = out->len - start - GME_FIXED;
 	out->data[start + 8] = (uint8_t)(tlv_len >> 8);
 	out->data[start + 9] = (uint8_t)tlv_len;
@@ -240,6 +264,13 @@ void gme_dump(const struct gme *gme, struct buf *out)
 	if (gme->kind == GME_ERROR)
 		buf_printf(out, " error=%u (%s) text=%s", gme->error_code, gme_error_text(gme->error_code),
 			log_value(gme->error_text));
+	if (gme->answered.len) {
+		buf_text(out, " answered=");
+		for (size_t i = 0; i < gme->answered.len; i++)
+			buf_printf(out, "%02x", gme->answered.data[i]);
+	}
+	if (gme->proof.len)
+		buf_printf(out, " proof=%s", log_value(gme->proof_key));
 	if (gme->payload.len)
 		buf_printf(out, " payload=<%zu bytes>", gme->payload.len);
 }
@@ -257,28 +288,4 @@ bool gme_has_content(const struct gme *gme, const char *content_id)
 		start = i + 1;
 	}
 	return false;
-}
-
-static struct gme answer_to(const struct gme *to, enum gme_kind kind)
-{
-	return (struct gme){
-		.kind = kind, .message_id = to->message_id, .source = to->destination, .destination = to->source,
-		.content_ids = to->content_ids, .fragment_index = to->fragment_index, .fragment_count = to->fragment_count,
-	};
-}
-
-void gme_encode_receipt(const struct gme *to, struct buf *out)
-{
-	struct gme receipt = answer_to(to, GME_DELIVERED);
-
-	gme_encode(&receipt, false, out);
-}
-
-void gme_encode_error(const struct gme *to, enum gme_error_code code, const char *text, struct buf *out)
-{
-	struct gme error = answer_to(to, GME_ERROR);
-
-	error.error_code = (uint16_t)code;
-	error.error_text = bytes_slice(bytes_str(text), 0, GME_ERROR_TEXT_MAX);
-	gme_encode(&error, false, out);
 }

@@ -19,6 +19,9 @@ const char *gme_error_text(uint32_t code);
 #define GME_FRAGMENTS_MAX 64     /* ours */
 #define GME_CONTENT_MAX 64       /* bytes of the content ids (ours) */
 #define GME_ERROR_TEXT_MAX 200   /* ours */
+#define GME_DIGEST 16            /* bytes by which an answer names what it answers (ours) */
+#define GME_PROOF 16             /* bytes of an answer's proof (ours) */
+#define GME_KEY_ID_MAX 23        /* of the key that proves it */
 
 struct gme_address {
 	bool is_pin;
@@ -35,20 +38,19 @@ struct gme {
 	uint16_t fragment_index, fragment_count;        /* count 0: no fragment item, the message is whole */
 	uint16_t error_code;                            /* kind GME_ERROR */
 	struct bytes error_text;
+	struct bytes answered;                          /* receipts and errors: GME_DIGEST bytes, of the envelope answered */
+	struct bytes proof_key, proof;                  /* answers that are proved (gme_answer.h): key id and GME_PROOF bytes; or empty */
 	struct bytes header;                            /* decoded ones: the raw header, TLVs included (additional data) */
 	struct bytes payload;
 };
 
 /* Strict: items in the order of their numbers and at most once, nothing unknown, flags and items that agree; one end is a PIN
- * and the other an SRP identifier; receipts and errors carry neither flags nor payload. -1 with what is wrong and where. */
+ * and the other an SRP identifier; receipts and errors name what they answer, and carry neither flags nor payload. -1 with what is wrong
+ * and where. */
 int gme_decode(struct bytes raw, struct gme *out, struct error *err);      /* borrows from raw */
 /* Appends header and TLVs; the payload too, unless the caller appends it itself (header_only). */
 void gme_encode(const struct gme *gme, bool header_only, struct buf *out);
 void gme_dump(const struct gme *gme, struct buf *out);
 bool gme_has_content(const struct gme *gme, const char *content_id);
-
-/* Receipts and errors that answer an envelope: addresses turned round, same id and fragment. */
-void gme_encode_receipt(const struct gme *to, struct buf *out);
-void gme_encode_error(const struct gme *to, enum gme_error_code code, const char *text, struct buf *out);
 
 #endif

@@ -16,10 +16,24 @@ struct pack {
 	z_stream deflate, inflate;
 };
 
+static void *take(void *opaque, unsigned count, unsigned size)
+{
+	(void)opaque;
+	return memory_several(count, size);
+}
+
+static void give_back(void *opaque, void *memory)
+{
+	(void)opaque;
+	free(memory);
+}
+
+/* Inflating takes memory as it goes: what it did not get would look like a packet that cannot be opened. */
 struct pack *pack_new(void)
 {
 	struct pack *pack = memory_new(sizeof *pack);
 
+	pack->deflate = pack->inflate = (z_stream){ .zalloc = take, .zfree = give_back };
 	if (deflateInit2(&pack->deflate, PACK_LEVEL, Z_DEFLATED, PACK_WINDOW, PACK_MEMORY, Z_DEFAULT_STRATEGY) != Z_OK ||
 	    inflateInit2(&pack->inflate, -15) != Z_OK)
 		fatal(EXIT_INTERNAL, "zlib could not be started");

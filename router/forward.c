@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "protocol/gme.h"
+#include "protocol/gme_answer.h"
 
 /* What may wait for a service that does not read; devices are held long before that, this is for what had been read already. */
 #define SERVICE_QUEUE_MAX 4194304
@@ -166,7 +166,7 @@ static void no_service(struct router *router, struct device_peer *device, const 
 		return;
 	}
 	buf_clear(&router->envelope);
-	gme_encode_error(gme, GME_NO_SERVICE, "", &router->envelope);
+	gme_answer_error(gme, NULL, GME_NO_SERVICE, "", &router->envelope);
 	device_data(device, pins_new_tag(router->pins), buf_bytes(&router->envelope));
 }
 

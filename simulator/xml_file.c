@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/memory.h"
+#include "base/memory_xml.h"
 
 enum { READ_SIZE = 65536 };
 
@@ -48,9 +50,10 @@ xmlDocPtr xml_file_parse(struct bytes text, const char *name, size_t max_bytes, 
 		error_set(err, "%s has %zu bytes; at most %zu are read", name, text.len, max_bytes);
 		return NULL;
 	}
+	memory_of_xml();
 	parser = xmlNewParserCtxt();
 	if (!parser)
-		memory_exhausted(sizeof *parser);
+		bug("libxml2 does not start");
 	parser->_private = &doctype;
 	parser->sax->internalSubset = on_doctype;
 	doc = xmlCtxtReadMemory(parser, (const char *)text.data, (int)text.len, NULL, NULL,

@@ -576,7 +576,8 @@ void http_line_free(struct http_line **line)
 struct http_client *http_client_new(struct loop *loop, struct tls *tls)
 {
 	struct http_client *client = memory_new(sizeof *client);
-	CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
+	/* An answer whose headers it could not keep would be one without them. */
+	CURLcode code = curl_global_init_mem(CURL_GLOBAL_DEFAULT, memory_take, free, memory_resize, memory_str, memory_several);
 
 	if (code != CURLE_OK)
 		fatal(EXIT_INTERNAL, "no HTTP: %s", curl_easy_strerror(code));

@@ -305,8 +305,10 @@ void loop_signal(struct loop *loop, int signal, loop_fn *fn, void *arg)
 struct loop *loop_new(void)
 {
 	struct loop *loop = memory_new(sizeof(*loop));
-	struct event_config *config = event_config_new();
+	struct event_config *config;
 
+	event_set_mem_functions(memory_take, memory_resize, free);
+	config = event_config_new();
 	if (!config)
 		fatal(EXIT_INTERNAL, "no event loop: %s", strerror(ENOMEM));
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);

@@ -4,7 +4,9 @@
 #include <libxml/xmlsave.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/memory.h"
+#include "base/memory_xml.h"
 
 /* --- writing ----------------------------------------------------------------------------------------------------------------- */
 
@@ -130,12 +132,14 @@ static int check_tags(struct bytes xml, struct error *err)
 
 xmlDocPtr cwa_xml_parse(struct bytes xml, struct error *err)
 {
-	xmlParserCtxtPtr parser = xmlNewParserCtxt();
+	xmlParserCtxtPtr parser;
 	bool doctype = false;
 	xmlDocPtr doc;
 
+	memory_of_xml();
+	parser = xmlNewParserCtxt();
 	if (!parser)
-		memory_exhausted(sizeof *parser);
+		bug("libxml2 does not start");
 	if (check_tags(xml, err) < 0) {
 		xmlFreeParserCtxt(parser);
 		return NULL;

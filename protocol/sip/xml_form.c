@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/memory_xml.h"
 #include "protocol/sip/sip.h"
 
 /* --- reading ------------------------------------------------------------------------------------------------------------------- */
@@ -237,14 +238,16 @@ int xml_form_read(struct bytes xml, const struct xml_form *form, void *out, stru
 
 int xml_form_read_long(struct bytes xml, size_t max, const struct xml_form *form, void *out, struct error *err)
 {
-	xmlParserCtxtPtr parser = xmlNewParserCtxt();
+	xmlParserCtxtPtr parser;
 	const xmlNode *root;
 	bool doctype = false;
 	xmlDocPtr doc;
 	int rc;
 
+	memory_of_xml();
+	parser = xmlNewParserCtxt();
 	if (!parser)
-		memory_exhausted(sizeof *parser);
+		bug("libxml2 does not start");
 	memset(out, 0, form->size);
 	parser->_private = &doctype;
 	parser->sax->internalSubset = on_doctype;

@@ -73,7 +73,6 @@ void device_tell(struct device *d, struct device_event event)
 
 #define IN(state) (1u << (state))
 
-static void send_login(struct device *d, const void *arg);
 static void login_refused(struct device *d, const void *arg);
 static void login_late(struct device *d, const void *arg);
 static void wait_for_link(struct device *d, const void *arg);
@@ -85,8 +84,8 @@ static const struct transition {
 	enum device_state next;
 	void (*act)(struct device *d, const void *arg);
 } transitions[] = {
-	{ IN(DEVICE_LOGGED_OUT), ON_LOGIN, DEVICE_LOGGING_IN, send_login },
-	{ IN(DEVICE_LOGGING_IN), ON_LINK_BACK, DEVICE_LOGGING_IN, send_login },
+	{ IN(DEVICE_LOGGED_OUT), ON_LOGIN, DEVICE_LOGGING_IN, device_send_login },
+	{ IN(DEVICE_LOGGING_IN), ON_LINK_BACK, DEVICE_LOGGING_IN, device_send_login },
 	{ IN(DEVICE_LOGGING_IN) | IN(DEVICE_ONLINE), ON_ACCEPTED, DEVICE_ONLINE, device_begin_session },
 	{ IN(DEVICE_LOGGING_IN), ON_REFUSED, DEVICE_LOGGED_OUT, login_refused },
 	{ IN(DEVICE_LOGGING_IN), ON_DEADLINE, DEVICE_LOGGED_OUT, login_late },
@@ -118,10 +117,10 @@ void device_forget_login(struct device *d)
 {
 	loop_timer_cancel(d->deadline);
 	buf_wipe(&d->login);       /* it holds the password */
-	d->login_id = 0;
+	d->login_sealed = (struct device_sealed){ 0 };
 }
 
-static void send_login(struct device *d, const void *arg)
+void device_send_login(struct device *d, const void *arg)
 {
 	struct channel_sizes sizes;
 	struct error err;
@@ -129,13 +128,13 @@ static void send_login(struct device *d, const void *arg)
 	(void)arg;
 	if (d->login_taken || !device_link_can_send(d->link))
 		return;     /* it is sent as soon as the link is up */
-	if (device_link_send(d->link, buf_bytes(&d->login), true, &d->login_id, &sizes, &err)) {
+	if (device_link_send(d->link, buf_bytes(&d->login), true, &d->login_sealed, &sizes, &err)) {
 		device_happen(d, ON_REFUSED, &(struct device_event){ .text = bytes_str("Failed"), .reason = err.text });
 		return;
 	}
 	device_tell(d, (struct device_event){
 		.type = DEVICE_EVENT_LOGIN_SENT, .user = bytes_str(d->login_user), .sequence = d->login_sequence,
-		.transaction = d->login_id, .sizes = sizes, .peer = device_link_peer(d->link),
+		.transaction = d->login_sealed.message_id, .sizes = sizes, .peer = device_link_peer(d->link),
 	});
 }
 
@@ -232,50 +231,10 @@ static void link_drained(void *ctx)
 {
 	struct device *d = ctx;
 
-	if (d->state == DEVICE_LOGGING_IN && !d->login_id)
-		send_login(d, NULL);
+	if (d->state == DEVICE_LOGGING_IN && !d->login_sealed.message_id)
+		device_send_login(d, NULL);
 	for (struct device_letter *letter = d->outbox.first; letter && !d->outbox.held_until_ms; letter = letter->next) {
-		if (!letter->message_id)
-			device_send_letter(d, letter);
-	}
-}
-
-static void link_taken(void *ctx, uint32_t message_id)
-{
-	struct device *d = ctx;
-
-	if (d->state == DEVICE_LOGGING_IN && message_id == d->login_id)
-		d->login_taken = true;
-}
-
-/* An error receipt is not protected, anybody on the way could have made it: it may end a login, which a lost message would end as
- * well, but not a session. */
-static void link_failed(void *ctx, uint32_t message_id, uint32_t code, const char *text)
-{
-	struct device *d = ctx;
-	bool is_login = d->state == DEVICE_LOGGING_IN && message_id && message_id == d->login_id;
-	struct device_letter *letter = device_outbox_by_id(&d->outbox, message_id);
-
-	d->counts.returned++;
-	device_tell(d, (struct device_event){
-		.type = DEVICE_EVENT_RETURNED, .transaction = message_id, .code = code, .text = bytes_str(text),
-	});
-	if (is_login)
-		device_happen(d, ON_REFUSED, &(struct device_event){ .text = bytes_str("Failed"), .reason = text });
-	else if (letter && code == GME_NO_SERVICE)
-		device_try_soon(d, letter);
-}
-
-/* All of them at once: each will be refused, and what is said meanwhile must not overtake them. */
-static void link_used_up(void *ctx, uint32_t last_id)
-{
-	struct device *d = ctx;
-
-	d->counts.returned++;
-	if (d->state == DEVICE_LOGGING_IN && d->login_id && d->login_id <= last_id)
-		send_login(d, NULL);
-	for (struct device_letter *letter = d->outbox.first; letter; letter = letter->next) {
-		if (letter->message_id && letter->message_id <= last_id)
+		if (!letter->sealed.message_id)
 			device_send_letter(d, letter);
 	}
 }
@@ -299,8 +258,8 @@ struct device *device_new(struct loop *loop, const struct device_settings *setti
 	void *ctx)
 {
 	static const struct device_link_callbacks link_callbacks = {
-		.up = link_up, .down = link_down, .refused = link_refused, .opened = link_opened, .taken = link_taken,
-		.failed = link_failed, .used_up = link_used_up, .drained = link_drained,
+		.up = link_up, .down = link_down, .refused = link_refused, .opened = link_opened,
+		.answered = device_take_answer, .drained = link_drained,
 	};
 	struct device *d = memory_new(sizeof *d);
 

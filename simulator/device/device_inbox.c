@@ -72,12 +72,11 @@ static void decline_session(struct device *d, uint32_t number)
 {
 	struct im_session session = { .session = number };
 	struct channel_sizes sizes;
-	uint32_t message_id;
 
 	buf_clear(&d->scratch);
 	im_encode(&im_logout_msg, 1, &session, &d->scratch);
 	device_record(d, "im.once", number, 1, "type", IM_LOGOUT);
-	if (device_link_send(d->link, buf_bytes(&d->scratch), false, &message_id, &sizes, NULL))
+	if (device_link_send(d->link, buf_bytes(&d->scratch), false, &d->once, &sizes, NULL))
 		log_info("session left behind device=%s session=%u", pin_text(device_own_pin(d)), number);
 }
 

@@ -135,22 +135,22 @@ static void send_envelope(void *ctx, struct bytes envelope)
 		send_as(l, DEVICE_FAULT_RECEIPT, buf_bytes(&l->frame));
 }
 
-static void answer_error(struct device_link *l, const struct gme *to, enum gme_error_code code, const char *text)
+static void refuse(struct device_link *l, const struct gme *to, enum gme_error_code code, const char *text)
 {
 	struct buf envelope = { 0 };
 
-	gme_encode_error(to, code, text, &envelope);
+	gme_answer_error(to, channel_answer_key(&l->settings.identity->peer, to), code, text, &envelope);
 	send_envelope(l, buf_bytes(&envelope));
 	buf_free(&envelope);
 }
 
-static void answer_receipt(struct device_link *l, const struct gme *to)
+static void confirm(struct device_link *l, const struct gme *to)
 {
 	struct buf envelope = { 0 };
 
 	if (!(to->flags & GME_RECEIPT_WANTED))
 		return;
-	gme_encode_receipt(to, &envelope);
+	gme_answer_receipt(to, channel_answer_key(&l->settings.identity->peer, to), &envelope);
 	send_envelope(l, buf_bytes(&envelope));
 	buf_free(&envelope);
 }
@@ -181,26 +181,26 @@ static void take_message(struct device_link *l, const struct gme *gme)
 	case CHANNEL_OK:
 		trail_record(l->settings.records, &(struct trail_entry){ .event = "opened", .pin = l->settings.identity->pin,
 			.transaction = gme->message_id, .numbers = { { "key", opened.key->serial } } });
-		answer_receipt(l, gme);
+		confirm(l, gme);
 		if (opened.key_promoted && store(l, &err))
 			log_error("key state not stored device=%s: %s", l->name, err.text);
 		l->callbacks.opened(l->ctx, opened.clear, gme->message_id, &opened.sizes);
 		return;
 	case CHANNEL_DUPLICATE:
-		answer_receipt(l, gme);
+		confirm(l, gme);
 		return;
 	case CHANNEL_RESUME:
 		snprintf(at, sizeof at, "%u", opened.resume_at);
-		answer_error(l, gme, GME_RESUME_AT, at);
+		refuse(l, gme, GME_RESUME_AT, at);
 		return;
 	case CHANNEL_NO_KEY:
-		answer_error(l, gme, GME_UNKNOWN_KEY, "");
+		refuse(l, gme, GME_UNKNOWN_KEY, "");
 		break;
 	case CHANNEL_BAD:
-		answer_error(l, gme, GME_BAD_FORMAT, "");
+		refuse(l, gme, GME_BAD_FORMAT, "");
 		break;
 	case CHANNEL_TOO_LARGE:
-		answer_error(l, gme, GME_TOO_LARGE, "");
+		refuse(l, gme, GME_TOO_LARGE, "");
 		break;
 	case CHANNEL_PART:
 	case CHANNEL_COMMIT_FIRST:
@@ -209,33 +209,27 @@ static void take_message(struct device_link *l, const struct gme *gme)
 	log_warning("message refused device=%s id=%u reason=%s", l->name, gme->message_id, log_str(channel_result_text(result)));
 }
 
-/* The other end's receiver has used up ids that we do not know of: go on above them. The words are a number. */
-static bool resume(struct device_link *l, struct bytes text, uint32_t *last_id)
+/* The words are a number. */
+bool device_link_resume(const struct device_answer *answer, uint32_t *last_id)
 {
-	struct channel_key *key = channel_peer_key(&l->settings.identity->peer, CHANNEL_KEY_CURRENT);
 	char digits[16];
 	char *end;
 	unsigned long at;
 
-	if (!key || !bytes_copy_str(text, digits, sizeof digits) || digits[0] < '0' || digits[0] > '9')
+	if (!answer->proof || !bytes_copy_str(answer->gme->error_text, digits, sizeof digits) || digits[0] < '0' || digits[0] > '9')
 		return false;
 	at = strtoul(digits, &end, 10);
 	*last_id = (uint32_t)at;
-	return !*end && at <= UINT32_MAX && replay_counter_resume(&key->send, *last_id);
+	return !*end && at <= UINT32_MAX && replay_counter_resume(&answer->proof->send, *last_id);
 }
 
-static void take_error(struct device_link *l, const struct gme *gme)
+bool device_sealed_is_answered(const struct device_sealed *sealed, const struct device_answer *answer)
 {
-	const char *text = gme_error_text(gme->error_code);
-	uint32_t last_id;
-
-	log_info("message returned device=%s id=%u error=%s", l->name, gme->message_id, log_str(text));
-	if (gme->error_code != GME_RESUME_AT)
-		l->callbacks.failed(l->ctx, gme->message_id, gme->error_code, text);
-	else if (resume(l, gme->error_text, &last_id))
-		l->callbacks.used_up(l->ctx, last_id);
-	else
-		log_warning("resume refused device=%s at=%s", l->name, log_value(gme->error_text));
+	if (sealed->message_id == 0 || sealed->message_id != answer->gme->message_id)
+		return false;
+	if (answer->proof)
+		return answer->proof->serial == sealed->serial;
+	return bytes_equal(answer->gme->answered, bytes_of(sealed->digest, sizeof sealed->digest));
 }
 
 static void take_data(struct device_link *l, const struct srp_data *data)
@@ -259,10 +253,8 @@ static void take_data(struct device_link *l, const struct srp_data *data)
 	}
 	if (gme.kind == GME_MESSAGE)
 		take_message(l, &gme);
-	else if (gme.kind == GME_DELIVERED)
-		l->callbacks.taken(l->ctx, gme.message_id);
 	else
-		take_error(l, &gme);
+		l->callbacks.answered(l->ctx, &(struct device_answer){ &gme, channel_proof(&identity->peer, &gme) });
 }
 
 static void take_return(struct device_link *l, const struct srp_return *answer)
@@ -498,25 +490,40 @@ const char *device_link_peer(const struct device_link *l)
 	return l->connection ? connection_peer(l->connection) : "";
 }
 
+struct sealing { struct device_link *link; struct device_sealed sealed; bool is_begun; };
+
+static void send_fragment(void *ctx, struct bytes envelope)
+{
+	struct sealing *sealing = ctx;
+
+	if (!sealing->is_begun)
+		gme_answer_digest(envelope, sealing->sealed.digest);
+	sealing->is_begun = true;
+	send_envelope(sealing->link, envelope);
+}
+
 /* Seals it; its fragments leave, or are gathered. */
-static int seal(struct device_link *l, const struct channel_envelope *to, struct bytes clear, uint32_t *message_id,
+static int seal(struct device_link *l, const struct channel_envelope *to, struct bytes clear, struct device_sealed *sealed,
 	struct channel_sizes *sizes, struct error *err)
 {
-	struct device_identity *identity = l->settings.identity;
-	struct channel_key *key = channel_peer_key(&identity->peer, CHANNEL_KEY_CURRENT);
-	enum channel_result result = channel_seal(l->settings.channel, &identity->peer, to, clear, send_envelope, l, message_id, sizes);
+	struct channel_peer *peer = &l->settings.identity->peer;
+	struct channel_key *key = channel_peer_key(peer, CHANNEL_KEY_CURRENT);
+	struct sealing sealing = { .link = l, .sealed.serial = key ? key->serial : 0 };
+	uint32_t *id = &sealing.sealed.message_id;
+	enum channel_result result = channel_seal(l->settings.channel, peer, to, clear, send_fragment, &sealing, id, sizes);
 
 	if (result == CHANNEL_COMMIT_FIRST && key) {
 		if (raise_send_ceiling(l, key, err))
 			return -1;
-		result = channel_seal(l->settings.channel, &identity->peer, to, clear, send_envelope, l, message_id, sizes);
+		result = channel_seal(l->settings.channel, peer, to, clear, send_fragment, &sealing, id, sizes);
 	}
 	if (result != CHANNEL_OK)
 		return error_set(err, "the message cannot be sealed: %s", channel_result_text(result));
+	*sealed = sealing.sealed;
 	return 0;
 }
 
-int device_link_send(struct device_link *l, struct bytes clear, bool want_receipt, uint32_t *message_id,
+int device_link_send(struct device_link *l, struct bytes clear, bool want_receipt, struct device_sealed *sealed,
 	struct channel_sizes *sizes, struct error *err)
 {
 	struct device_identity *identity = l->settings.identity;
@@ -533,7 +540,7 @@ int device_link_send(struct device_link *l, struct bytes clear, bool want_receip
 		return error_set(err, l->registered ? "the link takes nothing more at the moment" : "there is no link");
 	}
 	l->gathers = !device_fate_is_idle(l->fate);
-	rc = seal(l, &to, clear, message_id, sizes, err);
+	rc = seal(l, &to, clear, sealed, sizes, err);
 	if (l->gathers && rc == 0)
 		device_fate_say(l->fate, clear, buf_bytes(&l->fragments));
 	l->gathers = false;

@@ -9,17 +9,28 @@
  * Source: document - PAT-COV, DOC-MSGKEY for what a device does; framing of this link is ours. */
 struct device_link;
 
+/* What a message was sealed as: by this the other end's answers are told from others. Zeroed: not on its way. */
+struct device_sealed {
+	uint32_t message_id, serial;      /* its number, and that of the key that counts it */
+	uint8_t digest[GME_DIGEST];       /* of its first envelope */
+};
+
+/* A receipt or an error, decoded; lives until the callback returns. */
+struct device_answer {
+	const struct gme *gme;
+	struct channel_key *proof;        /* the key by which it is proved; NULL: anybody could have made it */
+};
+/* Whether it is an answer to that message: proved by the key under which that was sealed, or, since not all who answer have the key, at
+ * least by somebody who saw its first envelope. */
+bool device_sealed_is_answered(const struct device_sealed *sealed, const struct device_answer *answer);
+
 struct device_link_callbacks {
 	void (*up)(void *ctx);                       /* the PIN is registered */
 	void (*down)(void *ctx, const char *why);    /* it was up, and is not any more */
 	void (*refused)(void *ctx, const char *why); /* the Router did not take the PIN, or could not be reached */
 	/* A whole message was opened; clear lives until this returns. */
 	void (*opened)(void *ctx, struct bytes clear, uint32_t message_id, const struct channel_sizes *sizes);
-	void (*taken)(void *ctx, uint32_t message_id);    /* the service's receipt */
-	/* The message was not taken: an enum gme_error_code. */
-	void (*failed)(void *ctx, uint32_t message_id, uint32_t code, const char *text);
-	/* Ids up to this one are used up at the other end, and the counter stands above it: what was sealed under them is refused. */
-	void (*used_up)(void *ctx, uint32_t last_id);
+	void (*answered)(void *ctx, const struct device_answer *answer);    /* whatever it is to, and whoever made it */
 	void (*drained)(void *ctx);                  /* sending is possible again after it was not */
 };
 
@@ -48,7 +59,11 @@ bool device_link_can_send(const struct device_link *link);     /* up, and neithe
 const char *device_link_peer(const struct device_link *link);  /* "127.0.0.1:3101", or "" */
 
 /* Seals one message for content id BBIM and sends it. -1 with a sentence: no link, no key, too large, ceilings not stored. */
-int device_link_send(struct device_link *link, struct bytes clear, bool want_receipt, uint32_t *message_id,
+int device_link_send(struct device_link *link, struct bytes clear, bool want_receipt, struct device_sealed *sealed,
 	struct channel_sizes *sizes, struct error *err);
+
+/* A proved "resume at": the counter of its key goes on above the ids that are used up at the other end. false: it asks for too much, or is
+ * no number. */
+bool device_link_resume(const struct device_answer *answer, uint32_t *last_id);
 
 #endif

@@ -33,11 +33,11 @@ struct device_letter *device_outbox_by_sequence(const struct device_outbox *outb
 	return letter;
 }
 
-struct device_letter *device_outbox_by_id(const struct device_outbox *outbox, uint32_t message_id)
+struct device_letter *device_outbox_by_answer(const struct device_outbox *outbox, const struct device_answer *answer)
 {
-	struct device_letter *letter = message_id ? outbox->first : NULL;
+	struct device_letter *letter = outbox->first;
 
-	while (letter && letter->message_id != message_id)
+	while (letter && !device_sealed_is_answered(&letter->sealed, answer))
 		letter = letter->next;
 	return letter;
 }

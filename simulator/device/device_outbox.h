@@ -2,6 +2,7 @@
 #define BRAMBLE_SIMULATOR_DEVICE_OUTBOX_H
 
 #include "protocol/im.h"
+#include "simulator/device/device_link.h"
 
 /* What a session has sent and the service has not acknowledged, oldest first. Sequence numbers go no further ahead of the oldest
  * than half of the receiver's window, so that nothing that is sent again can be taken for a duplicate because it is old. */
@@ -11,7 +12,7 @@ struct device_letter {
 	struct device_letter *next;
 	uint32_t sequence;
 	enum im_type type;
-	uint32_t message_id;        /* of its last sealing; 0: not on its way */
+	struct device_sealed sealed;    /* its last sealing */
 	uint64_t first_us;          /* real time of the first sealing */
 	uint64_t due_ms;            /* loop's time: not acknowledged by then, it goes again */
 	char *to;
@@ -31,7 +32,7 @@ struct device_letter *device_outbox_add(struct device_outbox *outbox);
 /* How far a message with this sequence number would be ahead of the oldest that is not acknowledged. */
 uint32_t device_outbox_ahead(const struct device_outbox *outbox, uint32_t sequence);
 struct device_letter *device_outbox_by_sequence(const struct device_outbox *outbox, uint32_t sequence);
-struct device_letter *device_outbox_by_id(const struct device_outbox *outbox, uint32_t message_id);
+struct device_letter *device_outbox_by_answer(const struct device_outbox *outbox, const struct device_answer *answer);
 void device_outbox_remove(struct device_outbox *outbox, struct device_letter *letter);
 void device_outbox_clear(struct device_outbox *outbox);
 

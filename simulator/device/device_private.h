@@ -8,6 +8,7 @@
  *   device.c          life, login, the link, the table of states
  *   device_session.c  a session's life: status messages, what is sent again, logout
  *   device_inbox.c    what the service says
+ *   device_answers.c  receipts and errors of what was sent
  *   device_talk.c     messages, presence, typing
  *   device_conversations.c   rooms: conversations of several people
  *   device_people.c   changes of the contact list, blocking, search
@@ -25,10 +26,12 @@ struct device {
 	enum device_state state;
 	struct buf login;               /* the LOGIN under way, encoded: wiped when it is answered */
 	char *login_user;
-	uint32_t login_sequence, login_id;
+	uint32_t login_sequence;
+	struct device_sealed login_sealed;
 	bool login_taken;               /* the service's receipt came: its answer will follow, also over another link */
 	uint64_t login_us;
 	uint32_t session, next_sequence;
+	struct device_sealed once;      /* the last message that nobody acknowledges */
 	struct replay_window received;  /* sequence numbers of the session's events */
 	struct device_early *early;     /* device_inbox.c: what came before the answer to the login under way */
 	unsigned early_count;
@@ -94,6 +97,7 @@ void device_logged_out(struct device *d, const void *arg);
 void device_forced_out(struct device *d, const void *arg);
 
 int device_begin_login(struct device *d, struct bytes user, struct bytes password, struct error *err);
+void device_send_login(struct device *d, const void *arg);
 void device_forget_login(struct device *d);
 
 /* -1 with a sentence when there is no session to do it in. */
@@ -146,6 +150,8 @@ bool device_again_stop(struct device *d);                             /* true: o
 void device_search_over(struct device *d);
 void device_search_late(void *arg);     /* timer */
 
+/* A receipt or an error of an envelope. */
+void device_take_answer(void *ctx, const struct device_answer *answer);
 /* One message from the service, opened. */
 void device_take(struct device *d, struct bytes clear, uint32_t message_id, const struct channel_sizes *sizes);
 

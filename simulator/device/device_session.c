@@ -62,8 +62,9 @@ int device_send_once(struct device *d, const struct wire_msg *msg, const void *m
 	buf_clear(&d->scratch);
 	im_encode(msg, sent->sequence, message, &d->scratch);
 	device_record(d, "im.once", d->session, sent->sequence, "type", msg->code);
-	if (device_link_send(d->link, buf_bytes(&d->scratch), false, &sent->transaction, &sent->sizes, NULL))
+	if (device_link_send(d->link, buf_bytes(&d->scratch), false, &d->once, &sent->sizes, NULL))
 		return -1;
+	sent->transaction = d->once.message_id;
 	if (!is_far)
 		d->next_sequence++;
 	return 0;
@@ -120,8 +121,8 @@ void device_send_letter(struct device *d, struct device_letter *letter)
 	struct channel_sizes sizes;
 	struct error err;
 
-	if (device_link_send(d->link, buf_bytes(&letter->raw), false, &letter->message_id, &sizes, &err)) {
-		letter->message_id = 0;
+	if (device_link_send(d->link, buf_bytes(&letter->raw), false, &letter->sealed, &sizes, &err)) {
+		letter->sealed = (struct device_sealed){ 0 };
 		if (device_link_can_send(d->link))
 			log_warning("message not sent device=%s seq=%u: %s", pin_text(device_own_pin(d)), letter->sequence, err.text);
 		return;
@@ -134,7 +135,7 @@ void device_send_letter(struct device *d, struct device_letter *letter)
 	device_tell(d, (struct device_event){
 		.type = DEVICE_EVENT_SENT, .message = letter->type, .user = bytes_str(letter->to), .room = letter->room,
 		.sequence = letter->sequence,
-		.transaction = letter->message_id, .sizes = sizes, .peer = device_link_peer(d->link),
+		.transaction = letter->sealed.message_id, .sizes = sizes, .peer = device_link_peer(d->link),
 		.reason = again ? "again" : NULL,
 	});
 }
@@ -186,7 +187,7 @@ void device_resend_late(void *arg)
 /* What comes after it waits as well: it would overtake. */
 static void hold(struct device *d, struct device_letter *letter)
 {
-	letter->message_id = 0;
+	letter->sealed = (struct device_sealed){ 0 };
 	letter->due_ms = d->outbox.held_until_ms;
 	plan_resend(d);
 }
@@ -212,7 +213,7 @@ void device_service_is_there(struct device *d)
 		return;
 	d->outbox.held_until_ms = 0;
 	for (struct device_letter *letter = d->outbox.first; letter; letter = letter->next) {
-		if (!letter->message_id)
+		if (!letter->sealed.message_id)
 			device_send_letter(d, letter);
 	}
 	plan_resend(d);

@@ -461,7 +461,7 @@ static void resume_means_the_message_under_the_key_in_use(void **state)
 	raw_expect(s, &s->router[0], &srp_send_msg, &send);
 	assert_int_equal(device_opens(s, &renewed, &send, &opened), CHANNEL_RESUME);
 	assert_int_equal(gme_decode(send.gme, &gme, NULL), 0);
-	gme_encode_error(&gme, GME_RESUME_AT, "512", &error);
+	gme_answer_error(&gme, &renewed.keys[0].key, GME_RESUME_AT, "512", &error);
 	router_says(s, 0, send.tag, SRP_DELIVERED);
 	expect_status(s, service, 2, SRP_DELIVERED);
 	router_brings(s, 0, ALICE, buf_bytes(&error));

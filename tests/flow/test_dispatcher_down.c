@@ -155,7 +155,7 @@ static void a_device_that_restarted_gets_its_message_under_a_higher_id(void **st
 	router_says(s, 0, send.tag, SRP_DELIVERED);
 	expect_status(s, service, 1, SRP_DELIVERED);
 	assert_int_equal(gme_decode(send.gme, &gme, NULL), 0);
-	gme_encode_error(&gme, GME_RESUME_AT, "512", &error);
+	gme_answer_error(&gme, &s->alice.keys[0].key, GME_RESUME_AT, "512", &error);
 	router_brings(s, 0, ALICE, buf_bytes(&error));
 	raw_expect(s, &s->router[0], &srp_send_msg, &send);
 	assert_int_equal(device_opens(s, &s->alice, &send, &opened), CHANNEL_OK);
@@ -166,7 +166,7 @@ static void a_device_that_restarted_gets_its_message_under_a_higher_id(void **st
 	router_brings(s, 0, ALICE, buf_bytes(&error));
 	buf_clear(&error);
 	gme.message_id = 4000;
-	gme_encode_error(&gme, GME_RESUME_AT, "900000", &error);
+	gme_answer_error(&gme, &s->alice.keys[0].key, GME_RESUME_AT, "900000", &error);
 	router_brings(s, 0, ALICE, buf_bytes(&error));
 	raw_expect_nothing(s, &s->router[0]);
 	assert_int_equal(scene_count(s, "sealed_again"), 1);
@@ -393,7 +393,7 @@ static void ask_to_resume(struct chaos *c, unsigned at)
 	char text[16];
 
 	snprintf(text, sizeof text, "%u", c->open[at].message_id + roll(c, 400));
-	gme_encode_error(&up, GME_RESUME_AT, text, &error);
+	gme_answer_error(&up, &c->s->alice.keys[0].key, GME_RESUME_AT, text, &error);
 	router_brings(c->s, 0, ALICE, buf_bytes(&error));
 	buf_free(&error);
 }

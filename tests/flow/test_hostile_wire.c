@@ -196,6 +196,97 @@ static void ten_thousand_recorded_envelopes_are_never_accepted_again(void **stat
 	raw_free(&service);
 }
 
+/* --- answers ------------------------------------------------------------------------------------------------------------------ */
+
+/* Brings an error for that envelope, as if from ALICE. */
+static void brings_error(struct scene *s, struct bytes envelope, const struct packet_key *key, enum gme_error_code code, const char *text)
+{
+	struct buf error = { 0 };
+	struct gme gme;
+
+	assert_int_equal(gme_decode(envelope, &gme, NULL), 0);
+	gme_answer_error(&gme, key, code, text, &error);
+	router_brings(s, 0, ALICE, buf_bytes(&error));
+	buf_free(&error);
+}
+
+static void what_the_device_has_not_proved_makes_the_dispatcher_seal_nothing_again(void **state)
+{
+	struct scene *s = *state;
+	const struct packet_key *own = &s->alice.keys[0].key;
+	struct packet_key wrong = *own, other = *own;
+	const struct packet_key *forged[] = { NULL, &wrong, &other, &s->bob.keys[0].key };
+	struct raw *service;
+	struct srp_send send;
+	struct buf sent = { 0 };
+
+	wrong.secret[PACKET_KEY_SIZE - 1] ^= 1;
+	strcpy(other.id, "2100000A+2");
+	service = scene_ready(s, ALICE, 0);
+	service_sends(service, ALICE, 1, bytes_str("once"));
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	buf_append(&sent, send.gme);
+	router_says(s, 0, send.tag, SRP_DELIVERED);
+	expect_status(s, service, 1, SRP_DELIVERED);
+	for (size_t i = 0; i < sizeof forged / sizeof forged[0]; i++) {
+		brings_error(s, buf_bytes(&sent), forged[i], GME_RESUME_AT, "512");
+		brings_error(s, buf_bytes(&sent), forged[i], GME_BAD_FORMAT, "");
+	}
+	raw_expect_nothing(s, &s->router[0]);
+	assert_int_equal(scene_count(s, "errors_from_devices"), 8);
+	assert_int_equal(scene_count(s, "sealed_again"), 0);
+	/* What the device does say counts, and once. */
+	brings_error(s, buf_bytes(&sent), own, GME_RESUME_AT, "512");
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	brings_error(s, buf_bytes(&sent), own, GME_RESUME_AT, "512");
+	brings_error(s, buf_bytes(&sent), own, GME_BAD_FORMAT, "");
+	raw_expect_nothing(s, &s->router[0]);
+	assert_int_equal(scene_count(s, "sealed_again"), 1);
+	buf_free(&sent);
+	raw_free(&service);
+}
+
+/* The Dispatcher answers what was recorded; the device, which has a new key, can tell that nothing of it is meant for what it says now. */
+static void what_answers_a_recorded_envelope_is_proved_by_the_key_of_then(void **state)
+{
+	struct scene *s = *state;
+	struct channel_peer renewed = { .suites = 0 };
+	uint8_t secret[DB_KEY_SECRET_SIZE], digest[GME_DIGEST];
+	struct sealed old;
+	struct raw *service;
+	struct srp_send send;
+	struct gme answer;
+
+	service = scene_ready(s, ALICE, 0);
+	device_seals(s, &s->alice, ALICE, "BBIM", GME_RECEIPT_WANTED, bytes_str("login"), &old);
+	router_brings(s, 0, ALICE, buf_bytes(&old.envelopes[0]));
+	expect_up(s, service, ALICE, "login");
+	memset(secret, (int)(ALICE & 0xFF) + 2, sizeof secret);
+	db_device_rekey(s->db, ALICE, bytes_of(secret, sizeof secret), PACKET_SUITES_ALL, NULL, NULL);
+	db_wait(s->db);
+	device_start(&renewed, ALICE, 2, PACKET_SUITES_ALL);
+	device_sends(s, &renewed, ALICE, bytes_str("under the new key"));
+	expect_up(s, service, ALICE, "under the new key");
+	scene_await(s, scene_count(s, "keys_promoted") == 1);
+	/* Started again, it has but the stored ceiling of the old key: all below it is refused with "resume at". */
+	scene_stop(s);
+	raw_free(&service);
+	service = scene_ready(s, ALICE, 0);
+	router_brings(s, 0, ALICE, buf_bytes(&old.envelopes[0]));
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	assert_int_equal(gme_decode(send.gme, &answer, NULL), 0);
+	assert_int_equal(answer.kind, GME_ERROR);
+	assert_int_equal(answer.error_code, GME_RESUME_AT);
+	gme_answer_digest(buf_bytes(&old.envelopes[0]), digest);
+	assert_true(bytes_equal(answer.answered, bytes_of(digest, sizeof digest)));
+	assert_ptr_equal(channel_proof(&s->alice, &answer), &s->alice.keys[0]);
+	assert_null(channel_proof(&renewed, &answer));
+	raw_expect_nothing(s, service);
+	sealed_free(&old);
+	channel_peer_free(&renewed);
+	raw_free(&service);
+}
+
 /* --- every cut ---------------------------------------------------------------------------------------------------------------- */
 
 /* A value for each field, so that the frame has all that this message can have. */
@@ -299,6 +390,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FLOW(ten_thousand_flipped_bits_and_none_changes_what_is_said),
 		FLOW(ten_thousand_recorded_envelopes_are_never_accepted_again),
+		FLOW(what_the_device_has_not_proved_makes_the_dispatcher_seal_nothing_again),
+		FLOW(what_answers_a_recorded_envelope_is_proved_by_the_key_of_then),
 		FLOW(every_message_of_both_links_may_be_cut_anywhere),
 	};
 

@@ -1,12 +1,13 @@
 /* Envelopes: what decodes encodes to the same bytes, and can be answered. */
 #include <stdlib.h>
 
-#include "protocol/gme.h"
+#include "protocol/gme_answer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct packet_key key = { .id = "2100000A+3", .secret = { 1 } };
 	struct buf out = { 0 };
 	struct gme gme, answer;
 	struct error err;
@@ -18,8 +19,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		buf_clear(&out);
 		gme_dump(&gme, &out);
 		buf_clear(&out);
-		gme_encode_error(&gme, GME_RESUME_AT, "256", &out);
-		if (gme_decode(buf_bytes(&out), &answer, &err) || answer.message_id != gme.message_id)
+		gme_answer_error(&gme, &key, GME_RESUME_AT, "256", &out);
+		if (gme_decode(buf_bytes(&out), &answer, &err) || answer.message_id != gme.message_id ||
+		    !gme_answer_is_proved(&answer, &key))
 			abort();
 	}
 	buf_free(&out);

@@ -16,11 +16,6 @@ def write(target, name, data):
         file.write(data)
 
 
-def answer(kind, items):
-    items = page.tlv(1, page.SERVICE) + page.tlv(2, page.DEVICE) + items
-    return struct.pack(">BBBBIH", 0x47, 1, kind, 0, 7, len(items)) + items
-
-
 def main():
     for target in ("gme", "packet", "channel"):
         os.makedirs(f"tests/fuzz/corpus/{target}", exist_ok=True)
@@ -37,9 +32,13 @@ def main():
         plain = page.inner(1, 0, 1, 5, b"short")
         write("packet", f"whole-{suite}", head + page.packet(suite, KEY_ID, SECRET, head, 0, plain, draw))
         write("packet", f"other-key-{suite}", head + page.packet(suite, KEY_ID, b"\x42" * 32, head, 0, plain, draw))
-    write("gme", "fragment", page.header(7, 1, 3, page.DEVICE, page.SERVICE) + b"payload")
-    write("gme", "receipt", answer(1, page.tlv(3, b"CMIME,BBIM") + page.tlv(4, b"\0\1\0\3")))
-    write("gme", "error", answer(2, page.tlv(5, b"\0\7256")))
+    fragment = page.header(7, 1, 3, page.DEVICE, page.SERVICE) + b"payload"
+    write("gme", "fragment", fragment)
+    write("gme", "receipt", page.answer(1, fragment))
+    write("gme", "receipt-proved", page.answer(1, fragment, key_id=KEY_ID, secret=SECRET))
+    write("gme", "error", page.answer(2, fragment, b"\0\7256"))
+    write("gme", "error-proved", page.answer(2, fragment, b"\0\7256", KEY_ID, SECRET))
+    write("gme", "receipt-of-nothing", page.answer(1, fragment)[:-19])
     write("gme", "empty", b"")
     write("channel", "cut", b"\0")
     write("packet", "slice", bytes(2064))

@@ -1,37 +1,14 @@
 """A bad wire between real processes: `bramble-sim relay` on each of the four links of the pipeline. Whatever it does to them, what is said is read
 once, what is forged or said again is not believed, and everything goes on when it stops."""
-import os
 import pathlib
-import re
 import tempfile
 import unittest
 
 import bramble
+from relay import Relay
 
 DATA = 0x17
 TEXTS = 20
-
-
-class Relay(bramble.Process):
-    """One, on a port that the kernel picks, in front of another port."""
-
-    def __init__(self, folder, name, port, *options):
-        self.socket = pathlib.Path(folder) / f"{name}.sock"
-        with bramble.Notify() as ready:
-            super().__init__("bramble-sim", "relay", "--to", f"127.0.0.1:{port}", "--control", self.socket, *options,
-                             env=dict(os.environ, NOTIFY_SOCKET=ready.address))
-            ready.wait()
-        self.port = int(re.search(r"listen=127\.0\.0\.1:(\d+)", self.errors())[1])
-
-    def ask(self, verb, **params):
-        return bramble.control(self.socket, verb, **params)
-
-    def fault(self, *words):
-        for word in words:
-            self.ask("fault", word=word)
-
-    def done(self):
-        return {fault["word"].partition("=")[0].partition(",")[0]: fault["done"] for fault in self.ask("fault.list")["faults"]}
 
 
 class Wires(unittest.TestCase):
@@ -129,7 +106,7 @@ class Wires(unittest.TestCase):
         self.assertEqual(len(self.read("bob")), len(set(self.read("bob"))))
 
     def test_what_was_recorded_is_not_believed_again(self):
-        """At once, over a new link, and after Router and Dispatcher were started again. A new key: tests/flow/test_hostile_wire.c."""
+        """At once, over a new link, and after Router and Dispatcher were started again. A new key: below."""
         relay, bob = self.relays["devices"], self.devices["bob"]
         for i in range(10):
             self.said_and_read(f"recorded {i}")
@@ -155,6 +132,49 @@ class Wires(unittest.TestCase):
         self.said_and_read("after a restart")
         replay("after a restart")
         self.assertFalse([e for e in bob.events if e["event"] in ("forced-logout", "login-failed")])
+
+
+class NewKey(unittest.TestCase):
+    """A device has its first login under a new key under way while what it said under the old one is said again. Its numbers begin anew; and
+    the Dispatcher, which was started again and has but the old key's stored ceiling, refuses recorded messages of the same numbers."""
+
+    def test_a_device_seals_nothing_again_for_what_was_recorded_under_its_old_key(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="bramble-relay-"))
+        lab = self.enterContext(bramble.Lab())
+        relay = self.enterContext(Relay(folder, "devices", lab.port(3101), "--unit", "frame"))
+        old_file, new_file = lab.dir / "devices" / f"{bramble.USERS['carol']}.json", pathlib.Path(folder) / "carol.json"
+
+        def device(key_file):
+            return bramble.Device("--key-file", key_file, "--router", f"127.0.0.1:{relay.port}", "--json")
+
+        def resumes():
+            return lab.ask("dispatcher", "status")["counters"]["resume_asked"]
+        # The new key file is made before anything is said, so that both keys begin with number 1.
+        lab.tool("device", "rekey", bramble.USERS["carol"])
+        lab.tool("device", "export", bramble.USERS["carol"], new_file)
+        with device(old_file) as old:
+            old.say(f"login carol {bramble.password('carol')}")
+            old.wait({"event": "login-ok"})
+            for i in range(10):
+                old.say(f"send bob recorded {i}")
+                old.wait({"event": "ack"})
+            old.say("logout")
+            old.wait({"event": "logged-out"})
+        lab.tool("lab", "restart", "dispatcher")
+        bramble.wait_until(lambda: lab.ask("dispatcher", "status").get("services"), "the service is registered again")
+        logins = lab.ask("groupwise", "census")["logins_total"]
+        with device(new_file) as new:
+            new.wait({"event": "link-up"})
+            lab.tool("lab", "stop", "collab")
+            new.say(f"login carol {bramble.password('carol')}")
+            new.wait({"event": "login-sent"})
+            bramble.wait_until(lambda: lab.ask("dispatcher", "status")["counters"]["opened"] == 1, "the login is on its way to the service")
+            self.assertEqual(relay.ask("replay", way="up", opcode=DATA, units=10)["units"], 10)
+            bramble.wait_until(lambda: resumes() == 10, "what was recorded is refused")
+            lab.tool("lab", "continue", "collab")
+            new.wait({"event": "login-ok"})
+            self.assertEqual([e["event"] for e in new.events if e["event"] in ("login-sent", "returned")], ["login-sent"])
+        self.assertEqual(lab.ask("groupwise", "census")["logins_total"], logins + 1)
 
 
 class Options(unittest.TestCase):

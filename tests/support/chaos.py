@@ -66,13 +66,13 @@ class Phone:
 
 
 class Chaos:
-    def __init__(self, seed, *options, devices=DEVICES, seats=SEATS, settings=(), wanders=True, logouts=0.02, env=None):
+    def __init__(self, seed, *options, devices=DEVICES, seats=SEATS, settings=(), wanders=True, logouts=0.02, env=None, offset=None):
         self.seed = seed
         self.random = random.Random(seed)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="br-chaos-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
         self.history = self.folder / "history"
         words = [word for s in (*SETTINGS, f"common.history={self.history}", *settings) for word in ("-o", s)]
-        self.lab = bramble.Lab("--users", devices, *words, *options, dir=self.folder / "lab")
+        self.lab = bramble.Lab("--users", devices, *words, *options, dir=self.folder / "lab", offset=offset)
         self.lab.env = env
         self.seats, self.wanders, self.logouts = seats, wanders, logouts
         self.phones = {p.pin: p for p in (Phone(n, devices) for n in range(devices))}

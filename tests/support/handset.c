@@ -62,30 +62,54 @@ void handset_say(struct handset *b, const struct wire_msg *msg, uint32_t sequenc
 	buf_free(&raw);
 }
 
+/* A message of the device, as far as an answer repeats it. */
+static struct gme message_of(const struct handset *b, uint32_t message_id)
+{
+	return (struct gme){ .message_id = message_id, .source = b->device_address, .destination = b->service_address,
+		.content_ids = bytes_str(IM_CONTENT_ID) };
+}
+
+static void answer_out(struct handset *b, struct buf *envelope)
+{
+	envelope_out(b, buf_bytes(envelope));
+	buf_free(envelope);
+}
+
+static const struct packet_key *its_key(struct handset *b)
+{
+	return &channel_peer_key(&b->its.peer, CHANNEL_KEY_CURRENT)->key;
+}
+
 void handset_return_error(struct handset *b, uint32_t message_id, enum gme_error_code code, const char *text)
 {
-	struct gme gme = {
-		.kind = GME_ERROR, .message_id = message_id, .source = b->service_address, .destination = b->device_address,
-		.error_code = (uint16_t)code, .error_text = bytes_str(text), .content_ids = bytes_str(IM_CONTENT_ID),
-	};
+	struct gme message = message_of(b, message_id);
 	struct buf envelope = { 0 };
 
-	gme_encode(&gme, false, &envelope);
-	envelope_out(b, buf_bytes(&envelope));
-	buf_free(&envelope);
+	gme_answer_error(&message, its_key(b), code, text, &envelope);
+	answer_out(b, &envelope);
 }
 
 void handset_receipt(struct handset *b, uint32_t message_id)
 {
-	struct gme gme = {
-		.kind = GME_DELIVERED, .message_id = message_id, .source = b->service_address, .destination = b->device_address,
-		.content_ids = bytes_str(IM_CONTENT_ID),
-	};
+	struct gme message = message_of(b, message_id);
 	struct buf envelope = { 0 };
 
-	gme_encode(&gme, false, &envelope);
-	envelope_out(b, buf_bytes(&envelope));
-	buf_free(&envelope);
+	gme_answer_receipt(&message, its_key(b), &envelope);
+	answer_out(b, &envelope);
+}
+
+void handset_forge(struct handset *b, uint32_t message_id, struct bytes seen, const struct packet_key *key, enum gme_error_code code,
+	const char *text)
+{
+	struct gme message = message_of(b, message_id);
+	struct buf envelope = { 0 };
+
+	message.header = seen;
+	if (code)
+		gme_answer_error(&message, key, code, text, &envelope);
+	else
+		gme_answer_receipt(&message, key, &envelope);
+	answer_out(b, &envelope);
 }
 
 static void hear(struct handset *b, const struct srp_data *data)
@@ -105,6 +129,8 @@ static void hear(struct handset *b, const struct srp_data *data)
 	im_dump(opened.clear, &b->heard);
 	buf_u8(&b->heard, '\n');
 	b->heard_id = gme.message_id;
+	buf_clear(&b->heard_envelope);
+	buf_append(&b->heard_envelope, data->gme);
 	b->device_address.pin = gme.source.pin;
 	b->device_address.is_pin = true;
 }
@@ -266,6 +292,7 @@ int handset_tear_down(void **state)
 	channel_free(&b->channel);
 	loop_free(&b->loop);
 	buf_free(&b->heard);
+	buf_free(&b->heard_envelope);
 	buf_free(&b->told);
 	device_identity_free(&b->mine);
 	device_identity_free(&b->its);

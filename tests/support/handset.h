@@ -21,6 +21,7 @@ struct handset {
 	bool store_fails;
 	struct buf heard;                 /* what the device said: one dump per line */
 	uint32_t heard_id;                /* message id of the last */
+	struct buf heard_envelope;        /* and its envelope, as it came */
 	struct gme_address device_address, service_address;
 	struct buf told;                  /* the device's events: one line each */
 };
@@ -44,6 +45,9 @@ void handset_frame_out(struct handset *b, const struct wire_msg *msg, const void
 void handset_say(struct handset *b, const struct wire_msg *msg, uint32_t sequence, const void *in);
 void handset_return_error(struct handset *b, uint32_t message_id, enum gme_error_code code, const char *text);
 void handset_receipt(struct handset *b, uint32_t message_id);
+/* An answer of somebody on the way. seen: the envelope that it names; key: what he says to be the device's, or NULL; code 0: a receipt. */
+void handset_forge(struct handset *b, uint32_t message_id, struct bytes seen, const struct packet_key *key, enum gme_error_code code,
+	const char *text);
 void handset_acknowledge(struct handset *b, uint32_t own_sequence, uint32_t sequence, uint32_t code);
 void handset_cut_link(struct handset *b);
 

@@ -85,11 +85,82 @@ static void an_error_receipt_ends_the_login_it_names(void **state)
 	handset_type_login(b);
 	handset_login_sequence(b);
 	handset_return_error(b, b->heard_id + 1, GME_UNKNOWN_KEY, "");
-	handset_await(b, &b->told, "returned 1");
+	handset_never(b, &b->told, "returned");
 	assert_int_equal(device_state(b->device), DEVICE_LOGGING_IN);
 	handset_return_error(b, b->heard_id, GME_UNKNOWN_KEY, "");
 	handset_await(b, &b->told, "login-failed user=alice text=Failed (");
 	assert_int_equal(device_state(b->device), DEVICE_LOGGED_OUT);
+}
+
+/* The Router and a Dispatcher that has no key for the device answer too: they have seen the envelope, and so has who lost it on the way. */
+static void an_error_that_is_not_proved_ends_a_login_only_if_it_names_the_very_envelope(void **state)
+{
+	struct handset *b = *state;
+
+	handset_type_login(b);
+	handset_login_sequence(b);
+	handset_forge(b, b->heard_id, bytes_str("another envelope"), NULL, GME_UNKNOWN_KEY, "");
+	handset_never(b, &b->told, "returned");
+	assert_int_equal(device_state(b->device), DEVICE_LOGGING_IN);
+	handset_forge(b, b->heard_id, buf_bytes(&b->heard_envelope), NULL, GME_UNKNOWN_KEY, "");
+	handset_await(b, &b->told, "login-failed user=alice text=Failed (");
+}
+
+static void who_has_not_the_key_makes_a_device_seal_nothing_again(void **state)
+{
+	struct handset *b = *state;
+	struct packet_key wrong = channel_peer_key(&b->its.peer, CHANNEL_KEY_CURRENT)->key, stranger = wrong;
+	const struct packet_key *keys[] = { NULL, &wrong, &stranger };
+	struct device_counts counts;
+
+	wrong.secret[0] ^= 1;
+	stranger.id[0] = '3';
+	handset_type_login(b);
+	handset_login_sequence(b);
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		handset_forge(b, b->heard_id, buf_bytes(&b->heard_envelope), keys[i], GME_RESUME_AT, "5000");
+		handset_forge(b, b->heard_id, buf_bytes(&b->heard_envelope), keys[i], 0, "");
+	}
+	handset_never(b, &b->heard, "LOGIN");
+	handset_never(b, &b->told, "returned");
+	device_count(b->device, &counts);
+	assert_int_equal(counts.returned, 0);
+	/* The counter stands where it stood, and the receipts counted for nothing: over a new link the login goes again. */
+	handset_cut_link(b);
+	handset_await_links(b, 2);
+	handset_await(b, &b->heard, "#1 LOGIN user=alice");
+	assert_int_equal(b->heard_id, 2);
+}
+
+/* What was recorded under the old key, said again, is answered as what it is; the answer is no answer to what has the same number now. */
+static void after_a_key_change_an_answer_under_the_old_key_is_none_to_a_message_under_the_new_one(void **state)
+{
+	struct handset *b = *state;
+	struct packet_key old = b->mine.peer.keys[0].key;
+	struct channel_peer *peers[] = { &b->mine.peer, &b->its.peer };
+
+	for (size_t i = 0; i < sizeof peers / sizeof peers[0]; i++) {
+		struct channel_key *current = &peers[i]->keys[0];
+
+		peers[i]->keys[1] = *current;
+		peers[i]->keys[1].state = CHANNEL_KEY_PREVIOUS;
+		current->serial = 2;
+		strcpy(current->key.id, "2100000A+2");
+		memset(current->key.secret, 8, sizeof current->key.secret);
+	}
+	handset_type_login(b);
+	handset_login_sequence(b);
+	handset_forge(b, b->heard_id, bytes_str("an envelope under the old key"), &old, GME_RESUME_AT, "5000");
+	handset_forge(b, b->heard_id, bytes_str("an envelope under the old key"), &old, GME_BAD_FORMAT, "");
+	handset_forge(b, b->heard_id, bytes_str("an envelope under the old key"), &old, 0, "");
+	handset_never(b, &b->heard, "LOGIN");
+	handset_never(b, &b->told, "returned");
+	assert_int_equal(device_state(b->device), DEVICE_LOGGING_IN);
+	assert_int_equal(b->mine.peer.keys[0].send.next, 2);
+	assert_int_equal(b->mine.peer.keys[1].send.next, 1);
+	handset_return_error(b, b->heard_id, GME_RESUME_AT, "5000");
+	handset_await(b, &b->heard, "#1 LOGIN user=alice");
+	assert_int_equal(b->heard_id, 5001);
 }
 
 static void resume_at_makes_the_login_be_sealed_again_under_a_higher_number(void **state)
@@ -610,6 +681,9 @@ int main(void)
 		TEST(a_session_that_comes_after_the_login_was_given_up_is_logged_out),
 		TEST(an_answer_to_an_earlier_login_is_not_taken_for_this_one),
 		TEST(an_error_receipt_ends_the_login_it_names),
+		TEST(an_error_that_is_not_proved_ends_a_login_only_if_it_names_the_very_envelope),
+		TEST(who_has_not_the_key_makes_a_device_seal_nothing_again),
+		TEST(after_a_key_change_an_answer_under_the_old_key_is_none_to_a_message_under_the_new_one),
 		TEST(resume_at_makes_the_login_be_sealed_again_under_a_higher_number),
 		TEST(a_login_under_way_is_sent_again_over_a_new_link_unless_the_service_has_it),
 		TEST(a_message_is_kept_until_it_is_acknowledged),

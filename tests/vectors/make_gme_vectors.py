@@ -6,6 +6,7 @@
 Shares nothing with our C code but those pages: AES is written here from FIPS-197 and GCM from SP 800-38D, Triple DES is the openssl
 command's, CRC-32 and DEFLATE are Python's. test_packet_python.py opens with it what our code seals."""
 import hashlib
+import hmac
 import struct
 import subprocess
 import zlib
@@ -235,6 +236,27 @@ def open_message(suite, key_id, secret, source, destination, envelopes):
     return message_id, clear
 
 
+def answer(kind, raw, error=b"", key_id=b"", secret=b""):
+    """A receipt (kind 1) or an error (kind 2, with its item's value) for an envelope; proved if there is a key."""
+    items, at, body = {}, 10, b""
+    while at < 10 + struct.unpack(">H", raw[8:10])[0]:
+        number, size = struct.unpack(">BH", raw[at:at + 3])
+        items[number], at = raw[at + 3:at + 3 + size], at + 3 + size
+    items[1], items[2] = items[2], items[1]
+    if kind == 2:
+        items[5] = error
+    items[6] = hashlib.sha256(raw).digest()[:16]
+    if key_id:
+        items[7] = key_id + bytes(16)
+    for number in sorted(items):
+        body += tlv(number, items[number])
+    out = struct.pack(">BBBB", 0x47, 1, kind, 0) + raw[4:8] + struct.pack(">H", len(body)) + body
+    if key_id:
+        own = hmac.digest(secret, b"GME answer", "sha256")
+        out = out[:-16] + hmac.digest(own, out[:-16], "sha256")[:16]
+    return out
+
+
 # --- the vectors -----------------------------------------------------------------------------------------------------------
 
 
@@ -280,12 +302,15 @@ def messages():
 
 def main():
     check_ciphers()
-    print("# Made by make_gme_vectors.py. Per message: name, suite, key id, transport key, message id, clear text, envelopes.")
+    print("# Made by make_gme_vectors.py. Per message: name, suite, key id, transport key, message id, clear text, envelopes, answers to the last one.")
     for number, (name, suite, clear, deflate) in enumerate(messages(), 1):
         draw, key_id, secret = Draw(name), b"2100000A+3", hashlib.sha256(name.encode()).digest()
         print(f"\nmessage {name}\nkey {suite} {key_id.decode()} {secret.hex()}\nid {number}\nclear {clear.hex()}")
         for envelope in seal(suite, key_id, secret, number, clear, draw, deflate=deflate):
             print(f"envelope {envelope.hex()}")
+        print(f"receipt {answer(1, envelope, key_id=key_id, secret=secret).hex()}")
+        print(f"resume {answer(2, envelope, struct.pack('>H', 7) + b'256', key_id, secret).hex()}")
+        print(f"no-service {answer(2, envelope, struct.pack('>H', 4)).hex()}")
 
 
 if __name__ == "__main__":

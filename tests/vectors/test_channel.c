@@ -21,6 +21,7 @@ struct vector {
 	struct buf clear;
 	struct buf envelopes[GME_FRAGMENTS_MAX];
 	unsigned count;
+	struct buf receipt, resume, no_service;      /* to the last envelope; the last one by somebody without the key */
 };
 
 static struct vector vectors[64];
@@ -69,6 +70,12 @@ static void read_vectors(void)
 			assert_int_equal(hex_decode(bytes_str(line + 6), &v->clear), 0);
 		} else if (v && !strncmp(line, "envelope ", 9)) {
 			assert_int_equal(hex_decode(bytes_str(line + 9), &v->envelopes[v->count++]), 0);
+		} else if (v && !strncmp(line, "receipt ", 8)) {
+			assert_int_equal(hex_decode(bytes_str(line + 8), &v->receipt), 0);
+		} else if (v && !strncmp(line, "resume ", 7)) {
+			assert_int_equal(hex_decode(bytes_str(line + 7), &v->resume), 0);
+		} else if (v && !strncmp(line, "no-service ", 11)) {
+			assert_int_equal(hex_decode(bytes_str(line + 11), &v->no_service), 0);
 		}
 	}
 	free(line);
@@ -141,6 +148,43 @@ static void every_message_opens(void **state)
 			channel_peer_free(&peer);
 		}
 	}
+}
+
+static void check_answer(const struct vector *v, const struct buf *want, struct buf *made, bool is_proved)
+{
+	struct channel_peer peer = peer_of(v);
+	struct gme gme;
+
+	assert_true(bytes_equal(buf_bytes(made), buf_bytes(want)));
+	assert_int_equal(gme_decode(buf_bytes(want), &gme, NULL), 0);
+	assert_ptr_equal(channel_proof(&peer, &gme), is_proved ? &peer.keys[0] : NULL);
+	buf_clear(made);
+	channel_peer_free(&peer);
+}
+
+static void every_message_is_answered_as_the_page_says(void **state)
+{
+	struct buf made = { 0 };
+
+	(void)state;
+	for (unsigned n = 0; n < vector_count; n++) {
+		const struct vector *v = &vectors[n];
+		struct channel_peer peer = peer_of(v);
+		const struct packet_key *key;
+		struct gme last;
+
+		assert_int_equal(gme_decode(buf_bytes(&v->envelopes[v->count - 1]), &last, NULL), 0);
+		key = channel_answer_key(&peer, &last);
+		assert_ptr_equal(key, &peer.keys[0].key);
+		gme_answer_receipt(&last, key, &made);
+		check_answer(v, &v->receipt, &made, true);
+		gme_answer_error(&last, key, GME_RESUME_AT, "256", &made);
+		check_answer(v, &v->resume, &made, true);
+		gme_answer_error(&last, NULL, GME_NO_SERVICE, "", &made);
+		check_answer(v, &v->no_service, &made, false);
+		channel_peer_free(&peer);
+	}
+	buf_free(&made);
 }
 
 static void every_truncation_is_refused(void **state)
@@ -255,8 +299,8 @@ static int print_sealed(void)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_message_opens), cmocka_unit_test(every_truncation_is_refused),
-		cmocka_unit_test(every_changed_bit_is_refused),
+		cmocka_unit_test(every_message_opens), cmocka_unit_test(every_message_is_answered_as_the_page_says),
+		cmocka_unit_test(every_truncation_is_refused), cmocka_unit_test(every_changed_bit_is_refused),
 	};
 	int status;
 
@@ -268,6 +312,9 @@ int main(int argc, char **argv)
 		status = cmocka_run_group_tests(tests, NULL, NULL);
 	for (unsigned n = 0; n < vector_count; n++) {
 		buf_free(&vectors[n].clear);
+		buf_free(&vectors[n].receipt);
+		buf_free(&vectors[n].resume);
+		buf_free(&vectors[n].no_service);
 		for (unsigned i = 0; i < vectors[n].count; i++)
 			buf_free(&vectors[n].envelopes[i]);
 	}

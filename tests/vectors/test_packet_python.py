@@ -5,6 +5,8 @@ import unittest
 
 import make_gme_vectors as page
 
+SEALED = ("envelope ", "receipt ", "resume ", "no-service ")
+
 
 class Sealed(unittest.TestCase):
     def test_python_opens_what_we_seal(self):
@@ -28,9 +30,9 @@ class Sealed(unittest.TestCase):
     def test_the_vectors_are_what_the_script_makes(self):
         made = subprocess.run(["python3", "-B", page.__file__], stdout=subprocess.PIPE, check=True).stdout.decode()
         with open("tests/vectors/channel.txt", encoding="ascii") as file:
-            # DEFLATE may be written in more than one way by another zlib; the rest may not differ.
-            strip = [line for line in file.read().splitlines() if not line.startswith("envelope")]
-        self.assertEqual([line for line in made.splitlines() if not line.startswith("envelope")], strip)
+            # DEFLATE may be written in more than one way by another zlib, and is in what answers are made of; the rest may not differ.
+            strip = [line for line in file.read().splitlines() if not line.startswith(SEALED)]
+        self.assertEqual([line for line in made.splitlines() if not line.startswith(SEALED)], strip)
 
 
 if __name__ == "__main__":
