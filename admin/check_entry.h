@@ -24,7 +24,8 @@ enum check_event {
 	X(LOGIN_SENT, "login.sent") X(LOGIN_TOLD, "login.told") X(IM_SAID, "im.said") X(IM_ONCE, "im.once") X(IM_ACKED, "im.acked") \
 	X(EVENT_SHOWN, "event.shown") X(SESSION_OVER, "session.over") \
 	X(SERVER_LOGIN, "server.login") X(SERVER_END, "server.end") X(SERVER_ACCEPTED, "server.accepted") \
-	X(SERVER_DELIVERED, "server.delivered") X(SERVER_FAULT, "server.fault")
+	X(SERVER_DELIVERED, "server.delivered") X(SERVER_FAULT, "server.fault") \
+	X(RELAY_LINK, "relay.link") X(RELAY_FAULT, "relay.fault")
 #define X(id, name) EVENT_##id,
 	CHECK_EVENTS(X)
 #undef X
