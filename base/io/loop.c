@@ -365,9 +365,10 @@ static bool must_not_wait(const struct loop *loop)
 		(loop->manual && !loop->held && first && first->due_ms <= loop->manual_now_ms);
 }
 
+/* Once: a descriptor that stays ready until a task of this round sees to it would keep the round from ever coming to its tasks. */
 static void run_events(struct loop *loop, int flags)
 {
-	if (event_base_loop(loop->base, flags | EVLOOP_NO_EXIT_ON_EMPTY) < 0)
+	if (event_base_loop(loop->base, flags | EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY) < 0)
 		fatal(EXIT_INTERNAL, "the event loop failed: %s", strerror(errno));
 }
 
@@ -404,7 +405,7 @@ static void wait_for_events(struct loop *loop, int wait_ms)
 	}
 	if (until_ms != UINT64_MAX)
 		set_alarm(loop, until_ms);
-	run_events(loop, EVLOOP_ONCE);
+	run_events(loop, 0);
 }
 
 bool loop_round(struct loop *loop, int wait_ms)
