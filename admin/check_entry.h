@@ -25,7 +25,8 @@ enum check_event {
 	X(EVENT_SHOWN, "event.shown") X(SESSION_OVER, "session.over") \
 	X(SERVER_LOGIN, "server.login") X(SERVER_END, "server.end") X(SERVER_ACCEPTED, "server.accepted") \
 	X(SERVER_DELIVERED, "server.delivered") X(SERVER_FAULT, "server.fault") \
-	X(CWA_SESSION, "cwa.session") X(UPLINK_REGISTERED, "uplink.registered")
+	X(CWA_SESSION, "cwa.session") X(UPLINK_REGISTERED, "uplink.registered") \
+	X(RELAY_LINK, "relay.link") X(RELAY_FAULT, "relay.fault")
 #define X(id, name) EVENT_##id,
 	CHECK_EVENTS(X)
 #undef X

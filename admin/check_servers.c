@@ -1,6 +1,6 @@
 /* Rule server: what the IM server took from a connection and gave to it, against what the service said and heard there. The two ends of a
- * connection are brought together by the address of the service's end; with Communicator Web Access, whose sessions go over any connection, by
- * the session's sid. */
+ * connection are brought together by the address of the service's end (a relay between them tells whose connection it passes on); with
+ * Communicator Web Access, whose sessions go over any connection, by the session's sid. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +36,9 @@ struct speaker {
 	UT_hash_handle hh;
 };
 
+/* A connection of a relay's: the server knows it by `as`, and who speaks over it has the address `from`. */
+struct relayed { char as[64], from[64]; UT_hash_handle hh; };
+
 struct pending { uint64_t key; UT_hash_handle hh; };       /* session and sequence of a MESSAGE that waits for its answer */
 
 /* One life of an IM server: what it held ended with it, if it was killed without a line for each. */
@@ -50,6 +53,7 @@ struct check_servers {
 	struct speaker *speakers;
 	struct pending *pending;
 	struct server *servers;
+	struct relayed *relayed;
 };
 
 static struct check_servers *state(struct check *c)
@@ -193,6 +197,49 @@ static const char *sid_key(const struct check_entry *e, char *key, size_t size)
 	return key;
 }
 
+/* --- the relay's lines ---------------------------------------------------------------------------------------------------------- */
+
+static struct relayed *relayed_as(struct check *c, const char *as)
+{
+	struct relayed *relayed;
+
+	HASH_FIND_STR(state(c)->relayed, as, relayed);
+	return relayed;
+}
+
+static void take_relay_link(struct check *c, const struct check_entry *e)
+{
+	char as[64];
+	struct relayed *relayed = relayed_as(c, check_value(e, "as", as, sizeof as));
+
+	if (!relayed) {
+		relayed = memory_new(sizeof *relayed);
+		snprintf(relayed->as, sizeof relayed->as, "%s", as);
+		HASH_ADD_STR(c->servers->relayed, as, relayed);
+	}
+	check_value(e, "from", relayed->from, sizeof relayed->from);
+}
+
+/* The address of the service's end of the connection that the value tells, as the server or the relay knows it. */
+static const char *service_end(struct check *c, const struct check_entry *e, const char *value, char into[64])
+{
+	const struct relayed *relayed = relayed_as(c, check_value(e, value, into, 64));
+
+	if (relayed)
+		snprintf(into, 64, "%s", relayed->from);
+	return into;
+}
+
+/* What leaves in pieces arrives as it was. */
+static void take_relay_fault(struct check *c, const struct check_entry *e)
+{
+	char address[64], what[24];
+	struct line *line = line_at(c, service_end(c, e, "as", address));
+
+	if (line && strcmp(check_value(e, "what", what, sizeof what), "split") != 0)
+		line->faulty = true;
+}
+
 /* --- the server's lines --------------------------------------------------------------------------------------------------------- */
 
 static void take_server(struct check *c, const struct check_entry *e)
@@ -207,7 +254,7 @@ static void take_server(struct check *c, const struct check_entry *e)
 		server_of(c, e)->sessions--;
 	if (strcmp(e->process->name, "ocs") == 0)
 		return;       /* check_registrations.c */
-	line = line_at(c, is_cwa ? sid_key(e, key, sizeof key) : check_value(e, "peer", key, sizeof key));
+	line = line_at(c, is_cwa ? sid_key(e, key, sizeof key) : service_end(c, e, "peer", key));
 	if (e->event == EVENT_SERVER_LOGIN) {
 		if (line && line->session)
 			return;
@@ -365,6 +412,12 @@ static void take(struct check *c, const struct check_entry *e)
 	case EVENT_SERVER_FAULT:
 		take_server(c, e);
 		break;
+	case EVENT_RELAY_LINK:
+		take_relay_link(c, e);
+		break;
+	case EVENT_RELAY_FAULT:
+		take_relay_fault(c, e);
+		break;
 	case EVENT_BACKEND_CONNECT:
 		if (c->has_server)
 			take_connect(c, e);
@@ -415,10 +468,15 @@ static void free_all(struct check *c)
 	struct speaker *speaker, *next_speaker;
 	struct pending *pending, *next_pending;
 	struct server *server, *next_server;
+	struct relayed *relayed, *next_relayed;
 	struct line *line, *next;
 
 	if (!c->servers)
 		return;
+	HASH_ITER(hh, c->servers->relayed, relayed, next_relayed) {
+		HASH_DEL(c->servers->relayed, relayed);
+		free(relayed);
+	}
 	HASH_ITER(hh, c->servers->lines, line, next)
 		drop(c, line);
 	HASH_ITER(hh, c->servers->speakers, speaker, next_speaker) {

@@ -4,8 +4,9 @@
 #include "base/bytes.h"
 
 /* One line per event, who it is about first: `login refused device=2100000A user=alice reason=server-busy`.
- * error: someone must act; warning: a peer misbehaved; info: a session's life; debug: decoded messages. */
-enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+ * error: someone must act; warning: a peer misbehaved; info: a session's life; debug: decoded messages. LOG_NOTHING is no setting's word: it is
+ * for simulations, where nobody is there to act. */
+enum log_level { LOG_NOTHING = -1, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 /* The exit statuses of every program of ours, as the design lists them. */
 enum exit_status {

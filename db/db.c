@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/death.h"
+#include "base/io/simulated.h"
 #include "base/io/worker.h"
 #include "base/memory.h"
 #include "db/core.h"
@@ -233,6 +234,10 @@ static bool core_ready(struct db *db, uint64_t deadline_us)
 	unsigned pause_us = REOPEN_FIRST_US;
 
 	core_reset(core);
+	if (loop_is_dead(db->loop)) {
+		error_set(&core->error, "the process that asks the configuration database %s is dead", core->place);
+		return false;
+	}
 	if (core->driver && core->driver_ops->moved(core->driver))
 		core_close(core);
 	if (core->driver)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/io/address.h"
+#include "base/io/simulated.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "router/device_peer.h"
@@ -95,6 +96,9 @@ void router_store_state(struct router *router)
 	struct error err;
 	int status;
 
+	/* What the dead make of their links, which all end at once, changes no file. */
+	if (loop_is_dead(router->loop))
+		return;
 	deactivation_text(router->deactivation, &text);
 	status = router->keeper ? keeper_store(router->keeper, buf_bytes(&text)) : deactivation_store(path, buf_bytes(&text), &err);
 	if (status != 0 && router->keeper)

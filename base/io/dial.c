@@ -8,6 +8,7 @@
 
 #include "base/io/connection_private.h"
 #include "base/io/resolve.h"
+#include "base/io/simulated.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -22,6 +23,7 @@ struct target {
 };
 
 struct dial {
+	struct loop *loop;
 	struct address address;
 	struct address from;            /* host only; empty: any */
 	struct tls *tls;
@@ -50,6 +52,7 @@ struct connection *connection_dial_from(struct loop *loop, const char *from, con
 	struct dial *dial = memory_new(sizeof(*dial));
 	struct error err = { "" };
 
+	dial->loop = loop;
 	connection_own(c, callbacks, ctx);
 	c->phase = CONNECTION_DIALLING;
 	c->dial = dial;
@@ -67,9 +70,16 @@ struct connection *connection_dial_from(struct loop *loop, const char *from, con
 	return c;
 }
 
+static void stop_waiting(struct dial *dial)
+{
+	if (dial->watch)
+		loop_dialling(dial->loop, -1);
+	loop_watch_free(&dial->watch);
+}
+
 static void stop_trying(struct dial *dial)
 {
-	loop_watch_free(&dial->watch);
+	stop_waiting(dial);
 	if (dial->fd >= 0)
 		close(dial->fd);
 	dial->fd = -1;
@@ -104,7 +114,7 @@ static void connected(struct connection *c)
 		return;
 	}
 	dial->fd = -1;
-	loop_watch_free(&dial->watch);
+	stop_waiting(dial);
 	dial_free(&c->dial);
 	connection_open(c, fd, session);
 }
@@ -178,6 +188,10 @@ static void try_next(struct connection *c)
 	uint64_t now_ms = loop_real_us() / 1000;
 	uint64_t left_ms = dial->until_ms > now_ms ? dial->until_ms - now_ms : 0;
 
+	if (loop_is_dead(c->loop)) {
+		failed(c, ENETDOWN);
+		return;
+	}
 	dial->fd = socket(target->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (dial->fd < 0) {
 		failed(c, errno);
@@ -199,6 +213,7 @@ static void try_next(struct connection *c)
 		failed(c, errno);
 		return;
 	}
+	loop_dialling(c->loop, 1);
 	dial->watch = loop_watch_new(c->loop, dial->fd, tried, c);
 	loop_watch_want(dial->watch, LOOP_WRITE);
 	if (!dial->timer)

@@ -12,6 +12,7 @@
 
 #include "base/death.h"
 #include "base/io/control_server.h"
+#include "base/io/simulated.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/sanitized.h"
@@ -30,6 +31,8 @@ struct history {
 	uint64_t seq, bytes, max_bytes;
 	struct buf out;
 	struct loop_hook hook;
+	uint64_t dies_in;          /* lines; 0: it lives */
+	bool dies_unsent, is_due;
 	struct {
 		history_count_fn *fn;
 		void *ctx;
@@ -58,7 +61,7 @@ static void flush(struct history *h)
 {
 	size_t at = 0;
 
-	while (h->fd >= 0 && at < h->out.len) {
+	while (h->fd >= 0 && at < h->out.len && !loop_is_dead(h->loop)) {
 		ssize_t len = write(h->fd, h->out.data + at, h->out.len - at);
 
 		if (len > 0)
@@ -72,8 +75,12 @@ static void flush(struct history *h)
 /* Before anything of this round leaves. */
 static void about_to_send(void *arg)
 {
-	flush(arg);
+	struct history *h = arg;
+
+	flush(h);
 	death_unsent();
+	if (h->is_due)
+		loop_die(h->loop);
 }
 
 static void add_line(struct history *h, const struct trail_entry *entry)
@@ -116,6 +123,18 @@ static void heard(void *ctx, const struct trail_entry *entry)
 	if (h->out.len >= FLUSH_BYTES)
 		flush(h);
 	death_at(entry->event);
+	if (h->dies_in == 0 || --h->dies_in > 0)
+		return;
+	h->is_due = h->dies_unsent;
+	if (!h->is_due)
+		loop_die(h->loop);
+}
+
+void history_die(struct history *h, uint64_t lines, bool unsent)
+{
+	h->dies_in = lines;
+	h->dies_unsent = unsent;
+	h->is_due = false;
 }
 
 /* --- marks ----------------------------------------------------------------------------------------------------------------- */

@@ -36,6 +36,11 @@ void history_mark(struct history *history, const char *name);
 /* One more number of an entry; bug() when there is no place. */
 void history_number(struct trail_entry *entry, const char *name, uint64_t value);
 
+/* For simulations (base/io/simulated.h): the process dies at the so many-th line from now on, from 1: at once, and with it goes what of that round
+ * of its loop has not been written; or, unsent, when the lines of the round are written and before anything that came of it has left.
+ * A later order replaces it; 0 takes it back. */
+void history_die(struct history *history, uint64_t lines, bool unsent);
+
 /* The verb history.mark; ctx is the struct history. */
 extern const struct control_verb history_verbs[];
 

@@ -11,6 +11,7 @@
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <utlist.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -26,16 +27,6 @@ struct signal_watch {
 	loop_fn *fn;
 	void *arg;
 	struct signal_watch *next;
-};
-
-struct loop_watch {
-	struct event read;
-	struct event *write;           /* made when first wanted: most watches only ever read */
-	struct loop *loop;
-	loop_ready_fn *fn;
-	void *arg;
-	int fd;
-	int wants;
 };
 
 /* --- the alarm --- */
@@ -134,6 +125,16 @@ void loop_busy(struct loop *loop, int by)
 	loop->busy += (unsigned)by;
 	if (by < 0)
 		loop->work.done++;
+}
+
+void loop_dialling(struct loop *loop, int by)
+{
+	loop->dials += (unsigned)by;
+}
+
+unsigned loop_dials(const struct loop *loop)
+{
+	return loop->dials;
 }
 
 void loop_when_idle(struct loop *loop, struct loop_task *task)
@@ -238,6 +239,7 @@ struct loop_watch *loop_watch_new(struct loop *loop, int fd, loop_ready_fn *fn, 
 	watch->arg = arg;
 	event_assign(&watch->read, loop->base, fd, EV_READ | EV_PERSIST, watch_ready, watch);
 	loop->watch_count++;
+	DL_APPEND(loop->watches, watch);
 	return watch;
 }
 
@@ -272,6 +274,7 @@ void loop_watch_free(struct loop_watch **watch)
 		event_del((*watch)->write);
 	free((*watch)->write);
 	(*watch)->loop->watch_count--;
+	DL_DELETE((*watch)->loop->watches, *watch);
 	free(*watch);
 	*watch = NULL;
 }
@@ -367,25 +370,38 @@ static bool must_not_wait(const struct loop *loop)
 		(loop->manual && !loop->held && first && first->due_ms <= loop->manual_now_ms);
 }
 
+/* Once: a descriptor that stays ready until a task of this round sees to it would keep the round from ever coming to its tasks. */
 static void run_events(struct loop *loop, int flags)
 {
-	if (event_base_loop(loop->base, flags | EVLOOP_NO_EXIT_ON_EMPTY) < 0)
+	if (event_base_loop(loop->base, flags | EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY) < 0)
 		fatal(EXIT_INTERNAL, "the event loop failed: %s", strerror(errno));
 }
 
-/* The real clock stands: what would have been waited for in vain passes at once. The kernel gets a moment to deliver what is under way. */
-static void wait_on_standing_clock(struct loop *loop, uint64_t until_ms)
+/* This loop or one of the others of a simulation has something to do. */
+static bool goes_on(struct loop *loop)
 {
-	const struct timespec moment = { .tv_nsec = 100000 };
-	uint64_t before = loop->activity, now_ms;
+	uint64_t before = loop->activity;
 
 	run_events(loop, EVLOOP_NONBLOCK);
-	if (loop->activity != before)
-		return;
-	nanosleep(&moment, NULL);
-	run_events(loop, EVLOOP_NONBLOCK);
-	now_ms = loop_real_us() / 1000;
-	if (loop->activity == before && !loop->busy && until_ms != UINT64_MAX && until_ms > now_ms)
+	return loop->activity != before || loop_turn_others(loop);
+}
+
+/* Looks again every moment, which the kernel gets to deliver what is under way. Where the real clock stands, what would have been waited for in
+ * vain passes at once. */
+static void wait_simulated(struct loop *loop, uint64_t until_ms)
+{
+	const struct timespec moment = { .tv_nsec = 100000 };
+	uint64_t now_ms;
+
+	do {
+		if (goes_on(loop))
+			return;
+		nanosleep(&moment, NULL);
+		if (goes_on(loop))
+			return;
+		now_ms = loop_real_us() / 1000;
+	} while (!loop_real_stands() && now_ms < until_ms);
+	if (loop_real_stands() && !loop->busy && until_ms != UINT64_MAX && until_ms > now_ms)
 		loop_real_pass((until_ms - now_ms) * 1000);
 }
 
@@ -400,13 +416,13 @@ static void wait_for_events(struct loop *loop, int wait_ms)
 	}
 	if (wait_ms > 0 && loop_real_us() / 1000 + (uint64_t)wait_ms < until_ms)
 		until_ms = loop_real_us() / 1000 + (uint64_t)wait_ms;
-	if (loop_real_stands()) {
-		wait_on_standing_clock(loop, until_ms);
+	if (loop_real_stands() || loop_are_others()) {
+		wait_simulated(loop, until_ms);
 		return;
 	}
 	if (until_ms != UINT64_MAX)
 		set_alarm(loop, until_ms);
-	run_events(loop, EVLOOP_ONCE);
+	run_events(loop, 0);
 }
 
 bool loop_round(struct loop *loop, int wait_ms)

@@ -67,6 +67,10 @@ struct loop_work {
 struct loop_work loop_work(const struct loop *loop);
 void loop_work_add(struct loop *loop, uint64_t done, uint64_t balance);
 
+/* The kernel dials for the loop (+1), or has said what became of it (-1); how often it does now. That is on no link yet, and so in no balance. */
+void loop_dialling(struct loop *loop, int by);
+unsigned loop_dials(const struct loop *loop);
+
 /* Something works for the loop elsewhere, and will come back to it (+1), or has come back (-1). */
 void loop_busy(struct loop *loop, int by);
 

@@ -6,7 +6,18 @@
 #include "base/io/loop.h"
 #include "base/io/timers.h"
 
-/* What loop.c and loop_clock.c share; nobody else includes it. */
+/* What loop.c, loop_clock.c and simulated.c share; nobody else includes it. */
+
+struct loop_watch {
+	struct event read;
+	struct event *write;           /* made when first wanted: most watches only ever read */
+	struct loop *loop;
+	loop_ready_fn *fn;
+	void *arg;
+	int fd;
+	int wants;
+	struct loop_watch *prev, *next;
+};
 
 struct loop {
 	struct event_base *base;
@@ -27,17 +38,24 @@ struct loop {
 	struct loop_task **tasks_end;
 	struct signal_watch *signals;
 	uint64_t activity;
+	bool is_dead;
 	struct loop_work work;
 	struct loop_task *idle_tasks;
 	struct loop_hook *hooks;
 	struct loop_hook *send_hooks;
 	unsigned busy;
+	unsigned dials;
 	unsigned timer_count;
 	unsigned watch_count;
+	struct loop_watch *watches;
 	bool in_round;
 	bool stopped;
 	uint8_t *scratch;
 };
+
+/* simulated.c: there are others, and they go on (true: one of them had something to do). */
+bool loop_are_others(void);
+bool loop_turn_others(const struct loop *loop);
 
 /* loop_clock.c: rings what is due on both clocks; the real time at which the next timer of either is due. */
 void loop_ring_due(struct loop *loop);

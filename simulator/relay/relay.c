@@ -13,13 +13,13 @@
 
 struct options {
 	struct relay_settings relay;
-	const char *control;
+	const char *control, *history;
 	struct sim_fault_words faults;
 	bool manual_clock;
 	uint64_t clock_ms;
 };
 
-enum { OPTION_LISTEN = 256, OPTION_TO, OPTION_UNIT, OPTION_SEED, OPTION_FAULT, OPTION_CONTROL, OPTION_CLOCK, OPTION_LOG_LEVEL, OPTION_HELP };
+enum { OPTION_LISTEN = 256, OPTION_TO, OPTION_UNIT, OPTION_SEED, OPTION_FAULT, OPTION_CONTROL, OPTION_HISTORY, OPTION_CLOCK, OPTION_LOG_LEVEL, OPTION_HELP };
 
 static const struct option long_options[] = {
 	{ "listen", required_argument, NULL, OPTION_LISTEN },
@@ -28,6 +28,7 @@ static const struct option long_options[] = {
 	{ "seed", required_argument, NULL, OPTION_SEED },
 	{ "fault", required_argument, NULL, OPTION_FAULT },
 	{ "control", required_argument, NULL, OPTION_CONTROL },
+	{ "history", required_argument, NULL, OPTION_HISTORY },
 	{ "clock", required_argument, NULL, OPTION_CLOCK },
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
 	{ "help", no_argument, NULL, OPTION_HELP },
@@ -44,6 +45,7 @@ static void print_help(FILE *out)
 		"  --seed N               for chance= and for the places that are garbled: the same number, the same faults\n"
 		"  --fault WORD           delay=MS, drop, duplicate, reorder, garble, split, half-close, close or half-open, then any of ,link=NUMBER\n"
 		"                         ,on=up|down ,nth=N ,count=N ,chance=PERCENT ,after=TIME ,for=TIME; may be given several times\n"
+		"  --history PATH         writes what `bramble check` reads to this file (.jsonl) or folder: whose connection each link is, and its faults\n"
 		"  --control SOCKET       serve census, replay, fault and the clock on this Unix socket\n"
 		"  --clock manual[:MS]    a clock that stands (at MS, usually 1000000) until it is moved over the control socket\n"
 		"  --log-level LEVEL      error, warning, info or debug [info]\n"
@@ -96,6 +98,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case OPTION_LISTEN: o->relay.listen = optarg; break;
 		case OPTION_TO: o->relay.to = optarg; break;
 		case OPTION_CONTROL: o->control = optarg; break;
+		case OPTION_HISTORY: o->history = optarg; break;
 		case OPTION_UNIT:
 			if (parse_unit(optarg, &o->relay.unit) < 0)
 				return 1 + usage("--unit is chunk, frame or record, not %s", log_str(optarg));
@@ -145,15 +148,17 @@ static int run(int argc, char **argv)
 		return rc - 1;
 	log_open("relay");
 	loop = sim_life_loop(o.manual_clock, o.clock_ms);
+	o.relay.records = trail_new(0);
 	relay = relay_new(loop, &o.relay, &err);
 	if (!relay)
 		fatal(EXIT_BIND, "%s", err.text);
 	ready = memory_printf("listen=%s to=%s", relay_address(relay), o.relay.to);
 	sim_life_run(loop, &(struct sim_served){ .server = relay, .faults = relay_faults(relay), .words = &o.faults, .control = o.control,
-		.history = { .process = "relay" }, .verbs = relay_verbs, .shutdown_help = "closes all connections, ends",
+		.history = { .path = o.history, .process = "relay" }, .records = o.relay.records, .verbs = relay_verbs, .shutdown_help = "closes all connections, ends",
 		.shutdown = relay_shutdown }, ready);
 	free(ready);
 	relay_free(&relay);
+	trail_free(&o.relay.records);
 	loop_free(&loop);
 	log_info("end");
 	return EXIT_DONE;

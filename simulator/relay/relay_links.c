@@ -129,6 +129,18 @@ static void hold_back(const struct side *to, struct side *from)
 		connection_pause(from->c);
 }
 
+/* Who is dialled knows the link by the address `as`, who dialled us has `from`. */
+static void record(const struct link *link, const char *event, const char *what)
+{
+	struct trail_entry entry = { .event = event, .numbers = { { "link", link->number } } };
+	const struct side *near = &link->sides[UP], *far = &link->sides[DOWN];
+
+	if (!trail_is_heard(link->relay->settings.records) || !near->c || !far->c)
+		return;
+	trail_text(&entry, "from=%s as=%s what=%s", connection_peer(near->c), connection_local(far->c), what);
+	trail_record(link->relay->settings.records, &entry);
+}
+
 static void pass(struct link *link, int way, struct bytes unit)
 {
 	struct relay *relay = link->relay;
@@ -142,6 +154,8 @@ static void pass(struct link *link, int way, struct bytes unit)
 		return;
 	if (faults_any(relay->faults))
 		fault = faults_next(relay->faults, loop_now_ms(relay->loop), link->name, direction_names[way]);
+	if (fault.action != FAULT_NONE)
+		record(link, "relay.fault", fault_action_name(fault.action));
 	switch (fault.action) {
 	case FAULT_CLOSE:
 		loop_defer(relay->loop, &link->close);
@@ -169,6 +183,7 @@ static void on_up(void *ctx)
 	struct link *link = ((struct side *)ctx)->link;
 
 	link->is_up = true;
+	record(link, "relay.link", "up");
 	if (!fault_hole_is_open(link->hole))
 		connection_resume(link->sides[UP].c);
 }

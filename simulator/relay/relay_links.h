@@ -3,6 +3,7 @@
 
 #include "base/io/control_server.h"
 #include "base/io/loop.h"
+#include "base/trail.h"
 #include "simulator/fault.h"
 
 /* Takes connections, dials the other side for each, and passes bytes on, both ways, in units that faults befall. It understands nothing of
@@ -23,6 +24,7 @@ extern const char *const relay_unit_names[];    /* in the order of the enum; NUL
 struct relay_settings {
 	const char *listen, *to;
 	enum relay_unit unit;
+	struct trail *records;          /* hears of links and what befell them; NULL: nobody does */
 	uint32_t seed;                  /* 0: none, and garbled places are the same each time */
 };
 

@@ -412,6 +412,47 @@ for _edit, (_rule, _words) in SEEDS.items():
     setattr(Broken, f"test_{_edit.__name__}", lambda self, e=_edit, r=_rule, w=_words: self.seed(e, r, w))
 
 
+class Relayed(unittest.TestCase):
+    """A relay stands between the services and the IM server, which knows their connections by other addresses then."""
+
+    def history(self, name):
+        history = History(play.folder / name)
+        ends = sorted({re.search(r"peer=(\S+)", line["text"])[1] for lines in history.files.values() for line in lines
+                       if line["event"] == "server.login"})
+        behind = {end: f"127.0.0.9:{number}" for number, end in enumerate(ends, 20000)}
+        for lines in history.files.values():
+            for line in lines:
+                if line["event"].startswith("server."):
+                    line["text"] = re.sub(r"peer=(\S+)", lambda found: f"peer={behind[found[1]]}", line["text"])
+        begin = next(lines[0] for name, lines in history.files.items() if name.startswith("groupwise"))
+        history.files["relay-1.jsonl"] = [dict(begin, process="relay", pid=1)] + [
+            self.line(begin, "relay.link", f"from={end} as={seen} what=up") for end, seen in behind.items()]
+        return history
+
+    @staticmethod
+    def line(begin, event, text):
+        return dict(begin, process="relay", pid=1, event=event, numbers={"link": 1}, text=text)
+
+    def lose(self, name, what):
+        """A message that the IM server has taken, over a connection to which that has happened."""
+        history = self.history(name)
+        seen = re.search(r"peer=(\S+)", history.remove("server.accepted", nth=2)["text"])[1]
+        lines, at = history.find("server.login", lambda line: f"peer={seen}" in line["text"])
+        history.files["relay-1.jsonl"].append(dict(self.line(lines[at], "relay.fault", f"from=x as={seen} what={what}")))
+        return violated(check(history.write())[1])
+
+    def test_its_history_brings_the_two_ends_together(self):
+        history = self.history("relayed")
+        self.assertEqual(violated(check(history.write())[1]), {})
+        del history.files["relay-1.jsonl"]
+        (history.folder / "relay-1.jsonl").unlink()
+        self.assertEqual(list(violated(check(history.write())[1])), ["server"])
+
+    def test_of_a_connection_that_it_has_cut_nothing_is_known_and_of_one_in_pieces_everything(self):
+        self.assertEqual(self.lose("cut", "close"), {})
+        self.assertEqual(list(self.lose("pieces", "split")), ["server"])
+
+
 class Order(unittest.TestCase):
     """On a busy machine a service hears of its commit after others have acted on it."""
 

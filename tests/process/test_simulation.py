@@ -2,9 +2,12 @@
 """Everything in one process, driven by seeds: tests/simulation, docs/simulation.md. Most seeds are played by the plain build, which is four
 times as fast, and some by the one with sanitizers."""
 import glob
+import json
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 import unittest
 
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "2000"))
@@ -53,9 +56,27 @@ class Simulation(unittest.TestCase):
         status, text = simulate(PLAIN, "--plan", plan, "--shrink")
         self.assertEqual((status, text), (1, "login alice\nlie\n"))
 
+    def test_who_is_killed_leaves_what_others_have_seen_and_no_end(self):
+        folder = tempfile.mkdtemp(prefix="br-")
+        self.addCleanup(shutil.rmtree, folder)
+        plan = os.path.join(folder, "plan")
+        with open(plan, "w", encoding="ascii") as file:
+            file.write("mode safety\nphones 2\nlogin alice\nkill collab 1\nsend alice bob lost\nstart collab\nlogin bob\npass 1000\nstop collab\n")
+        self.good(CHECKED, "--plan", plan, "--keep", folder)
+        with open(glob.glob(os.path.join(folder, "collab-*.jsonl"))[0], encoding="ascii") as file:
+            events = [json.loads(line)["event"] for line in file]
+        second = events.index("history.begin", 1)
+        self.assertIn("login", events[:second])
+        self.assertNotIn("history.end", events[:second])
+        self.assertNotIn("im.taken", events[:second])
+        self.assertIn("login", events[second:])
+        self.assertEqual(events[-1], "history.end")
+
     def test_a_plan_that_cannot_be_understood_is_refused_by_its_line(self):
         for line, sentence in (("login nobody", "there is no nobody here"), ("dance", "dance is no word of a plan"), ("pass x", "x is no number"),
-                               ("stop device", "device is no part"), ("fault never", "never"), ("send alice bob", "send takes 3 arguments")):
+                               ("stop device", "device is no part"), ("kill device", "device is no part"), ("kill router soon", "soon is no number"),
+                               ("link-fault router close", "there is no relay before router"), ("link-fault collab close", "there is no relay before collab"),
+                               ("fault never", "never"), ("send alice bob", "send takes 3 arguments")):
             plan = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"bramble-plan-{os.getpid()}")
             with open(plan, "w", encoding="ascii") as file:
                 file.write(f"phones 2\n{line}\n")

@@ -14,12 +14,12 @@
 
 static void heal(struct pipeline *p)
 {
-	faults_clear(p->faults);
-	if (p->groupwise)
-		faults_clear(gw_server_faults(p->groupwise));
-	for (int part = 0; part < PART_DEVICE; part++)
+	pipeline_clear_faults(p);
+	for (int part = 0; part < PART_DEVICE; part++) {
+		pipeline_order_death(p, (enum pipeline_part)part, 0, false);
 		if (!pipeline_is_up(p, (enum pipeline_part)part))
 			pipeline_start(p, (enum pipeline_part)part);
+	}
 	for (int who = 0; who < (int)p->options.phones; who++) {
 		device_coverage(p->phones[who].device, true);
 		device_silent(p->phones[who].device, false);
@@ -111,7 +111,8 @@ static void must_work(struct pipeline *p, struct buf *failures)
 static void mark_all(struct pipeline *p, const char *name)
 {
 	for (int part = 0; part < PARTS; part++)
-		history_mark(p->histories[part], name);
+		if (p->histories[part])
+			history_mark(p->histories[part], name);
 }
 
 void judge_liveness(struct pipeline *p, struct buf *failures)

@@ -70,6 +70,7 @@ struct draw {
 	struct plan *plan;
 	uint64_t state;
 	unsigned phones, said;
+	bool relays, rooms;
 	uint64_t idle_ms;            /* the idle timeout now */
 	bool up[PARTS];
 };
@@ -119,10 +120,13 @@ static void draw_inactivity(struct draw *d)
 	add(d->plan, "inactivity %" PRIu64, ONE_OF(d, timeouts_ms));
 }
 
-/* Often to the edge of a timeout, or a moment before it. */
+/* Often to the edge of a timeout, or a moment before it. While the Router is away all dial it each second, and hardly anything else happens: that
+ * is long enough when it is seldom long. */
 static void draw_pass(struct draw *d)
 {
-	switch (below(d, 6)) {
+	bool any_length = d->up[PART_ROUTER] || chance(d, 15);
+
+	switch (any_length ? below(d, 6) : 5) {
 	case 0:
 		add(d->plan, "pass %" PRIu64, 1 + below(d, 50));
 		break;
@@ -148,6 +152,32 @@ static void draw_login(struct draw *d, const char *how)
 static void draw_message(struct draw *d, const char *how)
 {
 	add(d->plan, "%ssend %s %s m%u", how, anybody(d), anybody(d), ++d->said);
+}
+
+/* Who is asked into a room mostly comes. */
+static void draw_room(struct draw *d)
+{
+	const char *invited = anybody(d);
+
+	switch (below(d, 6)) {
+	case 0:
+		add(d->plan, "room %s %s", anybody(d), invited);
+		break;
+	case 1:
+		add(d->plan, "invite %s %s", anybody(d), invited);
+		break;
+	case 2:
+		add(d->plan, "answer %s %s", invited, chance(d, 80) ? "yes" : "no");
+		return;
+	case 3:
+		add(d->plan, "leave %s", invited);
+		return;
+	default:
+		add(d->plan, "say %s m%u", invited, ++d->said);
+		return;
+	}
+	if (chance(d, 70))
+		add(d->plan, "answer %s yes", invited);
 }
 
 /* Several things at the same instant. */
@@ -190,6 +220,8 @@ static void draw_device_fault(struct draw *d)
 	static const char *const kinds[] = { "login", "message", "status", "arriving", "receipt", "link", "all" };
 	static const char *const words[] = { "drop", "duplicate", "duplicate=3", "reorder", "garble", "garble=5", "close" };
 	struct buf word = { 0 };
+	/* A message that cannot be opened is sealed again three times, no more. */
+	const unsigned most_often = 3;
 	bool half_open = chance(d, 15);
 
 	if (half_open)
@@ -205,7 +237,7 @@ static void draw_device_fault(struct draw *d)
 	if (chance(d, 30))
 		buf_printf(&word, ",nth=%u", 2 + (unsigned)below(d, 3));
 	if (!half_open)
-		buf_printf(&word, ",count=%u", 1 + (unsigned)below(d, 4));
+		buf_printf(&word, ",count=%u", 1 + (unsigned)below(d, most_often));
 	add(d->plan, "fault %s", buf_cstr(&word));
 	buf_free(&word);
 }
@@ -225,12 +257,66 @@ static void draw_server_fault(struct draw *d)
 	add(d->plan, "server-fault %s,on=%s,count=%u", action, kind, 1 + (unsigned)below(d, 3));
 }
 
+/* What happens to a stream between two parts: late, in pieces, cut or gone; of TLS also changed, which cuts it. */
+static void draw_link_fault(struct draw *d)
+{
+	static const enum pipeline_part dialled[] = { PART_GROUPWISE, PART_ROUTER, PART_DISPATCHER };
+	static const char *const words[] = { "close", "split", "split=7", "half-close" };
+	enum pipeline_part part = ONE_OF(d, dialled);
+	bool half_open = chance(d, 20);
+	struct buf word = { 0 };
+
+	if (half_open)
+		buf_printf(&word, "half-open,for=%us", 1 + (unsigned)below(d, 300));
+	else if (chance(d, 35))
+		buf_printf(&word, "delay=%u", 1 + (unsigned)below(d, chance(d, 50) ? 500 : 40000));
+	else if (part == PART_GROUPWISE && chance(d, 20))
+		buf_text(&word, "garble");
+	else
+		buf_text(&word, ONE_OF(d, words));
+	if (chance(d, 60))
+		buf_printf(&word, ",on=%s", chance(d, 50) ? "up" : "down");
+	if (chance(d, 50))
+		buf_printf(&word, ",nth=%u", 2 + (unsigned)below(d, 8));
+	if (!half_open)
+		buf_printf(&word, ",count=%u", 1 + (unsigned)below(d, 4));
+	add(d->plan, "link-fault %s %s", pipeline_part_name(part), buf_cstr(&word));
+	buf_free(&word);
+}
+
+/* At once, or in the middle of what comes next. */
+static void draw_death(struct draw *d, enum pipeline_part part)
+{
+	static const unsigned most_lines[] = { 4, 10, 30, 100 };
+
+	if (chance(d, 15))
+		add(d->plan, "kill %s", pipeline_part_name(part));
+	else
+		add(d->plan, "kill %s %" PRIu64 "%s", pipeline_part_name(part), 1 + below(d, ONE_OF(d, most_lines)), chance(d, 40) ? " unsent" : "");
+}
+
 static void draw_restart(struct draw *d)
 {
 	enum pipeline_part part = (enum pipeline_part)below(d, PART_DEVICE);
 
 	d->up[part] = !d->up[part];
-	add(d->plan, "%s %s", d->up[part] ? "start" : "stop", pipeline_part_name(part));
+	if (d->up[part])
+		add(d->plan, "start %s", pipeline_part_name(part));
+	else if (chance(d, 30))
+		add(d->plan, "stop %s", pipeline_part_name(part));
+	else
+		draw_death(d, part);
+}
+
+/* What is down does not stay so for long. */
+static void draw_returns(struct draw *d)
+{
+	for (int part = 0; part < PART_DEVICE; part++) {
+		if (d->up[part] || !chance(d, 15))
+			continue;
+		d->up[part] = true;
+		add(d->plan, "start %s", pipeline_part_name((enum pipeline_part)part));
+	}
 }
 
 static void draw_step(struct draw *d)
@@ -239,23 +325,27 @@ static void draw_step(struct draw *d)
 
 	if (of_100 < 24)
 		draw_login(d, "");
+	else if (of_100 < 34 && d->rooms)
+		draw_room(d);
 	else if (of_100 < 42)
 		draw_message(d, "");
 	else if (of_100 < 62)
 		draw_pass(d);
 	else if (of_100 < 70)
 		draw_burst(d);
-	else if (of_100 < 82)
+	else if (of_100 < 75)
 		draw_device(d);
-	else if (of_100 < 89)
+	else if (of_100 < 82 && d->relays)
+		draw_link_fault(d);
+	else if (of_100 < 86)
 		draw_device_fault(d);
-	else if (of_100 < 93)
+	else if (of_100 < 89)
 		draw_server_fault(d);
-	else if (of_100 < 96)
+	else if (of_100 < 92)
 		draw_limits(d);
-	else if (of_100 < 97)
+	else if (of_100 < 93)
 		draw_inactivity(d);
-	else if (of_100 < 98)
+	else if (of_100 < 94)
 		add(d->plan, "clear");
 	else
 		draw_restart(d);
@@ -272,11 +362,17 @@ void plan_draw(struct plan *plan, uint64_t seed, enum plan_mode mode)
 		mode = seed % 2 ? PLAN_LIVENESS : PLAN_SAFETY;
 	add(plan, "mode %s", mode == PLAN_LIVENESS ? "liveness" : "safety");
 	add(plan, "phones %u", d.phones);
+	d.relays = chance(&d, 50);
+	d.rooms = chance(&d, 40);
+	if (d.relays)
+		add(plan, "relays");
 	draw_limits(&d);
 	if (chance(&d, 20))
 		draw_inactivity(&d);
-	while (steps--)
+	while (steps--) {
 		draw_step(&d);
+		draw_returns(&d);
+	}
 	/* What is down in the middle of the faults comes back, in any order, in half of the runs. */
 	for (int part = 0; part < PART_DEVICE; part++)
 		if (!d.up[part] && chance(&d, 50))

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "tests/simulation/judge.h"
 #include "tests/support/pipeline.h"
 
@@ -71,6 +72,78 @@ static int on_send(struct run *r, struct error *err)
 		return -1;
 	device_send(r->pipeline->phones[who].device, bytes_str(r->arguments[1]), bytes_str(r->arguments[2]), NULL, NULL);
 	return 0;
+}
+
+/* The newest room of his that he has not just been asked into, or the oldest that he has. NULL: none. */
+static const struct device_room *room_of(const struct device *device, bool invited)
+{
+	const struct device_room *found = NULL;
+
+	for (const struct device_room *room = device_rooms(device)->first; room; room = room->next)
+		if ((room->state == DEVICE_ROOM_INVITED) == invited && !(invited && found))
+			found = room;
+	return found;
+}
+
+static int on_room(struct run *r, struct error *err)
+{
+	int who = whom(r, 0, err);
+	struct bytes user = bytes_str(r->arguments[1]);
+	uint32_t room;
+
+	if (who < 0 || whom(r, 1, err) < 0)
+		return -1;
+	device_room_open(r->pipeline->phones[who].device, &user, 1, &room, NULL);
+	return 0;
+}
+
+static int on_invite(struct run *r, struct error *err)
+{
+	int who = whom(r, 0, err);
+	const struct device_room *room;
+
+	if (who < 0 || whom(r, 1, err) < 0)
+		return -1;
+	room = room_of(r->pipeline->phones[who].device, false);
+	if (room)
+		device_room_invite(r->pipeline->phones[who].device, room->number, bytes_str(r->arguments[1]), bytes_str(""), NULL);
+	return 0;
+}
+
+static int on_answer(struct run *r, struct error *err)
+{
+	bool accept = strcmp(r->arguments[1], "yes") == 0;
+	int who = whom(r, 0, err);
+	const struct device_room *room;
+
+	if (who < 0)
+		return -1;
+	if (!accept && strcmp(r->arguments[1], "no") != 0)
+		return error_set(err, "%s is neither yes nor no", r->arguments[1]);
+	room = room_of(r->pipeline->phones[who].device, true);
+	if (room)
+		device_room_answer(r->pipeline->phones[who].device, room->number, accept, NULL);
+	return 0;
+}
+
+static int on_say(struct run *r, struct error *err)
+{
+	int who = whom(r, 0, err);
+	const struct device_room *room = who < 0 ? NULL : room_of(r->pipeline->phones[who].device, false);
+
+	if (room)
+		device_room_say(r->pipeline->phones[who].device, room->number, bytes_str(r->arguments[1]), NULL);
+	return who < 0 ? -1 : 0;
+}
+
+static int on_leave(struct run *r, struct error *err)
+{
+	int who = whom(r, 0, err);
+	const struct device_room *room = who < 0 ? NULL : room_of(r->pipeline->phones[who].device, false);
+
+	if (room)
+		device_room_leave(r->pipeline->phones[who].device, room->number, NULL);
+	return who < 0 ? -1 : 0;
 }
 
 static int on_status(struct run *r, struct error *err)
@@ -163,9 +236,7 @@ static int on_server_fault(struct run *r, struct error *err)
 static int on_clear(struct run *r, struct error *err)
 {
 	(void)err;
-	faults_clear(r->pipeline->faults);
-	if (r->pipeline->groupwise)
-		faults_clear(gw_server_faults(r->pipeline->groupwise));
+	pipeline_clear_faults(r->pipeline);
 	return 0;
 }
 
@@ -177,6 +248,13 @@ static int part_of(const struct run *r, struct error *err)
 	return error_set(err, "%s is no part of the pipeline that stops and starts", r->arguments[0]);
 }
 
+static int on_link_fault(struct run *r, struct error *err)
+{
+	int part = part_of(r, err);
+
+	return part < 0 ? -1 : pipeline_link_fault(r->pipeline, (enum pipeline_part)part, r->arguments[1], err);
+}
+
 static int on_stop(struct run *r, struct error *err)
 {
 	int part = part_of(r, err);
@@ -184,6 +262,23 @@ static int on_stop(struct run *r, struct error *err)
 	if (part >= 0)
 		pipeline_stop(r->pipeline, (enum pipeline_part)part);
 	return part < 0 ? -1 : 0;
+}
+
+static int on_kill(struct run *r, struct error *err)
+{
+	int part = part_of(r, err);
+	bool unsent = r->count > 2 && strcmp(r->arguments[2], "unsent") == 0;
+	uint64_t lines = 0;
+
+	if (part < 0 || (r->count > 1 && number(r, 1, 1000000, &lines, err) != 0))
+		return -1;
+	if (r->count > 2 && !unsent)
+		return error_set(err, "%s is not unsent", r->arguments[2]);
+	if (lines)
+		pipeline_order_death(r->pipeline, (enum pipeline_part)part, lines, unsent);
+	else
+		pipeline_kill(r->pipeline, (enum pipeline_part)part);
+	return 0;
 }
 
 static int on_start(struct run *r, struct error *err)
@@ -224,18 +319,27 @@ static int on_phones(struct run *r, struct error *err)
 	return phones < 2 ? error_set(err, "at least two phones") : 0;
 }
 
+static int on_relays(struct run *r, struct error *err)
+{
+	(void)err;
+	r->options.relays = true;
+	return 0;
+}
+
 static const struct word {
 	const char *name;
 	unsigned least, most;        /* arguments; the last has the rest of the line */
 	bool world;                  /* before everything */
 	int (*perform)(struct run *r, struct error *err);
 } words[] = {
-	{ "mode", 1, 1, true, on_mode }, { "phones", 1, 1, true, on_phones },
+	{ "mode", 1, 1, true, on_mode }, { "phones", 1, 1, true, on_phones }, { "relays", 0, 0, true, on_relays },
 	{ "login", 1, 2, false, on_login }, { "logout", 1, 1, false, on_logout }, { "send", 3, 3, false, on_send },
-	{ "status", 2, 2, false, on_status }, { "coverage", 2, 2, false, on_coverage }, { "silent", 2, 2, false, on_silent },
+	{ "room", 2, 2, false, on_room }, { "invite", 2, 2, false, on_invite }, { "answer", 2, 2, false, on_answer }, { "say", 2, 2, false, on_say },
+	{ "leave", 1, 1, false, on_leave }, { "status", 2, 2, false, on_status }, { "coverage", 2, 2, false, on_coverage }, { "silent", 2, 2, false, on_silent },
 	{ "limits", 3, 3, false, on_limits }, { "inactivity", 1, 1, false, on_inactivity }, { "pass", 1, 1, false, on_pass },
-	{ "fault", 1, 1, false, on_fault }, { "server-fault", 1, 1, false, on_server_fault }, { "clear", 0, 0, false, on_clear },
-	{ "stop", 1, 1, false, on_stop }, { "start", 1, 1, false, on_start }, { "lie", 0, 0, false, on_lie },
+	{ "fault", 1, 1, false, on_fault }, { "server-fault", 1, 1, false, on_server_fault },
+	{ "link-fault", 2, 2, false, on_link_fault }, { "clear", 0, 0, false, on_clear },
+	{ "stop", 1, 1, false, on_stop }, { "kill", 1, 3, false, on_kill }, { "start", 1, 1, false, on_start }, { "lie", 0, 0, false, on_lie },
 };
 
 /* --- lines --------------------------------------------------------------------------------------------------------------- */
@@ -316,6 +420,8 @@ void play(const struct plan *plan, bool show, const char *keep, struct played *o
 		return;
 	loop_real_stand(REAL_START_US);
 	r.pipeline = pipeline_new(&r.options);
+	if (!show)
+		log_set_level(LOG_NOTHING);
 	began_ms = r.pipeline->now_ms;
 	out->bad_plan = perform_all(&r, plan, false) != 0;
 	if (!out->bad_plan && r.liveness)

@@ -11,14 +11,12 @@
 #include <cmocka.h>
 
 #include "base/control.h"
+#include "base/io/simulated.h"
 #include "base/io/tls.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/settings.h"
-
-#define START_MS 1000000u
-#define PATIENCE_US 10000000u
-#define SUITES PACKET_SUITES_DOCUMENTED
+#include "tests/support/pipeline_private.h"
 
 static const char world_xml[] =
 	"<world>"
@@ -31,115 +29,14 @@ static const char world_xml[] =
 	"<user id='grace' password='grace-secret' name='Grace Green'/>"
 	"<user id='heidi' password='heidi-secret' name='Heidi Hall'/>"
 	"</world>";
-static const char *const part_names[PARTS] = { "groupwise", "router", "dispatcher", "collab", "device" };
+static const char *const part_names[PARTS] = { "groupwise", "router", "dispatcher", "collab", "device", "relay" };
 
-#define AWAIT(p, condition, ...) do { \
-	uint64_t give_up_us = loop_real_us() + PATIENCE_US; \
-	while (!(condition)) { \
-		if (loop_real_us() > give_up_us) \
-			fail_msg(__VA_ARGS__); \
-		loop_round((p)->loop, 10); \
-	} } while (0)
-
-/* Also for a program that is no test: there nobody would print what cmocka keeps. */
-static void good(const struct error *err)
+void pipeline_good(const struct error *err)
 {
 	if (!*err->text)
 		return;
 	fprintf(stderr, "%s\n", err->text);
 	fail_msg("%s", err->text);
-}
-
-/* --- the database ------------------------------------------------------------------------------------------------------ */
-
-static bool service_knows(struct pipeline *p, const struct db_environment *change, unsigned fields)
-{
-	json_t *status;
-	const json_t *limits;
-	bool knows = true;
-
-	if (!p->collab)
-		return true;
-	status = json_object();
-	collab_status(p->collab, status);
-	limits = json_object_get(status, "limits");
-	if (fields & DB_ENV_MAX_SESSIONS)
-		knows = knows && control_number(limits, "max_sessions", 0) == change->max_sessions;
-	if (fields & DB_ENV_IDLE_TIMEOUT)
-		knows = knows && control_number(limits, "idle_timeout_ms", 0) == change->idle_timeout_ms;
-	if (fields & DB_ENV_INACTIVITY_TIMEOUT)
-		knows = knows && control_number(limits, "inactivity_timeout_ms", 0) == change->inactivity_timeout_ms;
-	json_decref(status);
-	return knows;
-}
-
-/* Admission reads the limits in its own transaction; the timers of live sessions learn of a change when the service looks next. */
-static void change_environment(struct pipeline *p, const struct db_environment *change, unsigned fields)
-{
-	struct heard_status heard = { 0 };
-
-	db_environment_set(p->database->db, change, fields, hear_status, &heard);
-	db_wait(p->database->db);
-	assert_int_equal(heard.status, DB_OK);
-	loop_look(p->loop);
-	AWAIT(p, service_knows(p, change, fields), "the service did not see the changed limits");
-}
-
-void pipeline_limits(struct pipeline *p, uint32_t max, uint64_t idle_timeout_ms, uint32_t capacity)
-{
-	change_environment(p, &(struct db_environment){
-		.name = "groupwise", .max_sessions = max, .idle_timeout_ms = idle_timeout_ms, .transport_capacity = capacity,
-	}, DB_ENV_MAX_SESSIONS | DB_ENV_IDLE_TIMEOUT | DB_ENV_TRANSPORT_CAPACITY);
-}
-
-void pipeline_inactivity(struct pipeline *p, uint64_t timeout_ms)
-{
-	change_environment(p, &(struct db_environment){ .name = "groupwise", .inactivity_timeout_ms = timeout_ms },
-		DB_ENV_INACTIVITY_TIMEOUT);
-}
-
-int64_t pipeline_seats(struct pipeline *p)
-{
-	return database_exec(p->database, "SELECT count(*) FROM emu_IMSession");
-}
-
-static uint16_t port_of(const char *address)
-{
-	return (uint16_t)atoi(strrchr(address, ':') + 1);
-}
-
-static void fill_database(struct pipeline *p)
-{
-	static const uint8_t srp_key[SRP_KEY_SIZE] = { 1, 2, 3 };
-	struct db *db = p->database->db;
-	struct db_environment environment = {
-		.name = "groupwise", .type = DB_GROUPWISE, .host = p->options.host,
-		.port = port_of(p->groupwise_address), .transport = "tls",
-	};
-	struct heard_status heard = { 0 };
-
-	db_server_add(db, &(struct db_server){ "lab", "T00000001", bytes_of(srp_key, sizeof srp_key) }, hear_status, &heard);
-	db_environment_add(db, &environment, hear_status, &heard);
-	for (int who = 0; who < (int)p->options.phones; who++) {
-		struct db_user user = { .server = "lab", .name = phone_user(who), .permitted = who != DAVE };
-		uint8_t secret[PACKET_KEY_SIZE];
-
-		pipeline_secret(who, secret);
-		db_user_add(db, &user, hear_status, &heard);
-		db_device_add(db, phone_user(who), PIPELINE_FIRST_PIN + (uint32_t)who, bytes_of(secret, sizeof secret), SUITES, hear_status, &heard);
-		db_wait(db);
-	}
-	db_wait(db);
-	assert_int_equal(heard.status, DB_OK);
-}
-
-static struct db *open_database(struct pipeline *p)
-{
-	struct error err = { "" };
-	struct db *db = db_open(p->loop, p->database->file, p->database->key_file, DB_EXISTING, true, &err);
-
-	good(&err);
-	return db;
 }
 
 /* --- the parts --------------------------------------------------------------------------------------------------------- */
@@ -149,7 +46,7 @@ static void load(const struct setting *table, void *into, const char *section, c
 	struct error err = { "" };
 
 	settings_load(table, into, section, NULL, overrides, &err);
-	good(&err);
+	pipeline_good(&err);
 }
 
 static char *set_to(const char *key, const char *value)
@@ -183,10 +80,10 @@ static void make_groupwise(struct pipeline *p)
 	char *certificate = file_in(p, "groupwise.crt"), *key = file_in(p, "groupwise.key");
 
 	p->world = world_parse(bytes_str(world_xml), "world", &err);
-	good(&err);
+	pipeline_good(&err);
 	assert_int_equal(tls_make_self_signed(certificate, key, p->options.host, false, &err), 0);
 	p->tls = tls_new(&(struct tls_settings){ .server = true, .certificate_file = certificate, .key_file = key }, &err);
-	good(&err);
+	pipeline_good(&err);
 	p->groupwise_address = memory_printf("%s:0", p->options.host);
 	free(certificate);
 	free(key);
@@ -196,10 +93,10 @@ static void start_groupwise(struct pipeline *p)
 {
 	struct error err = { "" };
 
-	p->groupwise = gw_server_new(p->loop, p->world, &(struct gw_server_settings){
+	p->groupwise = gw_server_new(p->loops[PART_GROUPWISE], p->world, &(struct gw_server_settings){
 		.listen = p->groupwise_address, .tls = p->tls, .keepalive_minutes = 10, .records = p->trails[PART_GROUPWISE],
 	}, &err);
-	good(&err);
+	pipeline_good(&err);
 	keep_address(&p->groupwise_address, gw_server_address(p->groupwise));
 	if (p->histories[PART_GROUPWISE])
 		history_count(p->histories[PART_GROUPWISE], gw_server_count, p->groupwise);
@@ -225,15 +122,17 @@ static void make_router(struct pipeline *p)
 
 static void start_router(struct pipeline *p)
 {
-	p->router = router_new(p->loop, &p->router_settings, p->trails[PART_ROUTER]);
+	p->router = router_new(p->loops[PART_ROUTER], &p->router_settings, p->trails[PART_ROUTER]);
 	keep_address(&p->router_settings.listen, router_address(p->router));
 }
 
+/* Nobody changes the keys: it need not look for that each second. */
 static void make_dispatcher(struct pipeline *p)
 {
 	char *overrides[] = {
-		set_to("dispatcher.routers", router_address(p->router)), memory_printf("dispatcher.listen=%s:0", p->options.host),
-		set_to("dispatcher.server", "lab"), NULL,
+		set_to("dispatcher.routers", pipeline_way_to(p, PART_ROUTER, router_address(p->router))),
+		memory_printf("dispatcher.listen=%s:0", p->options.host),
+		memory_str("dispatcher.server=lab"), memory_str("dispatcher.database_check=60s"), NULL,
 	};
 
 	load(dispatcher_setting_table, &p->dispatcher_settings, "dispatcher", (const char *const *)overrides);
@@ -245,16 +144,17 @@ static void start_dispatcher(struct pipeline *p)
 	struct error err = { "" };
 	int status = 0;
 
-	p->dispatcher_db = open_database(p);
-	p->dispatcher = dispatcher_new(p->loop, &p->dispatcher_settings, p->dispatcher_db, p->trails[PART_DISPATCHER], &status, &err);
-	good(&err);
+	p->dispatcher_db = pipeline_open_database(p, PART_DISPATCHER);
+	p->dispatcher = dispatcher_new(p->loops[PART_DISPATCHER], &p->dispatcher_settings, p->dispatcher_db, p->trails[PART_DISPATCHER], &status, &err);
+	pipeline_good(&err);
 	keep_address(&p->dispatcher_settings.listen, dispatcher_address(p->dispatcher));
 }
 
 static void make_collab(struct pipeline *p)
 {
 	char *overrides[] = {
-		set_to("collab.dispatcher", dispatcher_address(p->dispatcher)), set_to("collab.database_poll", p->options.poll),
+		set_to("collab.dispatcher", pipeline_way_to(p, PART_DISPATCHER, dispatcher_address(p->dispatcher))),
+		set_to("collab.database_poll", p->options.poll),
 		memory_printf("collab.trust_ca=%s/groupwise.crt", p->database->folder), NULL,
 	};
 
@@ -267,9 +167,9 @@ static void start_collab(struct pipeline *p)
 	struct error err = { "" };
 	int status = 0;
 
-	p->collab_db = open_database(p);
-	p->collab = collab_new(p->loop, &p->collab_settings, p->collab_db, p->trails[PART_COLLAB], &status, &err);
-	good(&err);
+	p->collab_db = pipeline_open_database(p, PART_COLLAB);
+	p->collab = collab_new(p->loops[PART_COLLAB], &p->collab_settings, p->collab_db, p->trails[PART_COLLAB], &status, &err);
+	pipeline_good(&err);
 	if (p->histories[PART_COLLAB])
 		history_count(p->histories[PART_COLLAB], collab_count, p->collab);
 }
@@ -299,7 +199,7 @@ static void stop_collab(struct pipeline *p)
 
 bool pipeline_is_up(const struct pipeline *p, enum pipeline_part part)
 {
-	const void *const parts[PARTS] = { p->groupwise, p->router, p->dispatcher, p->collab, p->phones[ALICE].device };
+	const void *const parts[PARTS] = { p->groupwise, p->router, p->dispatcher, p->collab, p->phones[ALICE].device, p->loops[PART_RELAY] };
 
 	return parts[part] != NULL;
 }
@@ -326,26 +226,69 @@ static void begin_history(struct pipeline *p, enum pipeline_part part)
 
 	if (!p->options.histories)
 		return;
-	p->histories[part] = history_open(p->loop, p->trails[part], &(struct history_settings){
+	p->histories[part] = history_open(p->loops[part], p->trails[part], &(struct history_settings){
 		.path = pipeline_histories(p, folder, sizeof folder), .process = part_names[part] }, &err);
-	good(&err);
+	pipeline_good(&err);
+}
+
+static void begin_life(struct pipeline *p, enum pipeline_part part)
+{
+	p->loops[part] = loop_new();
+	loop_clock_manual(p->loops[part], p->now_ms);
+	trail_set_clock(p->trails[part], p->loops[part]);
+	begin_history(p, part);
+}
+
+static void end_life(struct pipeline *p, enum pipeline_part part)
+{
+	history_free(&p->histories[part]);
+	trail_set_clock(p->trails[part], NULL);
+	loop_free(&p->loops[part]);
 }
 
 void pipeline_start(struct pipeline *p, enum pipeline_part part)
 {
 	static void (*const starts[PARTS])(struct pipeline *) = { start_groupwise, start_router, start_dispatcher, start_collab, NULL };
 
-	begin_history(p, part);
+	begin_life(p, part);
 	starts[part](p);
 }
 
 void pipeline_stop(struct pipeline *p, enum pipeline_part part)
 {
-	static void (*const stops[PARTS])(struct pipeline *) = { stop_groupwise, stop_router, stop_dispatcher, stop_collab, NULL };
+	static void (*const stops[PARTS])(struct pipeline *) = { stop_groupwise, stop_router, stop_dispatcher, stop_collab, NULL, pipeline_close_ways };
 
 	if (pipeline_is_up(p, part))
 		stops[part](p);
-	history_free(&p->histories[part]);
+	end_life(p, part);
+}
+
+/* The time that it takes to free what is dead is nobody's. */
+void pipeline_bury(struct pipeline *p)
+{
+	for (int part = 0; part < PART_DEVICE; part++) {
+		uint64_t real_us;
+
+		if (!p->loops[part] || !loop_is_dead(p->loops[part]))
+			continue;
+		real_us = loop_real_us();
+		pipeline_stop(p, (enum pipeline_part)part);
+		if (loop_real_stands())
+			loop_real_stand(real_us);
+	}
+}
+
+void pipeline_kill(struct pipeline *p, enum pipeline_part part)
+{
+	if (p->loops[part])
+		loop_die(p->loops[part]);
+	pipeline_bury(p);
+}
+
+void pipeline_order_death(struct pipeline *p, enum pipeline_part part, uint64_t lines, bool unsent)
+{
+	if (p->histories[part])
+		history_die(p->histories[part], lines, unsent);
 }
 
 /* --- all of it --------------------------------------------------------------------------------------------------------- */
@@ -367,34 +310,21 @@ bool pipeline_is_linked(struct pipeline *p)
 	return p->dispatcher && dispatcher_number(p, "services_registered") == 1 && dispatcher_number(p, "routers_up") == 1;
 }
 
-static void make_database(struct pipeline *p)
-{
-	struct error err = { "" };
-	void *state = NULL;
-
-	database_setup_empty(&state);
-	p->database = state;
-	p->loop = p->database->loop;
-	p->now_ms = START_MS;
-	loop_clock_manual(p->loop, p->now_ms);
-	p->database->db = db_open(p->loop, p->database->file, p->database->key_file, DB_CREATE, true, &err);
-	good(&err);
-}
-
 struct pipeline *pipeline_new(const struct pipeline_options *options)
 {
 	struct pipeline *p = memory_new(sizeof *p);
 
 	p->options = *options;
 	log_set_level(LOG_ERROR);
-	make_database(p);
-	for (int part = 0; part < PARTS; part++) {
+	loop_others(pipeline_round, p);
+	pipeline_make_database(p);
+	for (int part = 0; part < PARTS; part++)
 		p->trails[part] = trail_new(100);
-		trail_set_clock(p->trails[part], p->loop);
-	}
+	if (p->options.relays)
+		begin_life(p, PART_RELAY);
 	make_groupwise(p);
 	pipeline_start(p, PART_GROUPWISE);
-	fill_database(p);
+	pipeline_find_groupwise(p);
 	make_router(p);
 	pipeline_start(p, PART_ROUTER);
 	make_dispatcher(p);
@@ -403,7 +333,7 @@ struct pipeline *pipeline_new(const struct pipeline_options *options)
 	pipeline_start(p, PART_COLLAB);
 	AWAIT(p, pipeline_is_linked(p), "the service did not register");
 	p->faults = device_faults_new(NULL, NULL);
-	begin_history(p, PART_DEVICE);
+	begin_life(p, PART_DEVICE);
 	for (int who = 0; who < (int)p->options.phones; who++)
 		pipeline_start_phone(p, who);
 	pipeline_settle(p);
@@ -414,8 +344,9 @@ void pipeline_stop_all(struct pipeline *p)
 {
 	for (int who = 0; who < PHONES_MAX; who++)
 		pipeline_stop_phone(p, who);
-	for (int part = PARTS; part-- > 0;)
+	for (int part = PART_RELAY; part-- > 0;)
 		pipeline_stop(p, (enum pipeline_part)part);
+	pipeline_stop(p, PART_RELAY);
 }
 
 void pipeline_free(struct pipeline **pipeline)
@@ -433,6 +364,7 @@ void pipeline_free(struct pipeline **pipeline)
 	settings_free(collab_setting_table, &p->collab_settings);
 	settings_free(dispatcher_setting_table, &p->dispatcher_settings);
 	settings_free(router_setting_table, &p->router_settings);
+	loop_others(NULL, NULL);
 	free(p);
 	*pipeline = NULL;
 	database_teardown(&database);

@@ -7,12 +7,13 @@
 #include "router/router.h"
 #include "simulator/device/device.h"
 #include "simulator/groupwise/gw_server.h"
+#include "simulator/relay/relay_links.h"
 #include "tests/support/database.h"
 
 struct tls;
 
 /* The whole pipeline in one process: GroupWise server, configuration database, router, dispatcher, Collaboration Service and
- * devices on one loop with a manual clock, on real sockets of the loopback. The database's work is done inside the calls. */
+ * devices, each on a loop of its own with a manual clock, on real sockets of the loopback. The database's work is done inside the calls. */
 
 /* One person with a device, and what happened to it: a line per event, "login-ok", "login-failed 100 Server Busy",
  * "message bob: hello", "forced-logout evicted-silent". */
@@ -28,20 +29,29 @@ enum { ALICE, BOB, CAROL, DAVE, ERIN, FRANK, GRACE, HEIDI, PHONES_MAX };
 #define PIPELINE_FIRST_PIN 0x2100000Au
 
 /* Each with a trail, and a history when the options say so. */
-enum pipeline_part { PART_GROUPWISE, PART_ROUTER, PART_DISPATCHER, PART_COLLAB, PART_DEVICE, PARTS };
+enum pipeline_part { PART_GROUPWISE, PART_ROUTER, PART_DISPATCHER, PART_COLLAB, PART_DEVICE, PART_RELAY, PARTS };
+
+enum { PIPELINE_LOOPS = PARTS + 1 };
 
 struct pipeline_options {
 	unsigned phones;              /* up to PHONES_MAX; dave may not use the client */
 	const char *host;             /* an address of the loopback; all listen there */
 	bool histories;               /* in the folder pipeline_histories */
 	const char *keep;             /* that folder, which then stays; NULL: one that goes with the database's */
+	bool relays;                  /* between the parts, before each that others dial: a network that can be bad */
 	const char *poll;             /* how often the service looks at the database in real time, as a setting */
 };
 
+struct pipeline_way { struct relay *relay; char *to, *listen; };
+
 struct pipeline {
 	struct pipeline_options options;
-	struct database *database;    /* with the loop; its handle is the administrator's */
+	struct database *database;    /* its handle is the administrator's, and so is the loop */
 	struct loop *loop;
+	struct loop *loops[PARTS];    /* one for each life of a part; NULL while it is down */
+	bool is_way_back;             /* of the rounds, in turns */
+	uint64_t done, idle_since[PIPELINE_LOOPS];    /* rounds in which something was done; when a loop had nothing to do */
+	uint64_t unread;              /* of loop_work's balance: sent to who does not read */
 	uint64_t now_ms;
 	struct world *world;
 	struct tls *tls;
@@ -57,6 +67,7 @@ struct pipeline {
 	struct dispatcher *dispatcher;
 	struct collab *collab;
 	struct faults *faults;        /* of the devices' links */
+	struct pipeline_way ways[PART_DEVICE];
 	bool splits;                  /* a fault is among them whose pieces leave a moment of real time apart: settling takes as long */
 	struct phone phones[PHONES_MAX];
 };
@@ -91,8 +102,15 @@ unsigned phone_count(struct pipeline *p, int who, const char *text);
 
 /* Sets a fault word of the devices' links. */
 void pipeline_fault(struct pipeline *p, const char *word);
+/* Of the links to a part that other parts dial: the word of a relay. -1 with a sentence, also when there is no relay. */
+int pipeline_link_fault(struct pipeline *p, enum pipeline_part part, const char *word, struct error *err);
+/* Of all links, and of the IM server. */
+void pipeline_clear_faults(struct pipeline *p);
 
-/* One that is started again listens where it did. Stopping is polite: what it says on its way out is said. */
+/* One that is started again listens where it did. Stopping is polite: what it says on its way out is said. Killing is not: what it has not sent,
+ * stored or noted by then never was. Killing happens now, or when it is ordered: see history_die. */
+void pipeline_kill(struct pipeline *p, enum pipeline_part part);
+void pipeline_order_death(struct pipeline *p, enum pipeline_part part, uint64_t lines, bool unsent);
 void pipeline_stop(struct pipeline *p, enum pipeline_part part);
 void pipeline_start(struct pipeline *p, enum pipeline_part part);
 bool pipeline_is_up(const struct pipeline *p, enum pipeline_part part);
@@ -103,10 +121,5 @@ void pipeline_stop_all(struct pipeline *p);
 int64_t pipeline_seats(struct pipeline *p);
 /* The folder of the histories. */
 const char *pipeline_histories(const struct pipeline *p, char *into, size_t size);
-
-/* For pipeline.c: the device of one of them, linked. */
-void pipeline_start_phone(struct pipeline *p, int who);
-void pipeline_stop_phone(struct pipeline *p, int who);
-void pipeline_secret(int who, uint8_t secret[PACKET_KEY_SIZE]);
 
 #endif

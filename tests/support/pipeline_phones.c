@@ -7,10 +7,7 @@
 
 #include <cmocka.h>
 
-#include "tests/support/pipeline.h"
-
-#define PATIENCE_US 10000000u
-#define SUITES PACKET_SUITES_DOCUMENTED
+#include "tests/support/pipeline_private.h"
 
 static const char *const users[PHONES_MAX] = { "alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi" };
 
@@ -19,59 +16,12 @@ const char *phone_user(int who)
 	return users[who];
 }
 
-/* --- time and waiting -------------------------------------------------------------------------------------------------- */
-
-/* As docs/time.md has it for several processes: nobody does anything, and what was sent has been received. What is never read (a connection
- * that a fault has made deaf) would never be; then two rounds of a millisecond in which nobody does anything are quiet, too. */
-void pipeline_settle(struct pipeline *p)
-{
-	for (int quiet = 0; quiet < 2;) {
-		uint64_t before = loop_activity(p->loop);
-		bool received = !p->splits && loop_work(p->loop).balance == 0;
-
-		loop_round(p->loop, received ? 0 : 1);
-		quiet = loop_activity(p->loop) == before ? quiet + 1 : 0;
-	}
-}
-
-/* How far it is to the next timer: of the loop's clock, and of the real one if that stands as well and so passes with it. */
-static uint64_t next_due_in_ms(const struct pipeline *p)
-{
-	uint64_t due_ms = loop_next_due_ms(p->loop), in_ms = due_ms <= p->now_ms ? 0 : due_ms - p->now_ms, real_ms, real_due_ms;
-
-	if (!loop_real_stands())
-		return in_ms;
-	real_ms = loop_real_us() / 1000;
-	real_due_ms = loop_next_real_due_ms(p->loop);
-	if (real_due_ms <= real_ms)
-		return 0;
-	return real_due_ms - real_ms < in_ms ? real_due_ms - real_ms : in_ms;
-}
-
-static void step(struct pipeline *p, uint64_t ms)
-{
-	p->now_ms += ms;
-	if (loop_real_stands())
-		loop_real_pass(ms * 1000);
-	loop_clock_advance(p->loop, p->now_ms);
-}
-
-void pipeline_pass(struct pipeline *p, uint64_t ms)
-{
-	uint64_t until_ms = p->now_ms + ms, in_ms;
-
-	pipeline_settle(p);
-	while ((in_ms = next_due_in_ms(p)) <= until_ms - p->now_ms) {
-		step(p, in_ms);
-		pipeline_settle(p);
-	}
-	step(p, until_ms - p->now_ms);
-}
+/* --- waiting ----------------------------------------------------------------------------------------------------------- */
 
 void phone_await(struct pipeline *p, int who, const char *text)
 {
 	struct phone *phone = &p->phones[who];
-	uint64_t give_up_us = loop_real_us() + PATIENCE_US;
+	uint64_t give_up_us = loop_real_us() + PIPELINE_PATIENCE_US;
 	char *found;
 
 	while (!(found = strstr(buf_cstr(&phone->told), text))) {
@@ -156,16 +106,16 @@ void pipeline_start_phone(struct pipeline *p, int who)
 
 	phone->user = users[who];
 	phone->identity.pin = PIPELINE_FIRST_PIN + (uint32_t)who;
-	phone->identity.peer.suites = SUITES;
+	phone->identity.peer.suites = PIPELINE_SUITES;
 	strcpy(phone->identity.srp_id, "T00000001");
 	snprintf(key->key.id, sizeof key->key.id, "%s+1", pin_text(phone->identity.pin));
-	key->key.suites = SUITES;
+	key->key.suites = PIPELINE_SUITES;
 	key->state = CHANNEL_KEY_CURRENT;
 	key->serial = 1;
 	pipeline_secret(who, key->key.secret);
 	replay_counter_start(&key->send, 0);
 	replay_start(&key->receive, 0);
-	phone->device = device_new(p->loop, &(struct device_settings){
+	phone->device = device_new(p->loops[PART_DEVICE], &(struct device_settings){
 		.router = router_device_address(p->router), .identity = &phone->identity, .faults = p->faults, .records = p->trails[PART_DEVICE],
 	}, &callbacks, phone);
 	phone_await(p, who, "link-up\n");

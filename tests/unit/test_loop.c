@@ -330,6 +330,41 @@ static void a_watch_may_free_itself(void **state)
 	close(fds[1]);
 }
 
+static void read_later(void *arg)
+{
+	struct fixture *f = arg;
+
+	loop_watch_free(&f->watch);
+}
+
+/* Leaves what came to the task; gives up when the task never has its turn. */
+static void not_yet(void *arg, int ready)
+{
+	struct fixture *f = arg;
+
+	(void)ready;
+	loop_defer(f->loop, &f->task);
+	if (++f->count == 1000)
+		loop_watch_free(&f->watch);
+}
+
+static void a_descriptor_that_stays_ready_does_not_keep_the_round_from_ending(void **state)
+{
+	struct fixture *f = *state;
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	f->task = (struct loop_task){ .fn = read_later, .arg = f };
+	f->watch = loop_watch_new(f->loop, fds[0], not_yet, f);
+	loop_watch_want(f->watch, LOOP_READ);
+	assert_true(loop_round(f->loop, 0));
+	assert_int_equal(f->count, 1);
+	assert_null(f->watch);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void activity_stands_still_when_nothing_is_ready(void **state)
 {
 	struct fixture *f = *state;
@@ -402,6 +437,7 @@ int main(void)
 		ROW(a_task_that_queues_itself_does_not_keep_the_round_from_ending),
 		ROW(a_dropped_task_does_not_run),
 		ROW(a_watch_may_free_itself),
+		ROW(a_descriptor_that_stays_ready_does_not_keep_the_round_from_ending),
 		ROW(activity_stands_still_when_nothing_is_ready),
 		ROW(a_signal_is_told_on_the_loop),
 		ROW(misuse_ends_the_process),
