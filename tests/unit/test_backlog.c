@@ -1,0 +1,60 @@
+/* What is known of a peer's backlog from the marks that it answers: one row per sentence. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "protocol/backlog.h"
+
+#define EVERY 4
+#define MARK(n) (BACKLOG_MARK | (n))
+
+static const struct {
+	const char *name;
+	uint32_t before, handed;     /* both counts at the start; messages that follow */
+	uint32_t answers[2];         /* nonces of PONGs, 0: none */
+	bool takes;                  /* what the last of them is taken for */
+	uint32_t want;               /* the size at the end */
+} rows[] = {
+	{ "nothing was handed over", 0, 0, { 0 }, false, 0 },
+	{ "nothing is answered", 0, 9, { 0 }, false, 9 },
+	{ "the first mark says that what came before it was read", 0, 9, { MARK(4) }, true, 5 },
+	{ "what follows the last mark counts as not read", 0, 9, { MARK(8) }, true, 1 },
+	{ "an answer may be for several marks", 0, 12, { MARK(12) }, true, 0 },
+	{ "an answer that comes again changes nothing", 0, 9, { MARK(8), MARK(8) }, false, 1 },
+	{ "an older mark after a newer one changes nothing", 0, 9, { MARK(8), MARK(4) }, false, 1 },
+	{ "a mark that was never sent changes nothing", 0, 9, { MARK(12) }, false, 9 },
+	{ "the keep-alive's answer is no mark's", 0, 9, { 8 }, false, 9 },
+	{ "the counts wrap in the middle of a mark's bits", BACKLOG_MARK - 4, 9, { MARK(0) }, true, 5 },
+	{ "the counts wrap", UINT32_MAX - 3, 9, { MARK(4) }, true, 1 },
+};
+
+static void marks_tell_what_was_read(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct backlog backlog = { .handed = rows[i].before, .read = rows[i].before };
+		bool taken = false;
+		uint32_t nonce;
+
+		print_message("  %s\n", rows[i].name);
+		for (uint32_t n = 1; n <= rows[i].handed; n++) {
+			assert_int_equal(backlog_add(&backlog, EVERY, &nonce), n % EVERY == 0);
+			assert_int_equal(nonce, MARK(rows[i].before + n));
+		}
+		for (size_t n = 0; n < 2 && rows[i].answers[n]; n++)
+			taken = backlog_answer(&backlog, rows[i].answers[n]);
+		assert_int_equal(taken, rows[i].takes);
+		assert_int_equal(backlog_size(&backlog), rows[i].want);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(marks_tell_what_was_read),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
