@@ -37,7 +37,7 @@ int bench_setup(void **state)
 	b->settings = (struct collab_settings){
 		.dispatcher = memory_str(fake_dispatcher_address(&b->dispatcher)), .environment = memory_str("groupwise"),
 		.instance = memory_str("collab-1"), .trust = COLLAB_TRUST_CA, .trust_ca = memory_str(b->certificate),
-		.protocol_version = 2, .status_interval_ms = 60000, .database_poll_ms = 60000, .lease_ms = 30000,
+		.protocol_version = 2, .status_interval_ms = 60000, .database_poll_ms = 60000, .lease_ms = 30000, .requests = 2048, .logins = 512,
 	};
 	b->trail = trail_new(1000);
 	*state = b;
