@@ -291,7 +291,8 @@ static void link_taken(void *ctx, uint32_t message_id)
 }
 
 /* An error receipt is not protected, anybody on the way could have made it: it may end a login, which a lost message would end as
- * well, but not a session. */
+ * well, but not a session. One that says that the service is overloaded ends what it names as well, or devices would go on asking for what
+ * cannot be done: but for a logout, and for what went several times, of which another may have been passed on. */
 static void link_failed(void *ctx, uint32_t message_id, uint32_t code, const char *text)
 {
 	struct device *d = ctx;
@@ -303,8 +304,11 @@ static void link_failed(void *ctx, uint32_t message_id, uint32_t code, const cha
 		.type = DEVICE_EVENT_RETURNED, .transaction = message_id, .code = code, .text = bytes_str(text),
 	});
 	if (is_login)
-		device_happen(d, ON_REFUSED, &(struct device_event){ .text = bytes_str("Failed"), .reason = text });
-	else if (letter && code == GME_NO_SERVICE)
+		device_happen(d, ON_REFUSED, &(struct device_event){ .code = code == GME_OVERLOADED ? IM_OVERLOADED : 0,
+			.text = bytes_str("Failed"), .reason = text });
+	else if (letter && code == GME_OVERLOADED && !letter->went_again && letter->type != IM_LOGOUT)
+		device_turned_away(d, letter);
+	else if (letter && (code == GME_NO_SERVICE || code == GME_OVERLOADED))
 		device_try_soon(d, letter);
 }
 
