@@ -405,7 +405,7 @@ static int start(struct dispatcher *d, int *status, struct error *err)
 {
 	const struct dispatcher_settings *set = d->settings;
 	struct service_listener_settings listener = { .listen = set->listen, .ping_interval_ms = set->ping_interval_ms,
-		.ping_misses = (unsigned)set->ping_misses };
+		.ping_misses = (unsigned)set->ping_misses, .backlog = (uint32_t)set->backlog };
 	struct outbound_settings outbound = { .srp_id = d->srp_id, .queue = (unsigned)set->queue, .delivery_ms = set->delivery_ms };
 	static const struct outbound_callbacks outbound_calls = { .can_send = can_send, .send = send_to_router,
 		.again = on_again, .outcome = on_outcome };

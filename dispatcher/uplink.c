@@ -173,7 +173,7 @@ static void hand_over(struct uplink *u, struct device *device, const struct gme 
 	device->instance = link_service_instance_tag(service);
 	if (up.flags)
 		await_taking(u, device->pin, gme, device->service);
-	link_service_send(service, &link_up_msg, &up);
+	link_service_hand_up(service, &up);
 }
 
 static void duplicate(struct uplink *u, uint32_t pin, const struct gme *gme, bool is_part)

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "dispatcher/service_listener.h"
 #include "tests/support/dispatcher_scene.h"
 
 /* --- links -------------------------------------------------------------------------------------------------------------- */
@@ -297,6 +298,31 @@ static void a_message_of_several_fragments(void **state)
 	raw_free(&service);
 }
 
+static void what_a_service_has_not_read_is_bounded_and_beyond_routers_are_not_read_from(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service = scene_ready(s, ALICE, NOBODY);
+	struct link_ping marks[2];
+
+	service->keeps_marks = true;
+	/* The bound is two marks' worth. */
+	for (unsigned i = 0; i < s->set.backlog; i++)
+		device_sends(s, &s->alice, ALICE, bytes_str("hello"));
+	for (unsigned i = 0; i < s->set.backlog; i++) {
+		expect_up(s, service, ALICE, "hello");
+		if (i % SERVICE_MARK_EVERY == SERVICE_MARK_EVERY - 1)
+			raw_expect(s, service, &link_ping_msg, &marks[i / SERVICE_MARK_EVERY]);
+	}
+	device_sends(s, &s->alice, ALICE, bytes_str("one more"));
+	raw_expect_nothing(s, service);
+	/* Half of it must be read before more is. */
+	raw_say(service, &link_pong_msg, &marks[0]);
+	raw_expect_nothing(s, service);
+	raw_say(service, &link_pong_msg, &marks[1]);
+	expect_up(s, service, ALICE, "one more");
+	raw_free(&service);
+}
+
 static void what_cannot_be_handed_on_is_answered(void **state)
 {
 	struct scene *s = *state;
@@ -565,6 +591,7 @@ int main(void)
 		FLOW(another_address_needs_tls),
 		FLOW(a_message_is_opened_and_handed_to_its_service),
 		FLOW(a_message_of_several_fragments),
+		FLOW(what_a_service_has_not_read_is_bounded_and_beyond_routers_are_not_read_from),
 		FLOW(what_cannot_be_handed_on_is_answered),
 		FLOW(nothing_is_acted_on_twice_across_a_restart),
 		FLOW(many_messages_store_few_ceilings),
