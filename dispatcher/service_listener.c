@@ -58,7 +58,7 @@ void link_service_hand_up(struct link_service *service, const struct link_up *up
 	struct link_ping mark;
 
 	link_service_send(service, &link_up_msg, up);
-	if (backlog_add(&service->backlog, SERVICE_MARK_EVERY, &mark.nonce))
+	if (backlog_add(&service->backlog, loop_real_us(), &mark.nonce))
 		link_service_send(service, &link_ping_msg, &mark);
 }
 
@@ -333,6 +333,7 @@ static void on_accept(void *ctx, struct connection *connection)
 	service = memory_new(sizeof *service);
 	service->owner = listener;
 	service->id = ++listener->last_id;
+	backlog_start(&service->backlog, SERVICE_MARK_EVERY);
 	service->connection = connection;
 	service->ping = loop_timer_new(listener->loop, ping_due, service);
 	while (*at)

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 
 /* All ours. */
-#define WAITING_HIGH 1024        /* envelopes that wait for the database: beyond, routers are not read from */
+#define WAITING_HIGH 1024        /* envelopes that wait for the database: beyond, no more is taken in */
 #define WAITING_LOW 256
 #define TAKEN_MAX 8192           /* messages whose service has yet to say that it took them */
 

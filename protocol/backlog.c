@@ -2,11 +2,19 @@
 
 #define COUNT_BITS (BACKLOG_MARK - 1u)
 
-bool backlog_add(struct backlog *backlog, uint32_t every, uint32_t *nonce)
+void backlog_start(struct backlog *backlog, uint32_t every)
+{
+	*backlog = (struct backlog){ .every = every };
+}
+
+bool backlog_add(struct backlog *backlog, uint64_t now_us, uint32_t *nonce)
 {
 	backlog->handed++;
 	*nonce = BACKLOG_MARK | backlog->handed;
-	return backlog->handed % every == 0;
+	if (backlog->handed % backlog->every)
+		return false;
+	backlog->marked_us[backlog->handed / backlog->every % BACKLOG_MARKS] = now_us;
+	return true;
 }
 
 bool backlog_answer(struct backlog *backlog, uint32_t nonce)
@@ -22,4 +30,13 @@ bool backlog_answer(struct backlog *backlog, uint32_t nonce)
 uint32_t backlog_size(const struct backlog *backlog)
 {
 	return backlog->handed - backlog->read;
+}
+
+uint64_t backlog_age_us(const struct backlog *backlog, uint64_t now_us)
+{
+	uint32_t marks = backlog_size(backlog) / backlog->every, oldest = backlog->read / backlog->every + 1;
+
+	if (marks > BACKLOG_MARKS)
+		oldest += marks - BACKLOG_MARKS;
+	return marks ? now_us - backlog->marked_us[oldest % BACKLOG_MARKS] : 0;
 }

@@ -16,6 +16,7 @@
 #define SEED_SIZE 16                        /* random bytes that a challenge begins with. Source: ours, after the FX talk */
 #define CHALLENGE_SIZE (SEED_SIZE + 4)      /* ours: the seed and the time */
 #define SERVICE_CHALLENGE_MAX 128
+#define FEW (4 * SERVICE_MARK_EVERY)        /* messages that may wait however long: a service that rests for a moment refuses none. Source: ours */
 #define QUEUED_MAX 4194304                  /* bytes that wait for a service that does not read, however few envelopes. Source: ours */
 
 enum state { CLAIM, CHALLENGE, PROOF, UP, STATES };
@@ -35,7 +36,7 @@ struct service_peer {
 	uint32_t serial;
 	bool is_paused;                         /* it said PAUSE */
 	struct backlog backlog;                 /* envelopes */
-	bool is_overloaded;                     /* since its backlog reached the bound, until half of that is read */
+	bool is_overloaded;                     /* since a message was refused, until few wait */
 	uint64_t up_since_ms;
 	UT_hash_handle hh;                      /* while up */
 };
@@ -111,10 +112,17 @@ static void set_overloaded(struct service_peer *service, bool is_overloaded)
 	note(service, is_overloaded ? "service.overloaded" : "service.relieved", "what waits for it");
 }
 
+static bool keeps_up(const struct service_peer *service)
+{
+	const struct router_settings *set = service->router->set;
+	uint32_t size = backlog_size(&service->backlog);
+
+	return size < FEW || (size < set->backlog && backlog_age_us(&service->backlog, loop_real_us()) < set->backlog_age_ms * 1000);
+}
+
 bool service_takes(struct service_peer *service, bool is_message)
 {
-	bool takes = peer_queued(service->peer) <= QUEUED_MAX &&
-		(!is_message || backlog_size(&service->backlog) < service->router->set->backlog);
+	bool takes = peer_queued(service->peer) <= QUEUED_MAX && (!is_message || keeps_up(service));
 
 	if (!takes)
 		set_overloaded(service, true);
@@ -126,7 +134,7 @@ void service_receive(struct service_peer *service, const struct srp_receive *rec
 	struct srp_ping mark;
 
 	peer_send(service->peer, &srp_receive_msg, receive);
-	if (backlog_add(&service->backlog, SERVICE_MARK_EVERY, &mark.nonce))
+	if (backlog_add(&service->backlog, loop_real_us(), &mark.nonce))
 		peer_send(service->peer, &srp_ping_msg, &mark);
 }
 
@@ -136,7 +144,7 @@ static void on_pong(struct service_peer *service, struct bytes frame)
 	struct srp_ping pong;
 
 	if (peer_decode(service->peer, &srp_pong_msg, frame, &pong) == 0 && backlog_answer(&service->backlog, pong.nonce) &&
-	    backlog_size(&service->backlog) <= service->router->set->backlog / 2)
+	    backlog_size(&service->backlog) < FEW)
 		set_overloaded(service, false);
 }
 
@@ -362,6 +370,7 @@ void service_peer_start(struct peer *peer, struct bytes frame)
 
 	service->peer = peer;
 	service->router = peer_router(peer);
+	backlog_start(&service->backlog, SERVICE_MARK_EVERY);
 	peer_become(peer, &service_role, service);
 	on_frame(service, frame);
 }

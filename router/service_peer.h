@@ -29,8 +29,9 @@ bool service_is_paused(const struct service_peer *service);
 
 enum { SERVICE_MARK_EVERY = 64 };      /* envelopes: how exactly is known what waits for a service. Source: ours */
 
-/* May an envelope be handed to it now? Not while as many messages as the setting backlog allows wait for it unread, here or on their way:
- * what is added then would only grow old. What devices say about messages to them may go on until 4 MiB wait here.
+/* May an envelope be handed to it now? Not while as many messages wait for it unread, here or on their way, as the setting backlog allows, or
+ * some for longer than backlog_age (real time): what is added then would only grow old. What devices say about messages to them may go on
+ * until 4 MiB wait here.
  * Source: ours. */
 bool service_takes(struct service_peer *service, bool is_message);
 void service_receive(struct service_peer *service, const struct srp_receive *receive);

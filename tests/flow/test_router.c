@@ -24,7 +24,7 @@
 #define MINUTE 60000U
 #define BOTH (SRP_WANT_DELIVERED | SRP_RETURN_IF_UNAVAILABLE)
 #define WAIT_S 5
-#define FRAMES 160
+#define FRAMES 512
 
 /* The reference's key and challenge, and what the proof over it must be. */
 #define KEY "000102030405060708090a0b0c0d0e0f10111213"
@@ -809,25 +809,36 @@ static void send_up_error(struct raw *device, uint32_t tag)
 	buf_free(&error);
 }
 
+/* What may wait however long. */
+#define BOUND (4 * SERVICE_MARK_EVERY)
+
+/* So many messages reach the service, with their marks between them: the last mark. */
+static struct srp_ping take_up(struct raw *service, struct raw *device, uint32_t count)
+{
+	struct srp_ping mark = { 0 };
+
+	for (uint32_t i = 1; i <= count; i++) {
+		send_up(device, i, A, "T00000001");
+		expect(service, "RECEIVE *");
+		expect(device, "STATUS tag=%u status=0 *", i);
+		if (i % SERVICE_MARK_EVERY == 0)
+			assert_int_equal(frame_decode(&srp_ping_msg, next_frame(service, "a mark"), &mark, NULL), 0);
+	}
+	return mark;
+}
+
 static void test_what_a_service_has_not_read_is_bounded_and_more_is_refused_at_once(void **state)
 {
 	struct raw *service = service_up("service", "T00000001"), *device = device_up("device", A, "T00000001");
 	struct srp_ping mark, life = { .nonce = 1 };
-	struct raw *other;
 
 	(void)state;
-	set.backlog = SERVICE_MARK_EVERY;
+	set.backlog = BOUND;
 	expect(service, "COVERAGE pin=2100000A available=1");
-	for (uint32_t i = 0; i < SERVICE_MARK_EVERY; i++)
-		send_up(device, i, A, "T00000001");
-	for (uint32_t i = 0; i < SERVICE_MARK_EVERY; i++) {
-		expect(service, "RECEIVE *");
-		expect(device, "STATUS tag=%u status=0 *", i);
-	}
-	assert_int_equal(frame_decode(&srp_ping_msg, next_frame(service, "a mark"), &mark, NULL), 0);
+	mark = take_up(service, device, BOUND);
 	/* The bound is reached. */
-	send_up(device, 100, A, "T00000001");
-	expect_error(device, 1100, GME_OVERLOADED);
+	send_up(device, 1000, A, "T00000001");
+	expect_error(device, 2000, GME_OVERLOADED);
 	assert_int_equal(number("overloaded"), 1);
 	/* What a device says of messages to it is let pass, or those would be lost. */
 	send_up_error(device, 101);
@@ -844,18 +855,35 @@ static void test_what_a_service_has_not_read_is_bounded_and_more_is_refused_at_o
 	send_up(device, 103, A, "T00000001");
 	expect(service, "RECEIVE *");
 	expect(device, "STATUS tag=103 status=0 *");
+	hang_up(&device);
+	hang_up(&service);
+}
+
+static void test_what_waits_too_long_refuses_more_unless_it_is_little(void **state)
+{
+	struct raw *service = service_up("service", "T00000001"), *device = device_up("device", A, "T00000001");
+	uint64_t late_us;
+	struct raw *other;
+
+	(void)state;
+	set.backlog_age_ms = 1;
+	expect(service, "COVERAGE pin=2100000A available=1");
+	take_up(service, device, BOUND - 1);
+	for (late_us = loop_real_us() + 1000; loop_real_us() <= late_us;)
+		loop_round(loop, 1);
+	/* All that waits has waited too long, and one less than a few is let pass. */
+	send_up(device, 100, A, "T00000001");
+	expect(service, "RECEIVE *");
+	expect(service, "PING *");
+	expect(device, "STATUS tag=100 status=0 *");
+	send_up(device, 101, A, "T00000001");
+	expect_error(device, 1101, GME_OVERLOADED);
 	/* The next connection of the service begins with nothing unread. */
-	for (uint32_t i = 0; i < SERVICE_MARK_EVERY - 2; i++) {
-		send_up(device, i, A, "T00000001");
-		expect(device, "STATUS *");
-	}
-	send_up(device, 104, A, "T00000001");
-	expect_error(device, 1104, GME_OVERLOADED);
 	other = service_up("the service again", "T00000001");
 	expect(other, "COVERAGE pin=2100000A available=1");
-	send_up(device, 105, A, "T00000001");
+	send_up(device, 102, A, "T00000001");
 	expect(other, "RECEIVE *");
-	expect(device, "STATUS tag=105 status=0 *");
+	expect(device, "STATUS tag=102 status=0 *");
 	hang_up(&other);
 	hang_up(&device);
 	hang_up(&service);
@@ -1301,6 +1329,7 @@ int main(void)
 		FLOW(test_up),
 		FLOW(test_a_device_whose_service_is_not_connected),
 		FLOW(test_what_a_service_has_not_read_is_bounded_and_more_is_refused_at_once),
+		FLOW(test_what_waits_too_long_refuses_more_unless_it_is_little),
 		FLOW(test_a_device_of_an_unknown_service_is_refused),
 		FLOW(test_a_second_registration_supersedes),
 		FLOW(test_a_pin_that_moves_to_another_service_leaves_the_first),

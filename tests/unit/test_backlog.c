@@ -30,17 +30,28 @@ static const struct {
 	{ "the counts wrap", UINT32_MAX - 3, 9, { MARK(4) }, true, 1 },
 };
 
+/* Message n is handed over at n ms, and asked at 1000 ms. */
+static const struct { const char *name; uint32_t handed, answer; uint64_t want_ms; } ages[] = {
+	{ "nothing waits", 0, 0, 0 },
+	{ "no mark is outstanding yet", 3, 0, 0 },
+	{ "the first mark", 4, 0, 996 },
+	{ "the oldest of several", 9, 0, 996 },
+	{ "the oldest that is not answered", 13, MARK(4), 992 },
+	{ "all are answered", 9, MARK(8), 0 },
+	{ "of more than have their time, the oldest that has", EVERY * (BACKLOG_MARKS + 2), 0, 1000 - 3 * EVERY },
+};
+
 static void marks_tell_what_was_read(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct backlog backlog = { .handed = rows[i].before, .read = rows[i].before };
+		struct backlog backlog = { .every = EVERY, .handed = rows[i].before, .read = rows[i].before };
 		bool taken = false;
 		uint32_t nonce;
 
 		print_message("  %s\n", rows[i].name);
 		for (uint32_t n = 1; n <= rows[i].handed; n++) {
-			assert_int_equal(backlog_add(&backlog, EVERY, &nonce), n % EVERY == 0);
+			assert_int_equal(backlog_add(&backlog, 0, &nonce), n % EVERY == 0);
 			assert_int_equal(nonce, MARK(rows[i].before + n));
 		}
 		for (size_t n = 0; n < 2 && rows[i].answers[n]; n++)
@@ -50,10 +61,28 @@ static void marks_tell_what_was_read(void **state)
 	}
 }
 
+static void marks_tell_how_long_it_waits(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof ages / sizeof ages[0]; i++) {
+		struct backlog backlog;
+		uint32_t nonce;
+
+		print_message("  %s\n", ages[i].name);
+		backlog_start(&backlog, EVERY);
+		for (uint32_t n = 1; n <= ages[i].handed; n++)
+			backlog_add(&backlog, n * UINT64_C(1000), &nonce);
+		if (ages[i].answer)
+			assert_true(backlog_answer(&backlog, ages[i].answer));
+		assert_int_equal(backlog_age_us(&backlog, 1000000), ages[i].want_ms * 1000);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(marks_tell_what_was_read),
+		cmocka_unit_test(marks_tell_how_long_it_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
