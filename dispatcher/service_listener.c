@@ -55,11 +55,9 @@ void link_service_send(struct link_service *service, const struct wire_msg *msg,
 
 void link_service_hand_up(struct link_service *service, const struct link_up *up)
 {
-	struct link_ping mark;
-
 	link_service_send(service, &link_up_msg, up);
-	if (backlog_add(&service->backlog, loop_real_us(), &mark.nonce))
-		link_service_send(service, &link_ping_msg, &mark);
+	if (backlog_add(&service->backlog))
+		link_service_send(service, &link_ping_msg, &(struct link_ping){ .nonce = backlog_mark(&service->backlog, loop_real_us()) });
 }
 
 static void unlink_service(struct link_service *service)

@@ -7,14 +7,15 @@ void backlog_start(struct backlog *backlog, uint32_t every)
 	*backlog = (struct backlog){ .every = every };
 }
 
-bool backlog_add(struct backlog *backlog, uint64_t now_us, uint32_t *nonce)
+bool backlog_add(struct backlog *backlog)
 {
-	backlog->handed++;
-	*nonce = BACKLOG_MARK | backlog->handed;
-	if (backlog->handed % backlog->every)
-		return false;
+	return ++backlog->handed % backlog->every == 0;
+}
+
+uint32_t backlog_mark(struct backlog *backlog, uint64_t now_us)
+{
 	backlog->marked_us[backlog->handed / backlog->every % BACKLOG_MARKS] = now_us;
-	return true;
+	return BACKLOG_MARK | backlog->handed;
 }
 
 bool backlog_answer(struct backlog *backlog, uint32_t nonce)

@@ -21,9 +21,10 @@ struct backlog {
 
 /* A link begins. */
 void backlog_start(struct backlog *backlog, uint32_t every);
-/* One message was handed over at now_us (microseconds of any clock that does not go back). true: a mark is due, and PING with *nonce must
- * follow the message. */
-bool backlog_add(struct backlog *backlog, uint64_t now_us, uint32_t *nonce);
+/* One message was handed over. true: a mark must follow it. */
+bool backlog_add(struct backlog *backlog);
+/* The nonce of the mark that follows now, at now_us: microseconds of any clock that does not go back. */
+uint32_t backlog_mark(struct backlog *backlog, uint64_t now_us);
 /* A PONG came. false: it answers no mark that is outstanding, and changes nothing. */
 bool backlog_answer(struct backlog *backlog, uint32_t nonce);
 /* Messages; those behind the last answered mark count as not read, so it may be up to every - 1 too high. */

@@ -16,7 +16,6 @@
 #define SEED_SIZE 16                        /* random bytes that a challenge begins with. Source: ours, after the FX talk */
 #define CHALLENGE_SIZE (SEED_SIZE + 4)      /* ours: the seed and the time */
 #define SERVICE_CHALLENGE_MAX 128
-#define FEW (4 * SERVICE_MARK_EVERY)        /* messages that may wait however long: a service that rests for a moment refuses none. Source: ours */
 #define QUEUED_MAX 4194304                  /* bytes that wait for a service that does not read, however few envelopes. Source: ours */
 
 enum state { CLAIM, CHALLENGE, PROOF, UP, STATES };
@@ -36,7 +35,7 @@ struct service_peer {
 	uint32_t serial;
 	bool is_paused;                         /* it said PAUSE */
 	struct backlog backlog;                 /* envelopes */
-	bool is_overloaded;                     /* since a message was refused, until few wait */
+	bool is_overloaded;                     /* since a message was refused, until hardly any wait */
 	uint64_t up_since_ms;
 	UT_hash_handle hh;                      /* while up */
 };
@@ -117,7 +116,7 @@ static bool keeps_up(const struct service_peer *service)
 	const struct router_settings *set = service->router->set;
 	uint32_t size = backlog_size(&service->backlog);
 
-	return size < FEW || (size < set->backlog && backlog_age_us(&service->backlog, loop_real_us()) < set->backlog_age_ms * 1000);
+	return size < SERVICE_FEW || (size < set->backlog && backlog_age_us(&service->backlog, loop_real_us()) < set->backlog_age_ms * 1000);
 }
 
 bool service_takes(struct service_peer *service, bool is_message)
@@ -131,11 +130,9 @@ bool service_takes(struct service_peer *service, bool is_message)
 
 void service_receive(struct service_peer *service, const struct srp_receive *receive)
 {
-	struct srp_ping mark;
-
 	peer_send(service->peer, &srp_receive_msg, receive);
-	if (backlog_add(&service->backlog, loop_real_us(), &mark.nonce))
-		peer_send(service->peer, &srp_ping_msg, &mark);
+	if (backlog_add(&service->backlog))
+		peer_send(service->peer, &srp_ping_msg, &(struct srp_ping){ .nonce = backlog_mark(&service->backlog, loop_real_us()) });
 }
 
 /* Of a mark, or of the keep-alive, for which it is enough that anything was heard. */
@@ -144,7 +141,7 @@ static void on_pong(struct service_peer *service, struct bytes frame)
 	struct srp_ping pong;
 
 	if (peer_decode(service->peer, &srp_pong_msg, frame, &pong) == 0 && backlog_answer(&service->backlog, pong.nonce) &&
-	    backlog_size(&service->backlog) < FEW)
+	    backlog_size(&service->backlog) < SERVICE_MARK_EVERY)
 		set_overloaded(service, false);
 }
 

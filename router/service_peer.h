@@ -27,7 +27,11 @@ void service_status(struct service_peer *service, uint32_t tag, enum srp_status 
 /* It asked for a pause: devices that have something for it are held until it goes on. */
 bool service_is_paused(const struct service_peer *service);
 
-enum { SERVICE_MARK_EVERY = 64 };      /* envelopes: how exactly is known what waits for a service. Source: ours */
+/* Source: ours. */
+enum {
+	SERVICE_MARK_EVERY = 64,      /* envelopes: how exactly is known what waits for a service */
+	SERVICE_FEW = 256,            /* messages that may wait however long: a service that rests for a moment loses nobody one */
+};
 
 /* May an envelope be handed to it now? Not while as many messages wait for it unread, here or on their way, as the setting backlog allows, or
  * some for longer than backlog_age (real time): what is added then would only grow old. What devices say about messages to them may go on

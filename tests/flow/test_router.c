@@ -809,9 +809,6 @@ static void send_up_error(struct raw *device, uint32_t tag)
 	buf_free(&error);
 }
 
-/* What may wait however long. */
-#define BOUND (4 * SERVICE_MARK_EVERY)
-
 /* So many messages reach the service, with their marks between them: the last mark. */
 static struct srp_ping take_up(struct raw *service, struct raw *device, uint32_t count)
 {
@@ -833,9 +830,9 @@ static void test_what_a_service_has_not_read_is_bounded_and_more_is_refused_at_o
 	struct srp_ping mark, life = { .nonce = 1 };
 
 	(void)state;
-	set.backlog = BOUND;
+	set.backlog = SERVICE_FEW;
 	expect(service, "COVERAGE pin=2100000A available=1");
-	mark = take_up(service, device, BOUND);
+	mark = take_up(service, device, SERVICE_FEW);
 	/* The bound is reached. */
 	send_up(device, 1000, A, "T00000001");
 	expect_error(device, 2000, GME_OVERLOADED);
@@ -868,7 +865,7 @@ static void test_what_waits_too_long_refuses_more_unless_it_is_little(void **sta
 	(void)state;
 	set.backlog_age_ms = 1;
 	expect(service, "COVERAGE pin=2100000A available=1");
-	take_up(service, device, BOUND - 1);
+	take_up(service, device, SERVICE_FEW - 1);
 	for (late_us = loop_real_us() + 1000; loop_real_us() <= late_us;)
 		loop_round(loop, 1);
 	/* All that waits has waited too long, and one less than a few is let pass. */

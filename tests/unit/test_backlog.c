@@ -47,12 +47,12 @@ static void marks_tell_what_was_read(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct backlog backlog = { .every = EVERY, .handed = rows[i].before, .read = rows[i].before };
 		bool taken = false;
-		uint32_t nonce;
 
 		print_message("  %s\n", rows[i].name);
 		for (uint32_t n = 1; n <= rows[i].handed; n++) {
-			assert_int_equal(backlog_add(&backlog, 0, &nonce), n % EVERY == 0);
-			assert_int_equal(nonce, MARK(rows[i].before + n));
+			assert_int_equal(backlog_add(&backlog), n % EVERY == 0);
+			if (n % EVERY == 0)
+				assert_int_equal(backlog_mark(&backlog, 0), MARK(rows[i].before + n));
 		}
 		for (size_t n = 0; n < 2 && rows[i].answers[n]; n++)
 			taken = backlog_answer(&backlog, rows[i].answers[n]);
@@ -66,12 +66,12 @@ static void marks_tell_how_long_it_waits(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof ages / sizeof ages[0]; i++) {
 		struct backlog backlog;
-		uint32_t nonce;
 
 		print_message("  %s\n", ages[i].name);
 		backlog_start(&backlog, EVERY);
 		for (uint32_t n = 1; n <= ages[i].handed; n++)
-			backlog_add(&backlog, n * UINT64_C(1000), &nonce);
+			if (backlog_add(&backlog))
+				backlog_mark(&backlog, n * UINT64_C(1000));
 		if (ages[i].answer)
 			assert_true(backlog_answer(&backlog, ages[i].answer));
 		assert_int_equal(backlog_age_us(&backlog, 1000000), ages[i].want_ms * 1000);
