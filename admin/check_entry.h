@@ -22,7 +22,7 @@ enum check_event {
 	X(EVENT_REFUSED, "event.refused") X(EVENT_FORGOTTEN, "event.forgotten") \
 	X(OPENED, "opened") X(REPLAYED, "replayed") \
 	X(LOGIN_SENT, "login.sent") X(LOGIN_TOLD, "login.told") X(IM_SAID, "im.said") X(IM_ONCE, "im.once") X(IM_ACKED, "im.acked") \
-	X(EVENT_SHOWN, "event.shown") X(SESSION_OVER, "session.over") \
+	X(IM_REFUSED, "im.refused") X(EVENT_SHOWN, "event.shown") X(SESSION_OVER, "session.over") \
 	X(SERVER_LOGIN, "server.login") X(SERVER_END, "server.end") X(SERVER_ACCEPTED, "server.accepted") \
 	X(SERVER_DELIVERED, "server.delivered") X(SERVER_FAULT, "server.fault") \
 	X(CWA_SESSION, "cwa.session") X(UPLINK_REGISTERED, "uplink.registered") \

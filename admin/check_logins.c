@@ -150,7 +150,7 @@ static void take_ended(struct check *c, const struct check_entry *e)
 static bool fits(const struct login *login, uint64_t code)
 {
 	if (!login->decided)
-		return code == IM_NO_DATABASE || code == IM_BAD_CREDENTIALS;
+		return code == IM_NO_DATABASE || code == IM_BAD_CREDENTIALS || code == IM_OVERLOADED;
 	if (strcmp(login->outcome, "server-busy") == 0)
 		return code == IM_SERVER_BUSY;
 	if (strcmp(login->outcome, "capacity") == 0)

@@ -204,6 +204,24 @@ static void take_acked(struct check *c, struct talk *talk, const struct check_en
 	op_drop(&talk->up, op);
 }
 
+/* The network says that it has not passed the message on: then the service has not done it, and will not. */
+static void take_refused(struct check *c, struct talk *talk, const struct check_entry *e)
+{
+	struct op *op = op_of(&talk->up, (uint32_t)check_number(e, "sequence"));
+
+	if (!op || !op->said)
+		check_violated(c->report, RULE_MESSAGES, check_place(e), (struct check_place){ 0 },
+			"message %" PRIu64 " of session %u was refused by the network, and the device never said it, or had an answer before",
+			check_number(e, "sequence"), talk->session);
+	else if (op->taken)
+		check_violated(c->report, RULE_MESSAGES, check_place(e), op->first,
+			"message %u of session %u was refused by the network, and the service did it", op->sequence, talk->session);
+	else
+		check_good(c->report, RULE_MESSAGES, 1);
+	if (op)
+		op_drop(&talk->up, op);
+}
+
 /* --- down ------------------------------------------------------------------------------------------------------------------------ */
 
 /* These have the numbers of others: of the LOGIN, or none. */
@@ -391,6 +409,9 @@ static void take(struct check *c, const struct check_entry *e)
 		break;
 	case EVENT_IM_ACKED:
 		take_acked(c, find(c, e), e);
+		break;
+	case EVENT_IM_REFUSED:
+		take_refused(c, find(c, e), e);
 		break;
 	case EVENT_EVENT_QUEUED:
 	case EVENT_EVENT_DELIVERED:

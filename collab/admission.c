@@ -423,9 +423,12 @@ void admission_login(struct admission *a, unsigned way, uint32_t pin, uint32_t t
 		refuse(login, IM_BAD_CREDENTIALS, "user ID or password is missing or holds a NUL");
 		return;
 	}
-	if (c->fenced || c->stopping || a->count > ADMISSION_MAX) {
-		refuse(login, IM_NO_DATABASE, c->fenced ? "another instance has taken over" : c->stopping ? "the service ends" :
-			"too many logins are under way");
+	if (c->fenced || c->stopping) {
+		refuse(login, IM_NO_DATABASE, c->fenced ? "another instance has taken over" : "the service ends");
+		return;
+	}
+	if (a->count > c->settings->logins) {
+		refuse(login, IM_OVERLOADED, "too many logins are under way");
 		return;
 	}
 	if (!standing_takes_logins(c, way)) {

@@ -11,7 +11,6 @@ struct admission;
 struct login;
 
 enum {
-	ADMISSION_MAX = 8192,             /* logins under way; beyond that they fail (ours) */
 	ADMISSION_LOOK_MS = 10,           /* how often a login that waits for connections of other services looks, in real time */
 	ADMISSION_CLOSING_MS = 5000,      /* and for how long, besides the others' time to notice: then it goes on all the same */
 };

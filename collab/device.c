@@ -180,11 +180,11 @@ static void act(struct session *s, const struct row *row, uint32_t sequence, con
 	replay_accept(&s->received, sequence);
 	record_taken(s, row, sequence, is_user_action(row, m));
 	session_seen(s, is_user_action(row, m));
-	if (row->answered) {
-		size_t at = sequence % SESSION_ACKS;
-
-		s->acks[at].sequence = sequence;
-		s->acks[at].answered = false;
+	/* A logout makes room for others. */
+	if (row->answered && !session_request(s, sequence) && row->run != got_logout) {
+		s->collab->counts.overloaded++;
+		session_acknowledge(s, sequence, IM_OVERLOADED, "too many requests wait for the IM server");
+		return;
 	}
 	row->run(s, sequence, m);
 }

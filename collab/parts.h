@@ -37,13 +37,14 @@ struct collab {
 	struct penalties *penalties;
 	struct doubt *doubt;
 	struct session_table sessions;
+	size_t requests;             /* of all sessions: taken from devices, to be acknowledged, and not yet */
 	bool fenced, stopping;
 	bool looking, look_again;    /* at the ends of sessions, in the database */
 	uint64_t ends_seen;
 	struct {
 		uint64_t logins, admitted, refused, answered, penalties;
 		uint64_t evicted, expired, closed, lost, replaced;
-		uint64_t messages_up, messages_down, unknown_session, malformed, duplicates;
+		uint64_t messages_up, messages_down, unknown_session, malformed, duplicates, overloaded;
 	} counts;
 	struct buf scratch;          /* one message being encoded */
 };

@@ -322,11 +322,33 @@ void session_tell_now(struct session *s, const struct wire_msg *msg, const void 
 		courier_send(s->collab->courier, s->pin, s->id, COURIER_NOW, collab_encode(s->collab, msg, s->next_sequence++, in));
 }
 
+/* One of its requests waits no longer. */
+static void settle_request(struct session *s, size_t at)
+{
+	if (!s->acks[at].sequence || s->acks[at].answered || session_is_over(s))
+		return;
+	s->requests--;
+	s->collab->requests--;
+}
+
+bool session_request(struct session *s, uint32_t sequence)
+{
+	struct collab *c = s->collab;
+	size_t at = sequence % SESSION_ACKS;
+
+	settle_request(s, at);      /* a device that did not wait for the answer to one so old gets none */
+	s->acks[at].sequence = sequence;
+	s->acks[at].answered = false;
+	s->requests++;
+	return c->requests++ < c->settings->requests;
+}
+
 void session_acknowledge(struct session *s, uint32_t sequence, uint32_t code, const char *text)
 {
 	size_t at = sequence % SESSION_ACKS;
 
 	if (s->acks[at].sequence == sequence) {
+		settle_request(s, at);
 		s->acks[at].answered = true;
 		s->acks[at].code = code;
 	}
@@ -414,6 +436,8 @@ void session_end(struct session *s, enum im_logout_reason reason, const char *wh
 	if (reason == IM_REASON_SERVER_LOST && s->state != SESSION_CONNECTING)
 		standing_im_server(c, false);
 	session_hold(s);
+	c->requests -= s->requests;
+	s->requests = 0;
 	courier_forget(c->courier, s->pin, s->id);
 	tell_end(s, reason);
 	move(s, event_of(reason));

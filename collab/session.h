@@ -69,6 +69,7 @@ struct session {
 	struct replay_window received;
 	uint32_t next_sequence;
 	struct { uint32_t sequence, code; bool answered; } acks[SESSION_ACKS];
+	unsigned requests;           /* those that are not answered yet */
 	struct buf early;            /* u32 length, message: kept until LOGIN_OK is on its way */
 	unsigned early_count;
 	uint64_t messages_in, messages_out;
@@ -88,7 +89,9 @@ void session_start(struct session *session);
 void session_tell(struct session *session, const struct wire_msg *msg, const void *in);
 /* Only worth something at this moment: not kept for a device that is away. */
 void session_tell_now(struct session *session, const struct wire_msg *msg, const void *in);
-/* Answers the device's message of that sequence number. */
+/* The device's message of that sequence number is to be answered. false: too many of all devices' are. */
+bool session_request(struct session *session, uint32_t sequence);
+/* Answers it. */
 void session_acknowledge(struct session *session, uint32_t sequence, uint32_t code, const char *text);
 
 /* An entry of the process's trail about it: "session.mark", "session.coverage". */

@@ -67,6 +67,10 @@ const struct setting collab_setting_table[] = {
 	  .help = "so many wrong passwords of one device, or of one account, are free; each further one makes the next wait longer; 0: nobody waits" },
 	{ ROW("penalty_longest", SETTING_DURATION, penalty_longest_ms), .fallback = "5m", .min = 1000, .max = 86400000,
 	  .help = "the longest such wait, which begins with 1 s and doubles" },
+	{ ROW("requests", SETTING_NUMBER, requests), .fallback = "1024", .min = 1, .max = 1000000,
+	  .help = "what devices have asked for and the IM server has not answered, in all sessions; more is refused as overloaded" },
+	{ ROW("logins", SETTING_NUMBER, logins), .fallback = "512", .min = 1, .max = 100000,
+	  .help = "logins under way; more are refused as overloaded" },
 	{ .key = NULL },
 };
 

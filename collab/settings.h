@@ -27,6 +27,7 @@ struct collab_settings {
 	uint64_t database_poll_ms;
 	uint64_t lease_ms;
 	uint64_t penalty_after, penalty_longest_ms;
+	uint64_t requests, logins;               /* under way; more are refused */
 };
 
 extern const struct setting collab_setting_table[];

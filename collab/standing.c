@@ -122,7 +122,7 @@ unsigned standing_health(const struct collab *c)
 	const struct standing *s = c->standing;
 	struct health health = { .is_database_there = !owner_is_ill(c->owner), .is_in_doubt = owner_in_doubt(c->owner),
 		.links = session_table_count(&c->sessions) + c->sessions.closing, .links_max = s->links_max,
-		.logins = admission_count(c->admission), .logins_max = ADMISSION_MAX };
+		.logins = admission_count(c->admission), .logins_max = c->settings->logins };
 
 	for (unsigned i = 0; i < HEALTH_TRIES; i++)
 		health.im_failures += s->im_failed[i];
@@ -224,11 +224,7 @@ void standing_promote(struct collab *c, unsigned way, const struct link_promote 
 /* Something was received of which the device has not heard yet what became of it. */
 static bool is_busy(const struct session *s, unsigned way)
 {
-	bool busy = s->mark.held_count != 0;
-
-	for (size_t i = 0; i < SESSION_ACKS && !busy; i++)
-		busy = s->acks[i].sequence && !s->acks[i].answered;
-	return busy && s->way == way;
+	return (s->mark.held_count || s->requests) && s->way == way;
 }
 
 struct drained { unsigned way; uint32_t busy; };

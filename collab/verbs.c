@@ -109,6 +109,8 @@ void collab_status(void *ctx, json_t *into)
 	put(counts, "lost", c->counts.lost);
 	put(counts, "messages_up", c->counts.messages_up);
 	put(counts, "messages_down", c->counts.messages_down);
+	put(counts, "requests", c->requests);
+	put(counts, "overloaded", c->counts.overloaded);
 	put(counts, "duplicates", c->counts.duplicates);
 	put(counts, "malformed", c->counts.malformed);
 	put(counts, "unknown_session", c->counts.unknown_session);

@@ -87,6 +87,7 @@ static void on_router_down(void *ctx, unsigned router)
 	struct dispatcher *d = ctx;
 
 	note_router(d, "router.down", router);
+	intake_router_lost(d->intake, router);
 	coverage_forget_router(d->coverage, router, uncovered, d);
 	outbound_router_lost(d->outbound, router);
 }
@@ -96,8 +97,40 @@ static void on_receive(void *ctx, unsigned router, const struct srp_receive *rec
 	struct dispatcher *d = ctx;
 
 	(void)router;
-	uplink_receive(d->uplink, receive->pin, receive->gme);
+	intake_envelope(d->intake, receive->pin, receive->gme);
 }
+
+static void on_mark(void *ctx, unsigned router, uint32_t nonce)
+{
+	struct dispatcher *d = ctx;
+
+	intake_mark(d->intake, router, nonce);
+}
+
+static void take_in(void *ctx, uint32_t pin, struct bytes gme)
+{
+	struct dispatcher *d = ctx;
+
+	uplink_receive(d->uplink, pin, gme);
+}
+
+static void answer_mark(void *ctx, unsigned router, uint32_t nonce)
+{
+	struct dispatcher *d = ctx;
+
+	router_link_answer_mark(d->routers[router], nonce);
+}
+
+static void on_intake_full(void *ctx, bool is_full)
+{
+	struct dispatcher *d = ctx;
+
+	log_warning("reading from routers %s waiting=%zu", is_full ? "rests" : "goes on", intake_count(d->intake));
+	for (unsigned i = 0; i < d->router_count; i++)
+		router_link_pause(d->routers[i], is_full);
+}
+
+static const struct intake_callbacks intake_calls = { .envelope = take_in, .mark = answer_mark, .full = on_intake_full };
 
 static void on_srp_status(void *ctx, unsigned router, const struct srp_status_msg *status)
 {
@@ -117,7 +150,7 @@ static void on_can_send(void *ctx, unsigned router)
 }
 
 static const struct router_link_callbacks router_calls = {
-	.up = on_router_up, .down = on_router_down, .receive = on_receive, .status = on_srp_status, .coverage = on_coverage,
+	.up = on_router_up, .down = on_router_down, .receive = on_receive, .mark = on_mark, .status = on_srp_status, .coverage = on_coverage,
 	.can_send = on_can_send, .stepped_back = dispatcher_stepped_back, .back = dispatcher_is_back,
 };
 
@@ -135,22 +168,21 @@ static void send_to_router(void *ctx, unsigned router, const struct srp_send *se
 	router_link_send(d->routers[router], send);
 }
 
-/* Reading stops where what is read cannot be handed on: from the routers while a service does not read or too much waits for
- * the database, from the services while too much waits for devices. At once, because one message may be large when it is
+/* What cannot be handed on stays where it is: messages of devices in the intake while a service does not read or too much waits for
+ * the database, those to devices with the services while too much waits here. At once, because one message may be large when it is
  * inflated and many may have come together; going on again comes at the end of the round. */
-static void pause_routers(struct dispatcher *d)
+static void rest_intake(struct dispatcher *d)
 {
 	struct link_service *service = NULL;
-	bool pause = d->is_uplink_full;
+	bool rests = d->is_uplink_full;
 
-	while (!pause && (service = link_service_next(d->services, service)))
-		pause = link_service_is_full(service);
-	if (pause == d->is_paused)
+	while (!rests && (service = link_service_next(d->services, service)))
+		rests = link_service_is_full(service);
+	if (rests == d->is_resting)
 		return;
-	d->is_paused = pause;
-	log_debug("reading from routers %s", pause ? "rests" : "goes on");
-	for (unsigned i = 0; i < d->router_count; i++)
-		router_link_pause(d->routers[i], pause);
+	d->is_resting = rests;
+	log_debug("intake %s waiting=%zu", rests ? "rests" : "goes on", intake_count(d->intake));
+	intake_rest(d->intake, rests);
 }
 
 static void pause_services(struct dispatcher *d)
@@ -165,13 +197,13 @@ static void go_on(void *arg)
 {
 	struct dispatcher *d = arg;
 
-	pause_routers(d);
+	rest_intake(d);
 	pause_services(d);
 }
 
 static void on_full(void *ctx)
 {
-	pause_routers(ctx);
+	rest_intake(ctx);
 }
 
 static void on_uplink_full(void *ctx, bool is_full)
@@ -180,7 +212,7 @@ static void on_uplink_full(void *ctx, bool is_full)
 
 	d->is_uplink_full = is_full;
 	if (is_full)
-		pause_routers(d);
+		rest_intake(d);
 	else
 		loop_defer(d->loop, &d->pause);
 }
@@ -405,7 +437,7 @@ static int start(struct dispatcher *d, int *status, struct error *err)
 {
 	const struct dispatcher_settings *set = d->settings;
 	struct service_listener_settings listener = { .listen = set->listen, .ping_interval_ms = set->ping_interval_ms,
-		.ping_misses = (unsigned)set->ping_misses };
+		.ping_misses = (unsigned)set->ping_misses, .backlog = (uint32_t)set->backlog };
 	struct outbound_settings outbound = { .srp_id = d->srp_id, .queue = (unsigned)set->queue, .delivery_ms = set->delivery_ms };
 	static const struct outbound_callbacks outbound_calls = { .can_send = can_send, .send = send_to_router,
 		.again = on_again, .outcome = on_outcome };
@@ -429,6 +461,7 @@ static int start(struct dispatcher *d, int *status, struct error *err)
 	d->keys = device_keys_new(d->db, set->crypto == DISPATCHER_HARDENED ? PACKET_SUITES_HARDENED : PACKET_SUITES_ALL,
 		set->devices, (uint32_t)set->database_check_ms, on_ready, d);
 	d->outbound = outbound_new(d->loop, d->channel, d->keys, d->coverage, d->trail, &outbound, &outbound_calls, d);
+	d->intake = intake_new(d->loop, &intake_calls, d);
 	d->uplink = uplink_new(d->channel, d->keys, d->outbound, d->services, d->trail, d->srp_id, on_uplink_full, d);
 	log_info("listening services=%s tls=%s crypto=%s", dispatcher_address(d), d->tls ? "mutual-1.3" : "no",
 		set->crypto == DISPATCHER_HARDENED ? "hardened" : "documented");
@@ -465,6 +498,7 @@ void dispatcher_free(struct dispatcher **d_at)
 	loop_drop(d->loop, &d->pause);
 	for (unsigned i = 0; i < d->router_count; i++)
 		router_link_free(&d->routers[i]);
+	intake_free(&d->intake);
 	service_listener_free(&d->services);
 	pools_free(&d->pools);
 	uplink_free(&d->uplink);

@@ -24,7 +24,7 @@ struct dispatcher_settings {
 	int crypto;                      /* enum dispatcher_crypto */
 	char *tls_certificate, *tls_key, *tls_ca;
 	uint64_t ping_interval_ms, ping_misses;
-	uint64_t delivery_ms, queue, devices, database_check_ms;
+	uint64_t delivery_ms, queue, backlog, devices, database_check_ms;
 	uint64_t srp_connects;
 	uint64_t srp_standby_ms;
 	int failover;                    /* enum dispatcher_failover */

@@ -2,6 +2,7 @@
 #define BRAMBLE_DISPATCHER_DISPATCHER_PRIVATE_H
 
 #include "dispatcher/dispatcher.h"
+#include "dispatcher/intake.h"
 #include "dispatcher/outbound.h"
 #include "dispatcher/pool.h"
 #include "dispatcher/router_link.h"
@@ -20,10 +21,11 @@ struct dispatcher {
 	struct service_listener *services;
 	struct pools *pools;
 	struct outbound *outbound;
+	struct intake *intake;
 	struct uplink *uplink;
 	struct router_link *routers[COVERAGE_ROUTERS_MAX];
 	unsigned router_count;
-	bool is_uplink_full, is_paused, are_services_paused;
+	bool is_uplink_full, is_resting, are_services_paused;
 	char srp_id[SRP_ID_MAX + 1];
 	struct loop_timer *identity;
 	struct loop_task pause;

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/settings.h"
+#include "protocol/backlog.h"
 
 /* Our challenge: 16 random bytes and the service string. Source: the FX talk as the documents quote it; the string is ours.
  * It must not be as long as the Router's own challenge (20 bytes), which refuses to answer those. */
@@ -227,7 +228,12 @@ static void on_disconnect(struct router_link *link, const void *message)
 
 static void on_ping(struct router_link *link, const void *message)
 {
-	put(link, &srp_pong_msg, message);
+	const struct srp_ping *ping = message;
+
+	if (ping->nonce & BACKLOG_MARK && link->state == ROUTER_UP)
+		link->callbacks.mark(link->ctx, link->router, ping->nonce);
+	else
+		put(link, &srp_pong_msg, ping);
 }
 
 static void on_pong(struct router_link *link, const void *message)
@@ -473,6 +479,11 @@ void router_link_send(struct router_link *link, const struct srp_send *send)
 	put(link, &srp_send_msg, send);
 	if (!router_link_can_send(link))
 		link->was_blocked = true;
+}
+
+void router_link_answer_mark(struct router_link *link, uint32_t nonce)
+{
+	put(link, &srp_pong_msg, &(struct srp_ping){ .nonce = nonce });
 }
 
 void router_link_pause(struct router_link *link, bool pause)

@@ -32,6 +32,7 @@ struct router_link_callbacks {
 	/* It had stepped back, and is up again: because the identifier was free, or because it was claimed. Before up. */
 	void (*back)(void *ctx, unsigned router, bool is_claimed);
 	void (*receive)(void *ctx, unsigned router, const struct srp_receive *receive);
+	void (*mark)(void *ctx, unsigned router, uint32_t nonce);    /* to be answered when what came before it was worked off */
 	void (*status)(void *ctx, unsigned router, const struct srp_status_msg *status);
 	void (*coverage)(void *ctx, unsigned router, const struct srp_coverage *coverage);
 	void (*can_send)(void *ctx, unsigned router);    /* again, after it could not */
@@ -54,6 +55,7 @@ enum router_link_state router_link_state(const struct router_link *link);
 const char *router_link_why(const struct router_link *link);    /* why it was lost the last time; "" */
 bool router_link_can_send(const struct router_link *link);      /* up, not told to pause, and its queue is not full */
 void router_link_send(struct router_link *link, const struct srp_send *send);
+void router_link_answer_mark(struct router_link *link, uint32_t nonce);    /* while the link is up on which it came */
 void router_link_pause(struct router_link *link, bool pause);   /* reads nothing more for now */
 
 #endif

@@ -24,6 +24,22 @@ bool content_id_known(struct bytes content_id)
 
 /* --- one service --------------------------------------------------------------------------------------------------------- */
 
+/* Once full it is so until half of what waits is read, or reading would stop and go on with every message. */
+static void see_if_full(struct link_service *service)
+{
+	const struct service_listener *listener = service->owner;
+	uint32_t bound = service->is_full ? listener->backlog / 2 : listener->backlog;
+	bool is_full = connection_is_full(service->connection) || backlog_size(&service->backlog) >= bound;
+
+	if (is_full == service->is_full)
+		return;
+	service->is_full = is_full;
+	if (is_full)
+		listener->callbacks.full(listener->ctx);
+	else
+		listener->callbacks.drained(listener->ctx);
+}
+
 void link_service_send(struct link_service *service, const struct wire_msg *msg, const void *in)
 {
 	struct buf *out = &service->owner->out;
@@ -33,10 +49,15 @@ void link_service_send(struct link_service *service, const struct wire_msg *msg,
 	buf_clear(out);
 	frame_encode(msg, in, out);
 	connection_send(service->connection, buf_bytes(out));
-	if (!service->was_full && connection_is_full(service->connection)) {
-		service->was_full = true;
-		service->owner->callbacks.full(service->owner->ctx);
-	}
+	if (!service->is_full)
+		see_if_full(service);
+}
+
+void link_service_hand_up(struct link_service *service, const struct link_up *up)
+{
+	link_service_send(service, &link_up_msg, up);
+	if (backlog_add(&service->backlog))
+		link_service_send(service, &link_ping_msg, &(struct link_ping){ .nonce = backlog_mark(&service->backlog, loop_real_us()) });
 }
 
 static void unlink_service(struct link_service *service)
@@ -67,7 +88,7 @@ static void leave(struct link_service *service, const char *why)
 	log_info("service gone content=%s instance=%s peer=%s why=%s", service->content_id, log_str(service->instance),
 		connection_peer(service->connection), log_str(why));
 	service->owner->callbacks.gone(service->owner->ctx, service);
-	if (service->was_full)
+	if (service->is_full)
 		service->owner->callbacks.drained(service->owner->ctx);
 }
 
@@ -215,6 +236,8 @@ static void on_pong(struct link_service *service, const void *message)
 
 	if (pong->nonce == service->nonce)
 		service->unanswered = 0;
+	if (backlog_answer(&service->backlog, pong->nonce) && service->is_full)
+		see_if_full(service);
 }
 
 static const struct row {
@@ -285,8 +308,7 @@ static void on_drained(void *ctx)
 {
 	struct link_service *service = ctx;
 
-	service->was_full = false;
-	service->owner->callbacks.drained(service->owner->ctx);
+	see_if_full(service);
 }
 
 static const struct connection_callbacks connection_calls = {
@@ -309,6 +331,7 @@ static void on_accept(void *ctx, struct connection *connection)
 	service = memory_new(sizeof *service);
 	service->owner = listener;
 	service->id = ++listener->last_id;
+	backlog_start(&service->backlog, SERVICE_MARK_EVERY);
 	service->connection = connection;
 	service->ping = loop_timer_new(listener->loop, ping_due, service);
 	while (*at)
@@ -328,6 +351,7 @@ struct service_listener *service_listener_new(struct loop *loop, const struct se
 	listener->is_clear = !settings->tls;
 	listener->ping_interval_ms = settings->ping_interval_ms;
 	listener->ping_misses = settings->ping_misses;
+	listener->backlog = settings->backlog;
 	listener->callbacks = *callbacks;
 	listener->ctx = ctx;
 	if (listener->is_clear && !address_is_loopback(settings->listen)) {

@@ -29,7 +29,10 @@ struct service_listener_settings {
 	struct tls *tls;                 /* NULL: clear, loopback only */
 	uint64_t ping_interval_ms;
 	unsigned ping_misses;
+	uint32_t backlog;                /* messages that one may have before it unread until it counts as full; from SERVICE_MARK_EVERY on */
 };
+
+enum { SERVICE_MARK_EVERY = 16 };        /* messages: how exactly that is known. Source: ours */
 
 /* Is this content id one that the public record knows? Source: document [DOC-PROTO]; SYNC and BBIM: reverse-engineered. */
 bool content_id_known(struct bytes content_id);
@@ -60,8 +63,10 @@ bool link_service_takes_its_own(const struct link_service *service);
 bool link_service_has_left(const struct link_service *service);        /* it said that it goes */
 uint32_t link_service_instance_tag(const struct link_service *service); /* of its instance's name; never 0 */
 uint32_t instance_tag(const char *instance);
+/* It does not read what was sent, or not fast enough: no messages of devices should be handed to it. */
 bool link_service_is_full(const struct link_service *service);
 void link_service_send(struct link_service *service, const struct wire_msg *msg, const void *in);
+void link_service_hand_up(struct link_service *service, const struct link_up *up);
 
 /* Reads nothing more from any service for now. */
 void service_listener_pause(struct service_listener *listener, bool pause);

@@ -116,5 +116,5 @@ uint32_t link_service_instance_tag(const struct link_service *service)
 
 bool link_service_is_full(const struct link_service *service)
 {
-	return connection_is_full(service->connection);
+	return service->is_full;
 }

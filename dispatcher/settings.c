@@ -1,4 +1,5 @@
 #include "dispatcher/dispatcher.h"
+#include "dispatcher/service_listener.h"
 
 #define ROW(key_, type_, member, fallback_, ...) \
 	{ .key = (key_), .type = (type_), .offset = offsetof(struct dispatcher_settings, member), .fallback = (fallback_), __VA_ARGS__ }
@@ -27,6 +28,8 @@ const struct setting dispatcher_setting_table[] = {
 	ROW("delivery_timeout", SETTING_DURATION, delivery_ms, "10m", .min = 1000, .max = 86400000,
 		.help = "an envelope of which the router says nothing for so long goes back to its service"),
 	ROW("queue", SETTING_NUMBER, queue, "64", .min = 1, .max = 10000, .help = "messages that may wait for one device"),
+	ROW("backlog", SETTING_NUMBER, backlog, "256", .min = SERVICE_MARK_EVERY, .max = 1000000,
+		.help = "messages of devices that may wait for one service unread; beyond, routers are not read from"),
 	ROW("devices", SETTING_NUMBER, devices, "20000", .min = 16, .max = 1000000, .help = "devices whose keys are kept in memory"),
 	ROW("database_check", SETTING_DURATION, database_check_ms, "1s", .min = 50, .max = 60000,
 		.help = "how often the database is asked whether somebody else changed it"),

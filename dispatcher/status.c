@@ -77,6 +77,6 @@ void dispatcher_status(void *ctx, json_t *into)
 	put_number(into, "unknown_cached", keys.unknown);
 	put_number(into, "outstanding", outbound_outstanding(d->outbound));
 	put_number(into, "waiting_down", outbound_waiting(d->outbound));
-	put_number(into, "waiting_up", uplink_waiting(d->uplink));
+	put_number(into, "waiting_up", intake_count(d->intake) + uplink_waiting(d->uplink));
 	json_object_set_new(into, "counters", counters_json(d));
 }

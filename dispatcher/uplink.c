@@ -9,7 +9,7 @@
 #include "base/memory.h"
 
 /* All ours. */
-#define WAITING_HIGH 1024        /* envelopes that wait for the database: beyond, routers are not read from */
+#define WAITING_HIGH 1024        /* envelopes that wait for the database: beyond, no more is taken in */
 #define WAITING_LOW 256
 #define TAKEN_MAX 8192           /* messages whose service has yet to say that it took them */
 
@@ -181,7 +181,7 @@ static void hand_over(struct uplink *u, struct device *device, const struct gme 
 	device->instance = link_service_instance_tag(service);
 	if (up.flags)
 		await_taking(u, device->pin, gme, device->service);
-	link_service_send(service, &link_up_msg, &up);
+	link_service_hand_up(service, &up);
 }
 
 static void duplicate(struct uplink *u, uint32_t pin, const struct gme *gme, bool is_part)

@@ -17,7 +17,7 @@ struct uplink_counts {
 	uint64_t receipts, resumed, errors_received;
 };
 
-/* full: so many envelopes wait for the database that nothing more should be read from the routers; or no longer so. */
+/* full: so many envelopes wait for the database that no more should come; or no longer so. */
 typedef void uplink_full_fn(void *ctx, bool is_full);
 
 struct uplink *uplink_new(struct channel *channel, struct device_keys *keys, struct outbound *outbound,

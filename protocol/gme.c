@@ -24,7 +24,7 @@ const char *gme_error_text(uint32_t code)
 	static const char *const texts[] = {
 		[GME_UNKNOWN_KEY] = "unknown key", [GME_BAD_FORMAT] = "bad format", [GME_UNKNOWN_CONTENT] = "unknown content id",
 		[GME_NO_SERVICE] = "no such service", [GME_NOT_PERMITTED] = "not permitted", [GME_TOO_LARGE] = "too large",
-		[GME_RESUME_AT] = "resume at",
+		[GME_RESUME_AT] = "resume at", [GME_OVERLOADED] = "overloaded",
 	};
 
 	return code < sizeof texts / sizeof texts[0] && texts[code] ? texts[code] : "unknown error";

@@ -11,6 +11,7 @@ enum { GME_ENCRYPTED = 1, GME_RECEIPT_WANTED = 2, GME_MORE = 4 };
 enum gme_error_code {
 	GME_UNKNOWN_KEY = 1, GME_BAD_FORMAT, GME_UNKNOWN_CONTENT, GME_NO_SERVICE, GME_NOT_PERMITTED, GME_TOO_LARGE,
 	GME_RESUME_AT,       /* text: the highest id that is used up, decimal; seal again with a higher one */
+	GME_OVERLOADED,      /* nothing of it was passed on: more waits for the service than may */
 };
 const char *gme_error_text(uint32_t code);
 

@@ -254,6 +254,7 @@ static const struct code_row codes[] = {
 	{ IM_NO_SESSION, "Failed", "the service holds no such session" },
 	{ IM_NOT_DELIVERED, "Failed", "the recipient is offline or has blocked the sender" },
 	{ IM_TOO_LARGE, "Failed", "the message is too large" },
+	{ IM_OVERLOADED, "Failed", "more is asked than can be done now" },
 	{ IM_BACKEND_REFUSED, "Failed", "the IM server refused" },
 	{ IM_UNREACHABLE, "Failed", "the IM server cannot be reached" },
 	{ IM_NO_DATABASE, "Failed", "the configuration database is not available" },

@@ -28,6 +28,7 @@ enum im_code {
 	IM_NO_SESSION = 404,             /* the service holds no such session */
 	IM_NOT_DELIVERED = 410,          /* the recipient is offline or has blocked the sender */
 	IM_TOO_LARGE = 413,
+	IM_OVERLOADED = 429,             /* more is asked than can be done now; nothing of it was done */
 	IM_BACKEND_REFUSED = 502,        /* the IM server answered with a code of its own, in the text */
 	IM_UNREACHABLE = 503,
 	IM_NO_DATABASE = 504,

@@ -5,9 +5,6 @@
 #include "base/log.h"
 #include "protocol/gme_answer.h"
 
-/* What may wait for a service that does not read; devices are held long before that, this is for what had been read already. */
-#define SERVICE_QUEUE_MAX 4194304
-
 static void note(struct router *router, const char *event, uint32_t pin, const struct gme *gme, uint32_t tag, size_t bytes)
 {
 	struct trail_entry entry = { .event = event, .pin = pin, .transaction = gme->message_id,
@@ -153,20 +150,17 @@ void forward_expire(void *arg)
 	wait_for_confirmation(router);
 }
 
-/* "No such service" goes back to the device as an envelope, so that it can tell which message that was; but never as an answer to
- * a receipt or an error, or two ends could keep each other busy. */
-static void no_service(struct router *router, struct device_peer *device, const struct srp_data *data, const struct gme *gme)
+/* Why it was not passed on goes back to the device as an envelope, so that it can tell which message that was; but never as an answer
+ * to a receipt or an error, or two ends could keep each other busy. */
+static void return_up(struct router *router, struct device_peer *device, const struct srp_data *data, const struct gme *gme,
+	enum gme_error_code code)
 {
-	uint32_t pin = pin_number(device_pin(device));
-
-	router->counts.returned++;
-	note(router, "up.no-service", pin, gme, data->tag, data->gme.len);
 	if (gme->kind != GME_MESSAGE) {
-		device_status(device, data->tag, SRP_UNAVAILABLE, "no such service is connected");
+		device_status(device, data->tag, SRP_UNAVAILABLE, gme_error_text(code));
 		return;
 	}
 	buf_clear(&router->envelope);
-	gme_answer_error(gme, NULL, GME_NO_SERVICE, "", &router->envelope);
+	gme_answer_error(gme, NULL, code, "", &router->envelope);
 	device_data(device, pins_new_tag(router->pins), buf_bytes(&router->envelope));
 }
 
@@ -202,19 +196,22 @@ void forward_up(struct router *router, struct device_peer *device, const struct 
 	}
 	service = service_find(router, gme.destination.srp_id);
 	if (!service) {
-		no_service(router, device, data, &gme);
+		router->counts.returned++;
+		note(router, "up.no-service", pin_number(pin), &gme, data->tag, data->gme.len);
+		return_up(router, device, data, &gme, GME_NO_SERVICE);
 		return;
 	}
-	if (peer_queued(service_peer_of(service)) > SERVICE_QUEUE_MAX) {
-		router->counts.returned++;
-		device_status(device, data->tag, SRP_UNAVAILABLE, "the service does not keep up");
+	if (!service_takes(service, gme.kind == GME_MESSAGE)) {
+		/* Counted alone: a line for each would cost more than all else that is done for it. */
+		router->counts.overloaded++;
+		return_up(router, device, data, &gme, GME_OVERLOADED);
 		return;
 	}
 	struct srp_receive receive = { .pin = pin_number(pin), .gme = data->gme };
-	peer_send(service_peer_of(service), &srp_receive_msg, &receive);
+	service_receive(service, &receive);
 	router->counts.up++;
 	note(router, "up", pin_number(pin), &gme, data->tag, data->gme.len);
 	device_status(device, data->tag, SRP_QUEUED, "");
-	if (service_is_blocked(service))
+	if (service_is_paused(service))
 		device_hold(device);
 }

@@ -14,7 +14,7 @@
  * Source: document [PAT-COV], [FTO5-SEND] (the PIN is checked before sending); codes, flags and the deadline are ours.
  *
  * Up (DATA): the envelope must come from the PIN that registered here and go to the service it registered for, else INVALID.
- * Handed to that service: QUEUED. No such service connected: an error envelope.
+ * Handed to that service: QUEUED. No such service connected, or more waits for it than may: an error envelope, at once.
  * Source: document [PAT-WR]; codes are ours. */
 void forward_down(struct router *router, struct service_peer *service, const struct srp_send *send);
 void forward_up(struct router *router, struct device_peer *device, const struct srp_data *data);

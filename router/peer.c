@@ -162,11 +162,6 @@ void peer_send(struct peer *peer, const struct wire_msg *msg, const void *in)
 	}
 }
 
-bool peer_is_full(const struct peer *peer)
-{
-	return connection_is_full(peer->connection);
-}
-
 size_t peer_queued(const struct peer *peer)
 {
 	return connection_queued(peer->connection);
@@ -331,15 +326,11 @@ static void drained(void *ctx)
 {
 	struct peer *peer = ctx;
 
-	if (peer->is_ending)
+	if (peer->is_ending || !peer->is_full)
 		return;
-	if (peer->is_full) {
-		peer->is_full = false;
-		if (!peer->is_held)
-			connection_resume(peer->connection);
-	}
-	if (peer->role && peer->role->drained)
-		peer->role->drained(peer->as);
+	peer->is_full = false;
+	if (!peer->is_held)
+		connection_resume(peer->connection);
 }
 
 static const struct connection_callbacks callbacks = { .split = split, .message = message, .closed = closed, .drained = drained };

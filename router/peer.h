@@ -16,7 +16,6 @@ struct peer_role {
 	const char *name;                                       /* "service", for logs */
 	size_t max_frame;
 	void (*frame)(void *as, struct bytes frame);
-	void (*drained)(void *as);                              /* its queue is short again; optional */
 	void (*ended)(void *as, const char *why);
 };
 
@@ -41,7 +40,6 @@ void peer_name(struct peer *peer, const char *format, ...) __attribute__((format
 void peer_send(struct peer *peer, const struct wire_msg *msg, const void *in);
 /* It said in its information packet that it wants the identifier only if nobody has it (SRP_IF_FREE). */
 bool peer_is_modest(const struct peer *peer);
-bool peer_is_full(const struct peer *peer);
 size_t peer_queued(const struct peer *peer);
 /* Stops and goes on reading from it because of what lies behind it (its own full queue pauses it as well, by itself). */
 void peer_hold(struct peer *peer, bool hold);

@@ -48,6 +48,10 @@ const struct setting router_setting_table[] = {
 	ROW("register_limit", SETTING_NUMBER, register_limit, "5", 1, 1000,
 		"so many registrations of one PIN may supersede a living link within the window"),
 	ROW("register_window", SETTING_DURATION, register_window_ms, "60s", 1000, 86400000, "that window"),
+	ROW("backlog", SETTING_NUMBER, backlog, "8192", SERVICE_FEW, 1000000,
+		"messages of devices that may wait for one service unread; more are refused as overloaded"),
+	ROW("backlog_age", SETTING_DURATION, backlog_age_ms, "250ms", 1, 3600000,
+		"and more than a few are, too, while the oldest have waited for so long (real time)"),
 	{ .key = NULL },
 };
 

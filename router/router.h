@@ -27,6 +27,7 @@ struct router_settings {
 	uint64_t handshake_timeout_ms, frame_timeout_ms, delivery_timeout_ms;
 	uint64_t max_peers, max_unproven, max_pins;
 	uint64_t register_limit, register_window_ms;
+	uint64_t backlog, backlog_age_ms;
 };
 extern const struct setting router_setting_table[];
 

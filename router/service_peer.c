@@ -9,12 +9,14 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "protocol/backlog.h"
 #include "router/device_peer.h"
 #include "router/forward.h"
 
 #define SEED_SIZE 16                        /* random bytes that a challenge begins with. Source: ours, after the FX talk */
 #define CHALLENGE_SIZE (SEED_SIZE + 4)      /* ours: the seed and the time */
 #define SERVICE_CHALLENGE_MAX 128
+#define QUEUED_MAX 4194304                  /* bytes that wait for a service that does not read, however few envelopes. Source: ours */
 
 enum state { CLAIM, CHALLENGE, PROOF, UP, STATES };
 #define IN(state) (1U << (state))
@@ -32,6 +34,8 @@ struct service_peer {
 	uint8_t challenge[CHALLENGE_SIZE];      /* ours, that it has to prove itself with */
 	uint32_t serial;
 	bool is_paused;                         /* it said PAUSE */
+	struct backlog backlog;                 /* envelopes */
+	bool is_overloaded;                     /* since a message was refused, until hardly any wait */
 	uint64_t up_since_ms;
 	UT_hash_handle hh;                      /* while up */
 };
@@ -84,9 +88,61 @@ void service_status(struct service_peer *service, uint32_t tag, enum srp_status 
 	peer_send(service->peer, &srp_status_msg_msg, &answer);
 }
 
-bool service_is_blocked(const struct service_peer *service)
+bool service_is_paused(const struct service_peer *service)
 {
-	return service->is_paused || peer_is_full(service->peer);
+	return service->is_paused;
+}
+
+static void note(const struct service_peer *service, const char *event, const char *text)
+{
+	struct trail_entry entry = { .event = event };
+
+	trail_text(&entry, "srp=%s peer=%s why=%s", service->id, peer_address(service->peer), log_str(text));
+	trail_note(service->router->trail, &entry);
+}
+
+static void set_overloaded(struct service_peer *service, bool is_overloaded)
+{
+	if (service->is_overloaded == is_overloaded)
+		return;
+	service->is_overloaded = is_overloaded;
+	log_warning("service %s srp=%s backlog=%u refused=%llu", is_overloaded ? "overloaded" : "keeps up again", service->id,
+		backlog_size(&service->backlog), (unsigned long long)service->router->counts.overloaded);
+	note(service, is_overloaded ? "service.overloaded" : "service.relieved", "what waits for it");
+}
+
+static bool keeps_up(const struct service_peer *service)
+{
+	const struct router_settings *set = service->router->set;
+	uint32_t size = backlog_size(&service->backlog);
+
+	return size < SERVICE_FEW || (size < set->backlog && backlog_age_us(&service->backlog, loop_real_us()) < set->backlog_age_ms * 1000);
+}
+
+bool service_takes(struct service_peer *service, bool is_message)
+{
+	bool takes = peer_queued(service->peer) <= QUEUED_MAX && (!is_message || keeps_up(service));
+
+	if (!takes)
+		set_overloaded(service, true);
+	return takes;
+}
+
+void service_receive(struct service_peer *service, const struct srp_receive *receive)
+{
+	peer_send(service->peer, &srp_receive_msg, receive);
+	if (backlog_add(&service->backlog))
+		peer_send(service->peer, &srp_ping_msg, &(struct srp_ping){ .nonce = backlog_mark(&service->backlog, loop_real_us()) });
+}
+
+/* Of a mark, or of the keep-alive, for which it is enough that anything was heard. */
+static void on_pong(struct service_peer *service, struct bytes frame)
+{
+	struct srp_ping pong;
+
+	if (peer_decode(service->peer, &srp_pong_msg, frame, &pong) == 0 && backlog_answer(&service->backlog, pong.nonce) &&
+	    backlog_size(&service->backlog) < SERVICE_MARK_EVERY)
+		set_overloaded(service, false);
 }
 
 static void send_connect(struct service_peer *service, struct bytes value)
@@ -159,14 +215,6 @@ static void on_challenge(struct service_peer *service, struct bytes frame)
 	send_connect(service, bytes_of(proof, sizeof proof));
 }
 
-static void note(const struct service_peer *service, const char *event, const char *text)
-{
-	struct trail_entry entry = { .event = event };
-
-	trail_text(&entry, "srp=%s peer=%s why=%s", service->id, peer_address(service->peer), log_str(text));
-	trail_note(service->router->trail, &entry);
-}
-
 static void tell_available(void *ctx, const struct pin *pin)
 {
 	if (pin_is_available(pin))
@@ -233,12 +281,6 @@ static void on_send(struct service_peer *service, struct bytes frame)
 		forward_down(service->router, service, &send);
 }
 
-static void let_devices_go_on(struct service_peer *service)
-{
-	if (!service_is_blocked(service))
-		device_peers_release(service->router, service->id);
-}
-
 static void on_pause(struct service_peer *service, struct bytes frame)
 {
 	struct srp_session session;
@@ -254,10 +296,10 @@ static void on_resume(struct service_peer *service, struct bytes frame)
 	if (peer_decode(service->peer, &srp_resume_msg, frame, &session) != 0)
 		return;
 	service->is_paused = false;
-	let_devices_go_on(service);
+	device_peers_release(service->router, service->id);
 }
 
-/* What is accepted when. PING, PONG, INFO and DISCONNECT are always, and handled before. */
+/* What is accepted when. PING, INFO and DISCONNECT are always, and PONG in other states; they are common to all peers. */
 static const struct step {
 	uint8_t opcode;
 	unsigned states;
@@ -269,6 +311,7 @@ static const struct step {
 	{ SRP_CONNECT, IN(PROOF), on_proof },
 	{ SRP_PAUSE, IN(UP), on_pause },
 	{ SRP_RESUME, IN(UP), on_resume },
+	{ SRP_PONG, IN(UP), on_pong },
 };
 
 static void on_frame(void *as, struct bytes frame)
@@ -286,11 +329,6 @@ static void on_frame(void *as, struct bytes frame)
 	const struct wire_msg *msg = wire_find(srp_messages, opcode);
 	peer_refuse(service->peer, SRP_PROTOCOL_ERROR, "%s (opcode 0x%02x) has no place in the state %s of a service",
 		msg ? msg->name : "a frame of unknown kind", opcode, state_names[service->state]);
-}
-
-static void on_drained(void *as)
-{
-	let_devices_go_on(as);
 }
 
 static void on_ended(void *as, const char *why)
@@ -320,7 +358,7 @@ static void on_ended(void *as, const char *why)
 }
 
 static const struct peer_role service_role = {
-	.name = "service", .max_frame = FRAME_MAX, .frame = on_frame, .drained = on_drained, .ended = on_ended,
+	.name = "service", .max_frame = FRAME_MAX, .frame = on_frame, .ended = on_ended,
 };
 
 void service_peer_start(struct peer *peer, struct bytes frame)
@@ -329,6 +367,7 @@ void service_peer_start(struct peer *peer, struct bytes frame)
 
 	service->peer = peer;
 	service->router = peer_router(peer);
+	backlog_start(&service->backlog, SERVICE_MARK_EVERY);
 	peer_become(peer, &service_role, service);
 	on_frame(service, frame);
 }

@@ -24,7 +24,20 @@ unsigned service_count(const struct router *router);
 void service_coverage(struct service_peer *service, uint32_t pin, bool available);
 void service_status(struct service_peer *service, uint32_t tag, enum srp_status status, const char *text);
 
-/* Asked for a pause, or does not read what we send: devices that have something for it are held until it goes on. */
-bool service_is_blocked(const struct service_peer *service);
+/* It asked for a pause: devices that have something for it are held until it goes on. */
+bool service_is_paused(const struct service_peer *service);
+
+/* Source: ours. */
+enum {
+	SERVICE_MARK_EVERY = 64,      /* envelopes: how exactly is known what waits for a service */
+	SERVICE_FEW = 256,            /* messages that may wait however long: a service that rests for a moment loses nobody one */
+};
+
+/* May an envelope be handed to it now? Not while as many messages wait for it unread, here or on their way, as the setting backlog allows, or
+ * some for longer than backlog_age (real time): what is added then would only grow old. What devices say about messages to them may go on
+ * until 4 MiB wait here.
+ * Source: ours. */
+bool service_takes(struct service_peer *service, bool is_message);
+void service_receive(struct service_peer *service, const struct srp_receive *receive);
 
 #endif

@@ -23,6 +23,7 @@ struct router_counts {
 	uint64_t refused;                   /* unknown PIN, and peers that were refused: wrong proof, not permitted ... */
 	uint64_t invalid;                   /* packets that are none, and the sixth outstanding one */
 	uint64_t superseded;
+	uint64_t overloaded;                /* from devices, and not passed on because too much waits for the service */
 };
 
 /* The parts of one Router, for its own files. */

@@ -32,6 +32,7 @@ void router_status(void *ctx, json_t *into)
 	put(into, "refused", counts->refused);
 	put(into, "invalid", counts->invalid);
 	put(into, "superseded", counts->superseded);
+	put(into, "overloaded", counts->overloaded);
 }
 
 static void srp_list(void *ctx, struct control_request *request)

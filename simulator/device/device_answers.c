@@ -20,7 +20,9 @@ static void used_up(struct device *d, const struct device_answer *answer, bool i
 	}
 }
 
-/* An error that is not proved may end a login or put off a letter, since the loss of that envelope would as well. */
+/* An error that is not proved may end a login or put off a letter, since the loss of that envelope would as well. One that says that the service
+ * is overloaded ends what it names as well, or devices would go on asking for what cannot be done: but for a logout, and for what went several
+ * times, of which another may have been passed on. */
 static void failed(struct device *d, const struct gme *gme, bool is_login, struct device_letter *letter)
 {
 	const char *text = gme_error_text(gme->error_code);
@@ -30,8 +32,11 @@ static void failed(struct device *d, const struct gme *gme, bool is_login, struc
 		.type = DEVICE_EVENT_RETURNED, .transaction = gme->message_id, .code = gme->error_code, .text = bytes_str(text),
 	});
 	if (is_login)
-		device_happen(d, ON_REFUSED, &(struct device_event){ .text = bytes_str("Failed"), .reason = text });
-	else if (letter && gme->error_code == GME_NO_SERVICE)
+		device_happen(d, ON_REFUSED, &(struct device_event){ .code = gme->error_code == GME_OVERLOADED ? IM_OVERLOADED : 0,
+			.text = bytes_str("Failed"), .reason = text });
+	else if (letter && gme->error_code == GME_OVERLOADED && !letter->went_again && letter->type != IM_LOGOUT)
+		device_turned_away(d, letter);
+	else if (letter && (gme->error_code == GME_NO_SERVICE || gme->error_code == GME_OVERLOADED))
 		device_try_soon(d, letter);
 }
 

@@ -175,7 +175,7 @@ void device_again_refused(struct device *d, uint32_t code)
 		forget_password(d);
 	if (!d->again)
 		return;
-	if (code == 0 || code == IM_UNREACHABLE || code == IM_NO_DATABASE)
+	if (code == 0 || code == IM_OVERLOADED || code == IM_UNREACHABLE || code == IM_NO_DATABASE)
 		plan(d);
 	else
 		device_again_stop(d);

@@ -119,39 +119,55 @@ static void take_contacts(struct device *d, const void *message, const struct de
 	device_tell(d, event);
 }
 
+/* What the device sent is done with: its user is told, and it is not sent again. */
+static void answered(struct device *d, struct device_letter *letter, struct device_event event)
+{
+	enum im_type type = letter->type;
+	uint32_t room = letter->room;
+
+	event.message = type;
+	event.user = bytes_str(letter->to);
+	event.room = room;
+	event.elapsed_us = loop_real_us() - letter->first_us;
+	device_tell(d, event);
+	device_outbox_remove(&d->outbox, letter);
+	if (room)
+		device_room_answered(d, type, room, event.code);
+	if (type == IM_SEARCH && event.code != IM_OK)
+		device_search_over(d);
+	if (type == IM_LOGOUT)
+		device_happen(d, ON_LOGOUT_DONE, NULL);
+}
+
+void device_turned_away(struct device *d, struct device_letter *letter)
+{
+	uint32_t code = IM_OVERLOADED;
+
+	device_record(d, "im.refused", d->session, letter->sequence, "code", code);
+	answered(d, letter, (struct device_event){ .type = DEVICE_EVENT_ACK, .sequence = letter->sequence,
+		.transaction = letter->sealed.message_id, .code = code, .reason = im_code_reason(code) });
+}
+
 static void take_ack(struct device *d, const void *message, const struct device_incoming *in)
 {
 	const struct im_ack *ack = message;
 	struct device_letter *letter = device_outbox_by_sequence(&d->outbox, ack->sequence);
 	struct device_event event = device_event_of(DEVICE_EVENT_ACK, in);
-	enum im_type type = letter ? letter->type : IM_MESSAGE;
-	uint32_t room = letter ? letter->room : 0;
 
 	device_record(d, letter ? "im.acked" : "im.acked.again", ack->session, ack->sequence, "code", ack->code);
 	/* The IM server took the message and could not deliver it after all: the text says to whom. Any other second answer is to
 	 * something that was sent twice. */
 	if (!letter && ack->code != IM_NOT_DELIVERED)
 		return;
-	event.message = type;
+	event.message = IM_MESSAGE;
 	event.sequence = ack->sequence;
 	event.code = ack->code;
 	event.text = ack->text;
 	event.reason = im_code_reason(ack->code);
-	if (letter) {
-		event.user = bytes_str(letter->to);
-		event.room = room;
-		event.elapsed_us = loop_real_us() - letter->first_us;
-	}
-	device_tell(d, event);
-	if (!letter)
-		return;
-	device_outbox_remove(&d->outbox, letter);
-	if (room)
-		device_room_answered(d, type, room, ack->code);
-	if (type == IM_SEARCH && ack->code != IM_OK)
-		device_search_over(d);
-	if (type == IM_LOGOUT)
-		device_happen(d, ON_LOGOUT_DONE, NULL);
+	if (letter)
+		answered(d, letter, event);
+	else
+		device_tell(d, event);
 }
 
 static void take_forced_logout(struct device *d, const void *message, const struct device_incoming *in)

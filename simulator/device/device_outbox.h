@@ -14,6 +14,7 @@ struct device_letter {
 	enum im_type type;
 	struct device_sealed sealed;    /* its last sealing */
 	uint64_t first_us;          /* real time of the first sealing */
+	bool went_again;            /* sealed more than once: an error to one sealing says nothing of the others */
 	uint64_t due_ms;            /* loop's time: not acknowledged by then, it goes again */
 	char *to;
 	uint32_t room;              /* its number, or 0 */

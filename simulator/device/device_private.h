@@ -112,6 +112,7 @@ int device_send_once(struct device *d, const struct wire_msg *msg, const void *m
 void device_send_letter(struct device *d, struct device_letter *letter);
 /* Its service was not there: it goes again after a second, then after two, and so on; what comes after it waits with it. */
 void device_try_soon(struct device *d, struct device_letter *letter);
+void device_turned_away(struct device *d, struct device_letter *letter);   /* it was not passed on, and is not sent again */
 /* The service has said something: what waits for it goes. */
 void device_service_is_there(struct device *d);
 void device_resend_late(void *arg);     /* timers */

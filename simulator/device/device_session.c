@@ -128,6 +128,7 @@ void device_send_letter(struct device *d, struct device_letter *letter)
 		return;
 	}
 	letter->due_ms = loop_now_ms(d->loop) + d->settings.resend_ms;
+	letter->went_again = again;
 	if (again)
 		d->counts.resent++;
 	else

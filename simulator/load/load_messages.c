@@ -107,14 +107,15 @@ static void finish(struct load_unit *unit, struct load_letter *letter)
 	load_messages_fill(unit);
 }
 
-static void refused(struct load_unit *unit, struct load_letter *letter, uint32_t code)
+static void refused(struct load_unit *unit, struct load_letter *letter, const struct device_event *e)
 {
 	struct load *load = unit->load;
 
 	load->now.refused++;
 	if (letter->counted) {
 		load->result.messages.refused++;
-		load_reasons_note(&load->result.messages.reasons, code, im_code_reason(code), 1);
+		load_reasons_note(&load->result.messages.reasons, e->code, im_code_reason(e->code), 1);
+		load_histogram_note(load->result.latency[LOAD_REFUSED], e->at_us - letter->planned_us);
 	} else {
 		load->result.warm_up_refused++;
 	}
@@ -132,7 +133,7 @@ void load_messages_ack(struct load_unit *unit, const struct device_event *e)
 	if (!letter)
 		return;      /* of something else, or its end is known */
 	if (e->code != IM_OK) {
-		refused(unit, letter, e->code);
+		refused(unit, letter, e);
 		return;
 	}
 	if (!letter->acked && letter->counted)

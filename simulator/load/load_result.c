@@ -7,7 +7,7 @@
 
 const char *load_latency_name(enum load_latency which)
 {
-	static const char *const names[LOAD_LATENCIES] = { "link", "login", "logout", "again", "acknowledged", "arrived", "late" };
+	static const char *const names[LOAD_LATENCIES] = { "link", "login", "logout", "again", "acknowledged", "arrived", "refused", "late" };
 
 	return names[which];
 }

@@ -40,6 +40,7 @@ enum load_latency {
 	LOAD_AGAIN,            /* planned -> logged out and in again */
 	LOAD_ACKNOWLEDGED,     /* planned -> the sender has the IM server's answer */
 	LOAD_ARRIVED,          /* planned -> the partner has the message */
+	LOAD_REFUSED,          /* planned -> the sender is told why not */
 	LOAD_LATE,             /* planned -> given to the device: the generator's own part in all of these */
 	LOAD_LATENCIES,
 };

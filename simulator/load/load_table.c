@@ -70,7 +70,9 @@ static void print_messages(const struct load_result *r, FILE *out)
 static void print_latencies(const struct load_result *r, FILE *out)
 {
 	static const char *const meanings[LOAD_LATENCIES] = { "dialled, registered", "planned, logged in", "planned, logged out",
-		"... and in again", "planned, acknowledged", "planned, at the partner", "planned, really sent" };
+		"... and in again", "planned, acknowledged", "planned, at the partner", "planned, refused", "planned, really sent" };
+	static const char *const of_closed[LOAD_LATENCIES] = { [LOAD_ACKNOWLEDGED] = "sent, acknowledged", [LOAD_ARRIVED] = "sent, at the partner",
+		[LOAD_REFUSED] = "sent, refused" };
 
 	fprintf(out, "\n%-24s %9s %9s %9s %9s %9s %9s %9s\n", "time", "count", "p50", "p90", "p99", "p99.9", "max", "mean");
 	for (int i = 0; i < LOAD_LATENCIES; i++) {
@@ -78,8 +80,7 @@ static void print_latencies(const struct load_result *r, FILE *out)
 
 		if (!load_histogram_count(h))
 			continue;
-		fprintf(out, "%-24s %9" PRIu64 " %9s %9s %9s %9s %9s %9s\n", i != LOAD_ACKNOWLEDGED && i != LOAD_ARRIVED ? meanings[i] :
-			r->closed ? i == LOAD_ARRIVED ? "sent, at the partner" : "sent, acknowledged" : meanings[i], load_histogram_count(h),
+		fprintf(out, "%-24s %9" PRIu64 " %9s %9s %9s %9s %9s %9s\n", r->closed && of_closed[i] ? of_closed[i] : meanings[i], load_histogram_count(h),
 			load_time_text(load_histogram_at(h, 50)), load_time_text(load_histogram_at(h, 90)),
 			load_time_text(load_histogram_at(h, 99)), load_time_text(load_histogram_at(h, 99.9)),
 			load_time_text(load_histogram_max(h)), load_time_text(load_histogram_mean(h)));

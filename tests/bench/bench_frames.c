@@ -163,6 +163,7 @@ static void service_hears(void *ctx, struct pump_link *link, struct bytes frame)
 	struct srp_receive receive;
 	struct srp_return answer;
 	struct srp_status_msg status;
+	struct srp_ping mark;
 
 	switch (frame_opcode(frame)) {
 	case SRP_INFO:
@@ -185,6 +186,10 @@ static void service_hears(void *ctx, struct pump_link *link, struct bytes frame)
 		hear(&srp_status_msg_msg, frame, &status);
 		if (status.status != SRP_DELIVERED)
 			instrument_die("the router would not carry a frame down: %s", srp_status_text(status.status));
+		break;
+	case SRP_PING:
+		hear(&srp_ping_msg, frame, &mark);
+		say(bench, link, &srp_pong_msg, &mark);
 		break;
 	default:
 		break;      /* COVERAGE */

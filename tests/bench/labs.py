@@ -1,5 +1,7 @@
 """Labs to measure, and devices on them."""
+import json
 import pathlib
+import subprocess
 import tempfile
 
 import bramble
@@ -30,3 +32,23 @@ def devices(it, count, first=1, in_flight=4, churn=False):
     """count of its devices, logged in."""
     return Instrument("bench_load", "--lab", it.dir, "--router", f"127.0.0.1:{it.port(3101)}", "--first", first, "--devices", count,
                       "--in-flight", in_flight, "--pids", ",".join(f"{n}={p}" for n, p in pids(it).items()), *(["--churn"] if churn else []))
+
+
+class Load:
+    """One run of `bramble-sim load`; result() when it is over. Nothing may be lost, and nothing wrong."""
+
+    def __init__(self, it, first, devices, *options):
+        self.devices = devices
+        self.child = subprocess.Popen([bramble.program("bramble-sim"), "load", "--lab", str(it.dir), "--first", str(first), "--devices", str(devices),
+                                       "--warm-up", "1s", "--json", "-q", *map(str, options)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def result(self):
+        out, err = self.child.communicate()
+        result = json.loads(out) if out.startswith("{") else {}
+        if not result.get("whole"):
+            raise RuntimeError(f"bramble-sim load ended {self.child.returncode}, something was lost: {out[-1500:]}{err[-1500:]}")
+        return result
+
+
+def all_in(it, count):
+    bramble.wait_until(lambda: it.ask("collab", "status")["sessions"]["active"] >= count, f"{count} devices are logged in")

@@ -20,6 +20,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 os.environ.setdefault("BRAMBLE_BIN", "build/bin")
 os.environ.setdefault("BRAMBLE_TEST_DEADLINE", "120")
 import admissions
+import latency
 import layers
 import logins
 import overload
@@ -29,7 +30,7 @@ import sessions
 import start
 import stats
 
-SCENES = (pipeline, router, layers, logins, admissions, start, overload, sessions)
+SCENES = (pipeline, router, layers, logins, admissions, start, latency, overload, sessions)
 ROUND_MS, QUICK_MS = 1000, 600
 
 

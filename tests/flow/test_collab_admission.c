@@ -309,6 +309,28 @@ static void who_guesses_passwords_waits_and_the_owner_is_let_in(void **state)
 	bench_login(b, ALICE, "alice");
 }
 
+static void more_logins_than_may_be_under_way_are_refused_at_once(void **state)
+{
+	struct collab_bench *b = *state;
+	struct im_login_fail fail;
+
+	b->settings.logins = 1;
+	bench_start(b, (struct bench_limits){ .max = 5 });
+	b->groupwise.mute = true;
+	bench_send_login(b, ALICE, "alice", 7);
+	bench_until(b, b->groupwise.accepted == 1);
+	fail = bench_login_fails(b, BOB, "bob");
+	assert_int_equal(fail.code, IM_OVERLOADED);
+	/* It took no seat. */
+	assert_int_equal(bench_live_seats(b), 1);
+	/* The first one ends, and there is room. */
+	fake_groupwise_drop(&b->groupwise, "");
+	bench_expect(b, ALICE, &im_login_fail_msg, NULL, &fail);
+	assert_int_equal(fail.code, IM_UNREACHABLE);
+	b->groupwise.mute = false;
+	bench_login(b, BOB, "bob");
+}
+
 static void another_refusal_of_the_im_server_is_failed(void **state)
 {
 	struct collab_bench *b = *state;
@@ -567,6 +589,7 @@ int main(void)
 		T(who_may_not_use_the_client_is_failed_and_not_connected),
 		T(bad_credentials_are_failed_and_the_seat_is_free_again),
 		T(who_guesses_passwords_waits_and_the_owner_is_let_in),
+		T(more_logins_than_may_be_under_way_are_refused_at_once),
 		T(another_refusal_of_the_im_server_is_failed),
 		T(an_unreachable_im_server_is_failed_and_the_seat_is_free_again),
 		T(an_im_server_that_we_do_not_trust_is_failed),

@@ -363,6 +363,37 @@ static void a_message_that_arrives_twice_is_said_once_and_acknowledged_twice(voi
 	assert_int_equal(bench_number(b, "counts", "duplicates"), 1);
 }
 
+static void more_than_the_im_server_may_owe_an_answer_to_is_refused_at_once(void **state)
+{
+	struct collab_bench *b = *state;
+	uint32_t alice, bob;
+
+	b->settings.requests = 1;
+	bench_start(b, (struct bench_limits){ 0 });
+	alice = bench_login(b, ALICE, "alice");
+	bob = bench_login(b, BOB, "bob");
+	b->groupwise.swallow = true;
+	bench_message(b, ALICE, alice, 1, "bob", "the server is silent on this");
+	bench_until(b, bench_number(b, "counts", "requests") == 1);
+	/* All sessions have one bound. */
+	bench_message(b, BOB, bob, 1, "carol", "too much");
+	assert_int_equal(bench_ack(b, BOB, 1), IM_OVERLOADED);
+	/* Asked again it gets the answer that it had, and the server never hears of it. */
+	bench_message(b, BOB, bob, 1, "carol", "too much");
+	assert_int_equal(bench_ack(b, BOB, 1), IM_OVERLOADED);
+	assert_int_equal(bench_number(b, "counts", "overloaded"), 1);
+	/* A status message asks for nothing, and a logout is always done: with the session goes what it waits for. */
+	bench_status(b, BOB, bob, 2);
+	fake_dispatcher_up(&b->dispatcher, ALICE, &im_logout_msg, 2, &(struct im_session){ .session = alice });
+	assert_int_equal(bench_ack(b, ALICE, 2), IM_OK);
+	assert_int_equal(bench_number(b, "counts", "requests"), 0);
+	b->groupwise.swallow = false;
+	bench_message(b, BOB, bob, 3, "carol", "now there is room");
+	assert_int_equal(bench_ack(b, BOB, 3), IM_OK);
+	assert_string_equal(b->groupwise.last_text, "now there is room");
+	assert_int_equal(bench_number(b, "counts", "requests"), 0);
+}
+
 static void a_message_older_than_the_window_is_never_called_done(void **state)
 {
 	struct collab_bench *b = *state;
@@ -710,6 +741,7 @@ int main(void)
 		T(a_device_missing_from_the_dispatchers_new_list_counts_as_lost_after_a_grace),
 		T(more_than_a_session_may_hold_back_drops_the_oldest),
 		T(a_message_that_arrives_twice_is_said_once_and_acknowledged_twice),
+		T(more_than_the_im_server_may_owe_an_answer_to_is_refused_at_once),
 		T(a_message_older_than_the_window_is_never_called_done),
 		T(traffic_of_a_marked_session_waits_until_the_mark_is_taken_back),
 		T(traffic_that_waits_is_acted_on_though_the_device_is_lost_again),

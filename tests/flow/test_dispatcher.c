@@ -12,6 +12,8 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "dispatcher/service_listener.h"
+#include "protocol/backlog.h"
 #include "tests/support/dispatcher_scene.h"
 
 /* --- links -------------------------------------------------------------------------------------------------------------- */
@@ -297,6 +299,43 @@ static void a_message_of_several_fragments(void **state)
 	raw_free(&service);
 }
 
+static void what_a_service_has_not_read_is_bounded_and_what_is_under_way_goes_on(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service = scene_ready(s, ALICE, NOBODY);
+	struct link_ping marks[2];
+	struct srp_ping mark = { .nonce = BACKLOG_MARK | 33 }, pong;
+	struct srp_send send;
+
+	service->keeps_marks = true;
+	/* The bound is two marks' worth. */
+	for (unsigned i = 0; i < s->set.backlog; i++)
+		device_sends(s, &s->alice, ALICE, bytes_str("hello"));
+	for (unsigned i = 0; i < s->set.backlog; i++) {
+		expect_up(s, service, ALICE, "hello");
+		if (i % SERVICE_MARK_EVERY == SERVICE_MARK_EVERY - 1)
+			raw_expect(s, service, &link_ping_msg, &marks[i / SERVICE_MARK_EVERY]);
+	}
+	device_sends(s, &s->alice, ALICE, bytes_str("one more"));
+	raw_say(&s->router[0], &srp_ping_msg, &mark);
+	raw_expect_nothing(s, service);
+	raw_expect_nothing(s, &s->router[0]);
+	/* Messages to devices, and what becomes of them, are not held up. */
+	service_sends(service, ALICE, 7, bytes_str("down"));
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	router_says(s, 0, send.tag, SRP_DELIVERED);
+	expect_status(s, service, 7, SRP_DELIVERED);
+	/* Half of it must be read before more is. */
+	raw_say(service, &link_pong_msg, &marks[0]);
+	raw_expect_nothing(s, service);
+	raw_say(service, &link_pong_msg, &marks[1]);
+	expect_up(s, service, ALICE, "one more");
+	/* And the router hears that what came before its mark was worked off. */
+	raw_expect(s, &s->router[0], &srp_pong_msg, &pong);
+	assert_int_equal(pong.nonce, mark.nonce);
+	raw_free(&service);
+}
+
 static void what_cannot_be_handed_on_is_answered(void **state)
 {
 	struct scene *s = *state;
@@ -565,6 +604,7 @@ int main(void)
 		FLOW(another_address_needs_tls),
 		FLOW(a_message_is_opened_and_handed_to_its_service),
 		FLOW(a_message_of_several_fragments),
+		FLOW(what_a_service_has_not_read_is_bounded_and_what_is_under_way_goes_on),
 		FLOW(what_cannot_be_handed_on_is_answered),
 		FLOW(nothing_is_acted_on_twice_across_a_restart),
 		FLOW(many_messages_store_few_ceilings),

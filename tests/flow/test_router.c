@@ -14,15 +14,17 @@
 #include "base/io/connection.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "protocol/gme.h"
+#include "protocol/gme_answer.h"
 #include "protocol/srp.h"
 #include "router/router.h"
+#include "router/service_peer.h"
 
 #define A 0x2100000aU
 #define B 0x2100000bU
 #define MINUTE 60000U
 #define BOTH (SRP_WANT_DELIVERED | SRP_RETURN_IF_UNAVAILABLE)
 #define WAIT_S 5
+#define FRAMES 512
 
 /* The reference's key and challenge, and what the proof over it must be. */
 #define KEY "000102030405060708090a0b0c0d0e0f10111213"
@@ -40,7 +42,7 @@ static struct router *router;
 
 struct raw {
 	struct connection *c;
-	struct { struct buf bytes; } frames[64];
+	struct { struct buf bytes; } frames[FRAMES];
 	unsigned came, taken;
 	bool is_up, is_closed;
 	const char *name;
@@ -57,8 +59,8 @@ static void raw_message(void *ctx, struct bytes frame)
 {
 	struct raw *raw = ctx;
 
-	if (raw->came == 64)
-		fail_msg("%s: more than 64 frames came", raw->name);
+	if (raw->came == FRAMES)
+		fail_msg("%s: more than %d frames came", raw->name, FRAMES);
 	buf_append(&raw->frames[raw->came++].bytes, frame);
 }
 
@@ -92,7 +94,7 @@ static struct raw *dial(const char *name)
 static void hang_up(struct raw **raw)
 {
 	connection_free(&(*raw)->c);
-	for (unsigned i = 0; i < 64; i++)
+	for (unsigned i = 0; i < FRAMES; i++)
 		buf_free(&(*raw)->frames[i].bytes);
 	free(*raw);
 	*raw = NULL;
@@ -770,23 +772,118 @@ static void test_up(void **state)
 	hang_up(&other);
 }
 
-static void test_a_device_whose_service_is_not_connected(void **state)
+/* The device's message of this id comes back with this code. */
+static void expect_error(struct raw *device, uint32_t message_id, enum gme_error_code code)
 {
-	struct raw *device = device_up("device", A, "T00000001");
 	struct srp_data data;
 	struct gme gme;
 
-	(void)state;
-	send_up(device, 7, A, "T00000001");
 	assert_int_equal(frame_decode(&srp_data_msg, next_frame(device, "an error envelope"), &data, NULL), 0);
 	assert_int_equal(gme_decode(data.gme, &gme, NULL), 0);
 	assert_int_equal(gme.kind, GME_ERROR);
-	assert_int_equal(gme.error_code, GME_NO_SERVICE);
-	assert_int_equal(gme.message_id, 1007);
+	assert_int_equal(gme.error_code, code);
+	assert_int_equal(gme.message_id, message_id);
 	assert_int_equal(gme.destination.pin, A);
 	confirm(device, data.tag);
+}
+
+static void test_a_device_whose_service_is_not_connected(void **state)
+{
+	struct raw *device = device_up("device", A, "T00000001");
+
+	(void)state;
+	send_up(device, 7, A, "T00000001");
+	expect_error(device, 1007, GME_NO_SERVICE);
 	expect_nothing(device);
 	hang_up(&device);
+}
+
+static void send_up_error(struct raw *device, uint32_t tag)
+{
+	struct gme message = { .kind = GME_MESSAGE, .message_id = 5, .source = { .srp_id = bytes_str("T00000001") },
+		.destination = { .is_pin = true, .pin = A }, .content_ids = bytes_str("BBIM") };
+	struct buf error = { 0 };
+
+	gme_answer_error(&message, NULL, GME_BAD_FORMAT, "", &error);
+	say(device, &srp_data_msg, &(struct srp_data){ .tag = tag, .gme = buf_bytes(&error) });
+	buf_free(&error);
+}
+
+/* So many messages reach the service, with their marks between them: the last mark. */
+static struct srp_ping take_up(struct raw *service, struct raw *device, uint32_t count)
+{
+	struct srp_ping mark = { 0 };
+
+	for (uint32_t i = 1; i <= count; i++) {
+		send_up(device, i, A, "T00000001");
+		expect(service, "RECEIVE *");
+		expect(device, "STATUS tag=%u status=0 *", i);
+		if (i % SERVICE_MARK_EVERY == 0)
+			assert_int_equal(frame_decode(&srp_ping_msg, next_frame(service, "a mark"), &mark, NULL), 0);
+	}
+	return mark;
+}
+
+static void test_what_a_service_has_not_read_is_bounded_and_more_is_refused_at_once(void **state)
+{
+	struct raw *service = service_up("service", "T00000001"), *device = device_up("device", A, "T00000001");
+	struct srp_ping mark, life = { .nonce = 1 };
+
+	(void)state;
+	set.backlog = SERVICE_FEW;
+	expect(service, "COVERAGE pin=2100000A available=1");
+	mark = take_up(service, device, SERVICE_FEW);
+	/* The bound is reached. */
+	send_up(device, 1000, A, "T00000001");
+	expect_error(device, 2000, GME_OVERLOADED);
+	assert_int_equal(number("overloaded"), 1);
+	/* What a device says of messages to it is let pass, or those would be lost. */
+	send_up_error(device, 101);
+	expect(service, "RECEIVE *");
+	expect(device, "STATUS tag=101 status=0 *");
+	/* A sign of life is no word of what was read. */
+	say(service, &srp_pong_msg, &life);
+	settle();
+	send_up(device, 102, A, "T00000001");
+	expect_error(device, 1102, GME_OVERLOADED);
+	/* The service has read. */
+	say(service, &srp_pong_msg, &mark);
+	settle();
+	send_up(device, 103, A, "T00000001");
+	expect(service, "RECEIVE *");
+	expect(device, "STATUS tag=103 status=0 *");
+	hang_up(&device);
+	hang_up(&service);
+}
+
+static void test_what_waits_too_long_refuses_more_unless_it_is_little(void **state)
+{
+	struct raw *service = service_up("service", "T00000001"), *device = device_up("device", A, "T00000001");
+	uint64_t late_us;
+	struct raw *other;
+
+	(void)state;
+	set.backlog_age_ms = 1;
+	expect(service, "COVERAGE pin=2100000A available=1");
+	take_up(service, device, SERVICE_FEW - 1);
+	for (late_us = loop_real_us() + 1000; loop_real_us() <= late_us;)
+		loop_round(loop, 1);
+	/* All that waits has waited too long, and one less than a few is let pass. */
+	send_up(device, 100, A, "T00000001");
+	expect(service, "RECEIVE *");
+	expect(service, "PING *");
+	expect(device, "STATUS tag=100 status=0 *");
+	send_up(device, 101, A, "T00000001");
+	expect_error(device, 1101, GME_OVERLOADED);
+	/* The next connection of the service begins with nothing unread. */
+	other = service_up("the service again", "T00000001");
+	expect(other, "COVERAGE pin=2100000A available=1");
+	send_up(device, 102, A, "T00000001");
+	expect(other, "RECEIVE *");
+	expect(device, "STATUS tag=102 status=0 *");
+	hang_up(&other);
+	hang_up(&device);
+	hang_up(&service);
 }
 
 static void test_a_device_of_an_unknown_service_is_refused(void **state)
@@ -1228,6 +1325,8 @@ int main(void)
 		FLOW(test_what_is_not_confirmed_expires),
 		FLOW(test_up),
 		FLOW(test_a_device_whose_service_is_not_connected),
+		FLOW(test_what_a_service_has_not_read_is_bounded_and_more_is_refused_at_once),
+		FLOW(test_what_waits_too_long_refuses_more_unless_it_is_little),
 		FLOW(test_a_device_of_an_unknown_service_is_refused),
 		FLOW(test_a_second_registration_supersedes),
 		FLOW(test_a_pin_that_moves_to_another_service_leaves_the_first),

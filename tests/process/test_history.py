@@ -297,6 +297,18 @@ def acknowledged_otherwise(h):
     h.change("im.acked", number("code", 0), code=413)
 
 
+def refused_and_done(h):
+    lines, at = h.find("im.acked", number("code", 0))
+    lines[at]["event"] = "im.refused"
+
+
+def refused_and_never_said(h):
+    lines, at = h.find("im.acked", number("code", 0))
+    again = json.loads(json.dumps(lines[at]))
+    again["event"] = "im.refused"
+    lines.insert(at + 1, again)
+
+
 def lost_message(h):
     """The device still waits at the end, and nothing of it is in the history."""
     h.change("session.over", unanswered=1)
@@ -376,6 +388,8 @@ SEEDS = {
     done_twice: ("duplicates", r"message 2 of session \d+ was done a second time|message \d+ of session \d+ was done a second time"),
     never_said: ("messages", r"message \d+ of session \d+ was done, and the device never said it"),
     acknowledged_otherwise: ("messages", r"was acknowledged with 413, and the service did not answer so"),
+    refused_and_done: ("messages", r"was refused by the network, and the service did it"),
+    refused_and_never_said: ("messages", r"was refused by the network, and the device never said it, or had an answer before"),
     lost_message: ("messages", r"1 messages of session \d+ wait for an answer when it ends, and by the history 0"),
     shown_twice: ("duplicates", r"event \d+ of session \d+ was shown a second time"),
     lost_event: ("events", r"event \d+ of session \d+ was delivered, and the device never showed it"),

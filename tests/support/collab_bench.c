@@ -38,7 +38,7 @@ int bench_setup(void **state)
 		.dispatcher = memory_str(fake_dispatcher_address(&b->dispatcher)), .environment = memory_str("groupwise"),
 		.instance = memory_str("collab-1"), .trust = COLLAB_TRUST_CA, .trust_ca = memory_str(b->certificate),
 		.protocol_version = 2, .status_interval_ms = 60000, .database_poll_ms = 60000, .lease_ms = 30000,
-		.ping_interval_ms = 60000, .ping_misses = 3,
+		.ping_interval_ms = 60000, .ping_misses = 3, .requests = 2048, .logins = 512,
 	};
 	b->trail = trail_new(1000);
 	*state = b;

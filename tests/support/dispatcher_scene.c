@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
+#include "protocol/backlog.h"
 
 /* --- raw peers -------------------------------------------------------------------------------------------------------------- */
 
@@ -23,7 +24,13 @@ static void raw_up(void *ctx)
 static void raw_message(void *ctx, struct bytes frame)
 {
 	struct raw *raw = ctx;
+	struct link_ping ping;
 
+	if (!raw->keeps_marks && frame_opcode(frame) == link_ping_msg.code && frame_decode(&link_ping_msg, frame, &ping, NULL) == 0 &&
+	    ping.nonce & BACKLOG_MARK) {
+		raw_say(raw, &link_pong_msg, &ping);
+		return;
+	}
 	if (raw->came == 128)
 		fail_msg("%s: more than 128 frames came", raw->name);
 	buf_append(&raw->frames[raw->came++], frame);
@@ -177,7 +184,7 @@ struct scene *scene_new(void)
 	s->channel = channel_new();
 	s->set = (struct dispatcher_settings){
 		.listen = memory_str("127.0.0.1:0"), .server = memory_str("bramble"), .ping_interval_ms = 60000, .ping_misses = 3, .srp_connects = 4,
-		.delivery_ms = 600000, .queue = 8, .devices = 100, .database_check_ms = 50,
+		.delivery_ms = 600000, .queue = 8, .backlog = 32, .devices = 100, .database_check_ms = 50,
 	};
 	free(database);
 	free(key);

@@ -23,6 +23,7 @@ struct raw {
 	struct buf frames[128];
 	unsigned came, taken;
 	bool is_up, is_closed;
+	bool keeps_marks;                /* which are answered by themselves else, and not among the frames */
 };
 
 struct scene {

@@ -511,6 +511,69 @@ static void what_waits_for_the_service_goes_when_the_service_speaks(void **state
 	handset_await(b, &b->heard, "#2 MESSAGE");
 }
 
+static void what_an_overloaded_service_was_not_given_is_refused_to_the_user_and_not_sent_again(void **state)
+{
+	struct handset *b = *state;
+
+	handset_log_in(b);
+	handset_type_message(b, "one too many");
+	handset_await(b, &b->heard, "#1 MESSAGE");
+	handset_return_error(b, b->heard_id, GME_OVERLOADED, "");
+	handset_await(b, &b->told, "returned 8");
+	handset_await(b, &b->told, "ack 429 user=bob (more is asked than can be done now)");
+	assert_int_equal(device_unacknowledged(b->device), 0);
+	/* The next one waits for nothing. */
+	handset_type_message(b, "x");
+	handset_await(b, &b->heard, "#2 MESSAGE");
+	handset_acknowledge(b, 1, 2, IM_OK);
+	handset_await(b, &b->told, "ack");
+	handset_pass_ms(b, 600000);
+	handset_never(b, &b->heard, "MESSAGE");
+}
+
+static void what_an_overloaded_service_may_have_had_before_is_tried_again(void **state)
+{
+	struct handset *b = *state;
+
+	handset_log_in(b);
+	handset_type_message(b, "twice on its way");
+	handset_await(b, &b->heard, "#1 MESSAGE");
+	handset_pass_ms(b, 30000);
+	handset_await(b, &b->heard, "#1 MESSAGE");
+	handset_return_error(b, b->heard_id, GME_OVERLOADED, "");
+	handset_await(b, &b->told, "returned 8");
+	handset_never(b, &b->told, "ack");
+	handset_pass_ms(b, 1000);
+	handset_await(b, &b->heard, "#1 MESSAGE");
+}
+
+static void an_overloaded_service_is_asked_again_for_a_logout(void **state)
+{
+	struct handset *b = *state;
+	struct error err;
+
+	handset_log_in(b);
+	handset_ok(device_logout(b->device, &err), &err);
+	handset_await(b, &b->heard, "#1 LOGOUT");
+	handset_return_error(b, b->heard_id, GME_OVERLOADED, "");
+	handset_await(b, &b->told, "returned 8");
+	handset_pass_ms(b, 1000);
+	handset_await(b, &b->heard, "#1 LOGOUT");
+	handset_acknowledge(b, 1, 1, IM_OK);
+	handset_await(b, &b->told, "logged-out");
+}
+
+static void a_login_at_an_overloaded_service_has_failed(void **state)
+{
+	struct handset *b = *state;
+
+	handset_type_login(b);
+	handset_await(b, &b->heard, "LOGIN user=alice");
+	handset_return_error(b, b->heard_id, GME_OVERLOADED, "");
+	handset_await(b, &b->told, "login-failed 429 user=alice text=Failed (overloaded)");
+	assert_int_equal(device_state(b->device), DEVICE_LOGGED_OUT);
+}
+
 /* The service takes what is 64 numbers old for a duplicate, and would acknowledge it unread. */
 static void numbers_do_not_run_away_from_a_message_that_waits(void **state)
 {
@@ -704,6 +767,10 @@ int main(void)
 		TEST(all_that_was_sealed_under_used_up_ids_goes_again_before_anything_newer),
 		TEST(what_is_due_while_the_service_is_not_there_waits_with_the_rest),
 		TEST(what_waits_for_the_service_goes_when_the_service_speaks),
+		TEST(what_an_overloaded_service_was_not_given_is_refused_to_the_user_and_not_sent_again),
+		TEST(what_an_overloaded_service_may_have_had_before_is_tried_again),
+		TEST(an_overloaded_service_is_asked_again_for_a_logout),
+		TEST(a_login_at_an_overloaded_service_has_failed),
 		TEST(numbers_do_not_run_away_from_a_message_that_waits),
 		TEST(contacts_in_several_parts_are_one_list_and_follow_presence),
 		TEST(a_device_whose_pin_was_taken_over_does_not_dial_again),

@@ -188,6 +188,7 @@ static const struct {
 	bool again;
 } codes[] = {
 	{ IM_UNREACHABLE, true },
+	{ IM_OVERLOADED, true },
 	{ IM_NO_DATABASE, true },
 	{ IM_SERVER_BUSY, false },
 	{ IM_FAILED_CAPACITY, false },

@@ -93,7 +93,7 @@ static void code_table(struct buf *out)
 {
 	static const uint32_t codes[] = {
 		IM_OK, IM_SERVER_BUSY, IM_FAILED_CAPACITY, IM_FAILED_300, IM_BAD_CREDENTIALS, IM_NOT_PERMITTED, IM_NO_SESSION,
-		IM_NOT_DELIVERED, IM_TOO_LARGE, IM_BACKEND_REFUSED, IM_UNREACHABLE, IM_NO_DATABASE,
+		IM_NOT_DELIVERED, IM_TOO_LARGE, IM_OVERLOADED, IM_BACKEND_REFUSED, IM_UNREACHABLE, IM_NO_DATABASE,
 	};
 
 	buf_text(out, "| code | the device shows | what happened |\n| --- | --- | --- |\n");
