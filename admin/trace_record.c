@@ -67,8 +67,9 @@ static void tell_progress(struct watch *w)
 	const json_t *socket;
 	size_t i;
 
-	json_array_foreach(w->sockets, i, socket)
+	json_array_foreach(w->sockets, i, socket) {
 		add_counts(json_string_value(socket), &logins, &refused, &live, &messages);
+	}
 	snprintf(words, sizeof words, "%lld logins, %lld of them refused; %lld sessions; %lld messages of devices", (long long)logins, (long long)refused,
 		(long long)live, (long long)messages);
 	if (strcmp(words, w->said) == 0)

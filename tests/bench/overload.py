@@ -2,8 +2,7 @@
 others notice nothing of it any more.
 
 The generator shares the machine's processors with what it measures, and would have none left to offer three times as much. So one process, the
-bottleneck, is let run for a twentieth of the time (stopped and continued, twenty-five times a second), and the rest of the machine has time
-to spare. A closed loop with the same process slowed in the same way says what is sustainable."""
+bottleneck, gets a twentieth of a processor (it is stopped whenever it has had that), and the rest of the machine has time to spare. A closed loop with the same process slowed in the same way says what is sustainable."""
 import contextlib
 import os
 import signal
@@ -19,7 +18,7 @@ QUICK = False
 ROUNDS = 3
 STEADY, CROWD = 40, 320        # devices: the steady ones go on talking when the crowd has left
 TIMES = 3
-RUNS_S, RESTS_S = 0.002, 0.038
+SHARE, CREDIT_S, LOOK_S = 0.05, 0.002, 0.001
 BOUND = 16 << 20               # what the queues of all three hold of these texts when they are full, and as much again
 RECOVERY_S = 5
 NORMAL = 2.0                   # a second is normal when its median is at most so many times the one that the steady ones have alone
@@ -43,18 +42,25 @@ ROWS = tuple(row for part in BOTTLENECKS for row in rows_of(part))
 
 
 class Slowed:
-    """with Slowed(pid): it runs for a twentieth of the time."""
+    """with Slowed(pid): it gets a share of one processor. What it took too much, because this was not let run in time, it waits for."""
 
     def __init__(self, pid):
         self.pid, self.over = pid, threading.Event()
         self.thread = threading.Thread(target=self._run)
 
+    def _used_s(self):
+        with open(f"/proc/{self.pid}/schedstat", encoding="ascii") as stat:
+            return int(stat.read().split()[0]) / 1e9
+
     def _run(self):
+        credit_s, at, used = 0.0, time.monotonic(), self._used_s()
         while not self.over.is_set():
-            os.kill(self.pid, signal.SIGSTOP)
-            self.over.wait(RESTS_S)
-            os.kill(self.pid, signal.SIGCONT)
-            self.over.wait(RUNS_S)
+            now, uses = time.monotonic(), self._used_s()
+            credit_s = min(CREDIT_S, credit_s + SHARE * (now - at) - (uses - used))
+            at, used = now, uses
+            os.kill(self.pid, signal.SIGSTOP if credit_s < 0 else signal.SIGCONT)
+            self.over.wait(LOOK_S)
+        os.kill(self.pid, signal.SIGCONT)
 
     def __enter__(self):
         self.thread.start()
