@@ -5,8 +5,9 @@
 #include <stdint.h>
 
 /* Message ids count up per key and direction, and nothing is acted on twice, also after a restart: both sides commit a ceiling
- * ahead of what they use. Rules: ours (the record knows ids, not their protection). */
-#define REPLAY_AHEAD 256
+ * ahead of what they use. Rules: ours (the record knows ids, not their protection). So many ids at most are given up by a restart, and a key
+ * has 2^32; a commit costs as much as some messages, and who is refused for overload uses up ids too. */
+#define REPLAY_AHEAD 4096
 
 /* The receiver's side. */
 struct replay_window {

@@ -252,20 +252,20 @@ static void ids_wait_for_their_ceiling(void **state)
 	struct channel_opened opened;
 
 	(void)state;
-	replay_counter_start(&device.keys[0].send, 256);
+	replay_counter_start(&device.keys[0].send, REPLAY_AHEAD);
 	assert_int_equal(channel_seal(channel, &device, &up, bytes_str("a"), keep, &refused, &refused.id, &refused.sizes),
 		CHANNEL_COMMIT_FIRST);
 	assert_int_equal(refused.count, 0);
 	replay_counter_committed(&device.keys[0].send, replay_counter_wanted(&device.keys[0].send));
 	seal_with(&device, bytes_str("a"), &sealed);
-	assert_int_equal(sealed.id, 257);
+	assert_int_equal(sealed.id, REPLAY_AHEAD + 1);
 	assert_int_equal(open_at(&server, &sealed, 0, &opened), CHANNEL_COMMIT_FIRST);
 	replay_committed(&opened.key->receive, replay_wanted_ceiling(&opened.key->receive, sealed.id));
 	assert_int_equal(open_at(&server, &sealed, 0, &opened), CHANNEL_OK);
 	/* After a restart of the receiver: resume, and nothing is opened twice. */
-	replay_start(&server.keys[0].receive, 513);
+	replay_start(&server.keys[0].receive, 2 * REPLAY_AHEAD + 1);
 	assert_int_equal(open_at(&server, &sealed, 0, &opened), CHANNEL_RESUME);
-	assert_int_equal(opened.resume_at, 513);
+	assert_int_equal(opened.resume_at, 2 * REPLAY_AHEAD + 1);
 	assert_int_equal(opened.clear.len, 0);
 	/* The last id of a key. */
 	replay_counter_start(&device.keys[0].send, UINT32_MAX);

@@ -56,11 +56,11 @@ static void window_judges(void **state)
 }
 
 static const struct { const char *name; uint32_t committed, highest, id, want; } ceiling_rows[] = {
-	{ "a new key asks before its first id", 0, 0, 1, 257 },
-	{ "nothing is asked while more than half is left", 256, 100, 0, 0 },
-	{ "half used: asked ahead of need", 256, 128, 0, 384 },
-	{ "the id in hand counts", 256, 1, 200, 456 },
-	{ "an id beyond the ceiling", 256, 1, 5000, 5256 },
+	{ "a new key asks before its first id", 0, 0, 1, 1 + REPLAY_AHEAD },
+	{ "nothing is asked while more than half is left", REPLAY_AHEAD, REPLAY_AHEAD / 2 - 1, 0, 0 },
+	{ "half used: asked ahead of need", REPLAY_AHEAD, REPLAY_AHEAD / 2, 0, REPLAY_AHEAD / 2 + REPLAY_AHEAD },
+	{ "the id in hand counts", 256, 1, 200, 200 + REPLAY_AHEAD },
+	{ "an id beyond the ceiling", 256, 1, 5000, 5000 + REPLAY_AHEAD },
 	{ "the ceiling ends with the ids", 4294967295u - 100, 4294967295u - 100, 0, 4294967295u },
 	{ "nothing above the last", 4294967295u, 4294967290u, 0, 0 },
 };
@@ -110,19 +110,19 @@ static void counter_counts_up(void **state)
 	(void)state;
 	replay_counter_start(&c, 0);
 	assert_false(replay_counter_take(&c, &id));                  /* nothing before a ceiling is stored */
-	assert_int_equal(replay_counter_wanted(&c), 256);
-	replay_counter_committed(&c, 256);
+	assert_int_equal(replay_counter_wanted(&c), REPLAY_AHEAD);
+	replay_counter_committed(&c, REPLAY_AHEAD);
 	assert_int_equal(replay_counter_wanted(&c), 0);
-	for (uint32_t want = 1; want <= 256; want++) {
+	for (uint32_t want = 1; want <= REPLAY_AHEAD; want++) {
 		assert_true(replay_counter_take(&c, &id));
 		assert_int_equal(id, want);
-		assert_int_equal(replay_counter_wanted(&c) != 0, want >= 128);
+		assert_int_equal(replay_counter_wanted(&c) != 0, want >= REPLAY_AHEAD / 2);
 	}
 	assert_false(replay_counter_take(&c, &id));
-	replay_counter_committed(&c, 300);
+	replay_counter_committed(&c, REPLAY_AHEAD + 44);
 	replay_counter_committed(&c, 10);                            /* never back */
 	assert_true(replay_counter_take(&c, &id));
-	assert_int_equal(id, 257);
+	assert_int_equal(id, REPLAY_AHEAD + 1);
 
 	replay_counter_start(&c, 300);                               /* the next life begins above what was committed */
 	assert_false(replay_counter_take(&c, &id));
