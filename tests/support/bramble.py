@@ -8,6 +8,7 @@
 
 Nothing sleeps for a guess: every wait has a condition and a deadline, and says what it saw when the deadline passes."""
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -51,24 +52,47 @@ def wait_until(condition, what, deadline_s=DEADLINE_S, every_s=0.02):
         time.sleep(every_s)
 
 
+class Ports:
+    """Those of this process: each is a locked byte of a file that all tests of this user share, so that no two labs take the same ones between
+    looking and listening."""
+
+    def __init__(self):
+        self.own = set()
+        self.file = None
+
+    def take(self, ports):
+        self.file = self.file or open(pathlib.Path(tempfile.gettempdir()) / f"bramble-test-ports-{os.getuid()}", "ab")
+        ports = set(ports)
+        if ports & self.own:
+            return False
+        for port in ports:
+            try:
+                fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+                self.own.add(port)
+                with socket.socket() as s:
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    s.bind(("127.0.0.1", port))
+            except OSError:
+                self._leave(ports)
+                return False
+        return True
+
+    def _leave(self, ports):
+        for port in ports & self.own:
+            fcntl.lockf(self.file, fcntl.LOCK_UN, 1, port)
+            self.own.remove(port)
+
+
+PORTS = Ports()
+
+
 def free_offset(ports=BASE_PORTS):
-    """An offset at which every port of a lab is free now."""
+    """An offset at which every port of a lab is free, and this process's until it ends."""
     for _ in range(200):
         # Below the range from which the kernel takes the near ends of outgoing connections: those come and go.
         offset = random.randrange(1000, 22000)
-        taken = []
-        try:
-            for port in ports:
-                s = socket.socket()
-                taken.append(s)
-                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                s.bind(("127.0.0.1", port + offset))
+        if PORTS.take(port + offset for port in ports):
             return offset
-        except OSError:
-            continue
-        finally:
-            for s in taken:
-                s.close()
     raise AssertionError("no offset with free ports found")
 
 
