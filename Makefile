@@ -102,6 +102,8 @@ help:              ## list these words
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
+# What tests themselves do takes no time, compiling it does.
+$(if $(SAN),$(eval $(OUT)/tests/%.o: override CFLAGS += -O0))
 
 define folder_rules
 $(call archive,$(1)): $$($(1)_OBJ)

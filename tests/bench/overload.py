@@ -105,6 +105,13 @@ def end_s(result):
     return result["began_wall_ms"] / 1000 + max(i for i, second in enumerate(result["seconds"]) if second["sent"]) + 1
 
 
+def arrived_during(steady, crowd):
+    """Of the steady ones' messages, those a second in the whole seconds in which the crowd was there."""
+    began, crowd_began = steady["began_wall_ms"] / 1000, crowd["began_wall_ms"] / 1000
+    seconds = [second["arrived"] for i, second in enumerate(steady["seconds"]) if crowd_began <= began + i and began + i + 1 <= end_s(crowd)]
+    return sum(seconds) / len(seconds)
+
+
 def recovery_s(steady, normal_us, end):
     """From the end of the overload to the end of the last second that was not normal."""
     began = steady["began_wall_ms"] / 1000
@@ -128,7 +135,7 @@ def overload(it, part, ms):
     with Peak(it) as peak:
         steady, crowd = run(steady, labs.Load(it, STEADY + 1, CROWD, "--messages", int(TIMES * sustainable), "--for", f"{4 * ms}ms"))
     messages = crowd["messages"]
-    return {f"{part}_sustainable": sustainable, f"{part}_answered": messages["per_second"], f"{part}_grown_bytes": peak.bytes,
+    return {f"{part}_sustainable": sustainable, f"{part}_answered": messages["per_second"] + arrived_during(steady, crowd), f"{part}_grown_bytes": peak.bytes,
             f"{part}_refused_us": crowd["latency"]["refused"]["p50_us"], f"{part}_recovery_s": recovery_s(steady, alone["latency"]["arrived"]["p50_us"], end_s(crowd)),
             f"{part}_refused_share": messages["refused"] / messages["planned"], f"{part}_not_sent_share": messages["not_sent"] / messages["planned"],
             f"{part}_refused_p99_us": crowd["latency"]["refused"]["p99_us"], f"{part}_arrived_p50_us": crowd["latency"]["arrived"]["p50_us"],

@@ -19,7 +19,7 @@ COMMANDS = {
     "environment": ["add", "list", "set"],
     "limits": ["show", "set"],
     "session": ["list", "events", "logout"],
-    "trace": ["list", "show", "failover"],
+    "trace": ["list", "show", "failover", "record"],
     "failover": ["show", "switch", "claim"],
     "srp": ["add", "list", "enable"],
     "config": ["check", "show"],
