@@ -49,19 +49,22 @@ class Strain(unittest.TestCase):
         self.lab.kill("router", down_s=6)
         self.strained("a router that was away for long")
 
+    def seated(self):
+        return {p.pin for p in self.lab.phones.values() if p.state == "online"}
+
     def test_a_database_that_somebody_has_locked_lets_no_one_in_and_ends_no_session(self):
         self.lab.steady()
         self.lab.hold_still()
-        for phone in self.lab.phones.values():
-            phone.refused = None
+        self.lab.until(lambda: len(self.seated()) == self.lab.seats, "all seats are taken")
+        log = self.lab.lab.dir / "log" / "collab.log"
+        before = log.read_text().count("database unavailable")
         with self.lab.lab.locked():
-            self.lab.until(self.lab.no_login_but_refused, "each login is told that the database is away")
-            # Whatever was under way when it was locked has come to its end.
+            self.lab.until(lambda: log.read_text().count("database unavailable") > before, "the service notices")
             lost, logins = self.lab.counts["lost"], self.lab.counts["logins"]
-            seated = {p.pin for p in self.lab.phones.values() if p.state == "online"}
+            seated = self.seated()
             self.lab.pass_(LOCKED_S)
             self.assertEqual((self.lab.counts["lost"], self.lab.counts["logins"]), (lost, logins))
-            self.assertEqual({p.pin for p in self.lab.phones.values() if p.state == "online"}, seated)
+            self.assertEqual(self.seated(), seated)
         self.strained("the database was locked")
 
     @contextlib.contextmanager

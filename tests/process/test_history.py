@@ -430,7 +430,7 @@ class Relayed(unittest.TestCase):
     """A relay stands between the services and the IM server, which knows their connections by other addresses then."""
 
     def history(self, name):
-        history = History(play.folder / name)
+        history = History(play().history, play.folder / name)
         ends = sorted({re.search(r"peer=(\S+)", line["text"])[1] for lines in history.files.values() for line in lines
                        if line["event"] == "server.login"})
         behind = {end: f"127.0.0.9:{number}" for number, end in enumerate(ends, 20000)}
