@@ -41,12 +41,28 @@ def rows_of(part):
 ROWS = tuple(row for part in BOTTLENECKS for row in rows_of(part))
 
 
-class Slowed:
+class Meanwhile:
+    """A thread that runs as long as the block."""
+
+    def __init__(self):
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+
+class Slowed(Meanwhile):
     """with Slowed(pid): it gets a share of one processor. What it took too much, because this was not let run in time, it waits for."""
 
     def __init__(self, pid):
-        self.pid, self.over = pid, threading.Event()
-        self.thread = threading.Thread(target=self._run)
+        super().__init__()
+        self.pid = pid
 
     def _used_s(self):
         with open(f"/proc/{self.pid}/schedstat", encoding="ascii") as stat:
@@ -62,22 +78,14 @@ class Slowed:
             self.over.wait(LOOK_S)
         os.kill(self.pid, signal.SIGCONT)
 
-    def __enter__(self):
-        self.thread.start()
-        return self
 
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
-
-
-class Peak:
+class Peak(Meanwhile):
     """with Peak(lab) as peak: peak.bytes is the most that the daemons' memory grew by."""
 
     def __init__(self, it):
-        self.it, self.over, self.bytes = it, threading.Event(), 0
+        super().__init__()
+        self.bytes = 0
         self.pids = labs.pids(it).values()
-        self.thread = threading.Thread(target=self._run)
 
     def _weigh(self):
         return sum(map(sessions.resident, self.pids))
@@ -86,14 +94,6 @@ class Peak:
         before = self._weigh()
         while not self.over.wait(0.05):
             self.bytes = max(self.bytes, self._weigh() - before)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
 
 
 def pid_of(it, part):
