@@ -427,13 +427,13 @@ static void many_messages_store_few_ceilings(void **state)
 
 	service = scene_ready(s, ALICE, 0);
 	raw_forget(service);
-	for (unsigned i = 0; i < 1000; i++) {
+	for (unsigned i = 0; i < REPLAY_AHEAD / 2 + 100; i++) {
 		snprintf(text, sizeof text, "%u", i);
 		device_sends(s, &s->alice, ALICE, bytes_str(text));
 		expect_up(s, service, ALICE, text);
 		raw_forget(service);
 	}
-	assert_in_range(scene_count(s, "ceilings_stored"), 4, 10);
+	assert_in_range(scene_count(s, "ceilings_stored"), 2, 3);
 	raw_free(&service);
 }
 
