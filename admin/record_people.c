@@ -4,6 +4,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "admin/lab.h"
 #include "admin/record_private.h"
 #include "base/memory.h"
 #include "protocol/im.h"
@@ -118,9 +119,12 @@ static void take_sent(struct record *r, struct record_device *d, const struct ch
 static bool is_in_fresh_lab(const char *user)
 {
 	char digits[8];
-	bool many = sscanf(user, "user%4[0-9]", digits) == 1 && strlen(user) == 8;
 
-	return many || strcmp(user, "alice") == 0 || strcmp(user, "bob") == 0 || strcmp(user, "carol") == 0 || strcmp(user, "dave") == 0;
+	for (const struct lab_user *known = lab_users; known->name; known++) {
+		if (strcmp(known->name, user) == 0)
+			return true;
+	}
+	return sscanf(user, "user%4[0-9]", digits) == 1 && strlen(user) == 8;
 }
 
 static void take_told(struct record *r, struct record_device *d, const struct check_entry *e)
@@ -304,7 +308,7 @@ static void forget_said(struct record *r, struct record_said *said)
 	free(said);
 }
 
-/* The IM server did not take it, or could not deliver it. */
+/* The IM server did not take it, or could not deliver it, or the network has not passed it on. */
 static void take_acked(struct record *r, struct record_device *d, const struct check_entry *e)
 {
 	uint64_t session = check_number(e, "session"), sequence = check_number(e, "sequence");
@@ -429,7 +433,7 @@ bool record_people(struct record *r, const struct check_entry *e)
 		{ "login.dropped", take_dropped }, { "login.asked", take_asked }, { "session.over", take_over }, { "login", take_unseen },
 		{ "admit", take_admit },
 		{ "im.said", take_said }, { "im.once", take_once }, { "im.taken", take_taken }, { "im.acked", take_acked },
-		{ "im.acked.again", take_acked }, { "im.heard", take_heard }, { "event.queued", take_queued },
+		{ "im.acked.again", take_acked }, { "im.refused", take_acked }, { "im.heard", take_heard }, { "event.queued", take_queued },
 		{ "event.dropped", take_dropped_event }, { "event.shown", take_shown },
 	};
 

@@ -229,9 +229,16 @@ class Order(Case):
                                              'expect-message device="carol" from="alice" text="message 1"'])
 
     def test_what_was_not_delivered_is_not_taken_for_what_was(self):
+        self.after("im.acked", 410)
+
+    def test_what_was_not_passed_on_is_not_taken_for_what_was(self):
+        self.after("im.refused", 429)
+
+    def after(self, answer, code):
+        """Of two messages the first came to nothing."""
         self.three()
         first = self.says(ALICE, "Carol@corp.test")
-        self.line("device", "im.acked", ALICE, session=self.sessions[ALICE], sequence=first, code=410)
+        self.line("device", answer, ALICE, session=self.sessions[ALICE], sequence=first, code=code)
         self.says(ALICE, "Carol@corp.test")
         self.shows(CAROL, self.hears(CAROL, "alice@corp.test"))
         self.assertEqual(self.steps()[-3:], ['send device="alice" to="Carol@corp.test" text="message 1"',

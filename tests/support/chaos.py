@@ -66,7 +66,7 @@ class Phone:
 
 
 class Chaos:
-    def __init__(self, seed, *options, devices=DEVICES, seats=SEATS, settings=(), wanders=True, logouts=0.02, env=None, offset=None):
+    def __init__(self, seed, *options, devices=DEVICES, seats=SEATS, settings=(), wanders=True, logouts=0.02, env=None, offset=None, login_timeout="3s"):
         self.seed = seed
         self.random = random.Random(seed)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="br-chaos-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
@@ -74,6 +74,7 @@ class Chaos:
         words = [word for s in (*SETTINGS, f"common.history={self.history}", *settings) for word in ("-o", s)]
         self.lab = bramble.Lab("--users", devices, *words, *options, dir=self.folder / "lab", offset=offset)
         self.lab.env = env
+        self.login_timeout = login_timeout
         self.seats, self.wanders, self.logouts = seats, wanders, logouts
         self.phones = {p.pin: p for p in (Phone(n, devices) for n in range(devices))}
         for phone in self.phones.values():
@@ -103,7 +104,7 @@ class Chaos:
             self.device_socket = self.lab.dir / "run" / "device.sock"
             self.device = bramble.Device("--key-file", keys, "--count", len(self.phones), "--router", f"127.0.0.1:{self.lab.port(3101)}",
                                          "--json", "--stay", "-v", "--history", self.history, "--control", self.device_socket,
-                                         "--login-timeout", "3s", "--resend", "1s")
+                                         "--login-timeout", self.login_timeout, "--resend", "1s")
             self.pids = self.processes()
             self.services = [name for name in self.pids if name.startswith("collab")]
             return self

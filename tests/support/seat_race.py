@@ -134,6 +134,8 @@ class Race(unittest.TestCase):
     """services: that run; logins: for each of them."""
 
     services = None
+    total = {}                    # what all races heard
+    races = 0
     logins = int(os.environ.get("SEAT_LOGINS", "200"))
 
     @classmethod
@@ -176,6 +178,8 @@ class Race(unittest.TestCase):
             self.assertEqual(p.device.stop(), 0)
             for what, n in p.heard.items():
                 heard[what] = heard.get(what, 0) + n
+        type(self).races += 1
+        type(self).total = {what: self.total.get(what, 0) + heard.get(what, 0) for what in self.total | heard}
         print(f"maximum {maximum or 'unset'}: {sum(p.sent for p in players)} logins in {time.monotonic() - began:.1f} s: {heard}")
         self.assertEqual([problem for p in players for problem in p.problems], [])
         self.assertEqual([p.answers for p in players], [p.sent for p in players])
