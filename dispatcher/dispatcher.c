@@ -97,7 +97,11 @@ static void on_receive(void *ctx, unsigned router, const struct srp_receive *rec
 	struct dispatcher *d = ctx;
 
 	(void)router;
-	intake_envelope(d->intake, receive->pin, receive->gme);
+	/* What is said of a message under way is heard before its STATUS, which comes next. */
+	if (gme_is_message(receive->gme))
+		intake_envelope(d->intake, receive->pin, receive->gme);
+	else
+		uplink_receive(d->uplink, receive->pin, receive->gme);
 }
 
 static void on_mark(void *ctx, unsigned router, uint32_t nonce)

@@ -144,8 +144,6 @@ static void return_waiting(struct outbound *o, struct line *line)
 /* Fills the window. May drop the line. */
 static void pump(struct outbound *o, struct line *line)
 {
-	if (line->owed_count && !line->owes_late && coverage_has(o->coverage, line->pin))
-		outbound_put_owed(o, line);
 	while (line->outstanding < SRP_WINDOW) {
 		int router = coverage_router(o->coverage, line->pin);
 		struct item *item = line->notices ? line->notices : line->ready;
@@ -232,6 +230,22 @@ static struct line *take_outstanding(struct outbound *o, struct item *item)
 	return line;
 }
 
+/* Who spoils envelopes on their way makes them be called invalid: that counts a bounded number of times. */
+static bool may_be_resealed(const struct message *message)
+{
+	return !message->is_failed && !message->is_reseal_wanted && message->reseals < RESEALS_MAX;
+}
+
+/* When the last of its envelopes has come back. */
+static void want_reseal(struct outbound *o, struct message *message, const char *event)
+{
+	message->reseals++;
+	message->is_reseal_wanted = true;
+	o->counts.resealed++;
+	outbound_note(o, event, message, NULL);
+	outbound_drop_unsent(message);
+}
+
 /* One envelope has its outcome. After EXPIRED the PIN may still be covered, and its service must hear so to send again. */
 static void item_done(struct outbound *o, struct item *item, enum srp_status status, const char *text)
 {
@@ -245,6 +259,8 @@ static void item_done(struct outbound *o, struct item *item, enum srp_status sta
 			message->delivered++;
 		else if (status == SRP_EXPIRED)
 			outbound_sending_failed(o, message, SRP_UNAVAILABLE, text);
+		else if (status == SRP_INVALID && may_be_resealed(message))
+			want_reseal(o, message, "invalid");
 		else
 			outbound_sending_failed(o, message, status, text);
 		line->owes_word |= status == SRP_EXPIRED;
@@ -287,9 +303,9 @@ bool outbound_status(struct outbound *o, unsigned router, const struct srp_statu
 		item_done(o, item, SRP_REFUSED, "the router knows no such device");
 		break;
 	default:
-		log_warning("router refused an envelope pin=%s status=%s text=%s", pin_text(item->line->pin),
+		log_warning("envelope not taken pin=%s status=%s text=%s", pin_text(item->line->pin),
 			srp_status_text(status->status), log_value(status->text));
-		item_done(o, item, SRP_INVALID, "the router refused the envelope");
+		item_done(o, item, SRP_INVALID, "the router or the device did not take the envelope");
 		break;
 	}
 	return true;
@@ -347,54 +363,18 @@ void outbound_uncovered(struct outbound *o, uint32_t pin)
 	}
 }
 
-/* NULL if it cannot be sealed again. Who spoils envelopes on their way gets true errors from the device: they count a bounded number of times. */
-static struct message *find_to_reseal(const struct outbound *o, uint32_t pin, const struct channel_key *key, uint32_t message_id)
+bool outbound_resume(struct outbound *o, uint32_t pin, struct channel_key *key, uint32_t message_id, uint32_t at)
 {
 	struct line *line = outbound_line_find(o, pin);
 	struct message *message = line && message_id ? outbound_find_sealed(line, message_id, key->serial) : NULL;
 
-	if (!message || message->is_failed || message->is_reseal_wanted || message->reseals >= RESEALS_MAX)
-		return NULL;
-	return message;
-}
-
-static void reseal(struct outbound *o, struct message *message, const char *event)
-{
-	struct line *line = message->line;
-
-	message->reseals++;
-	o->counts.resealed++;
-	outbound_note(o, event, message, NULL);
-	if (message->delivered == message->fragments) {
-		outbound_unkeep(o, message);
-		message->message_id = 0;
-		outbound_put_waiting(o, message);
-	} else {
-		outbound_drop_unsent(message);
-		message->is_reseal_wanted = true;
-		if (message->outstanding == 0)
-			outbound_settled(o, message);
-	}
-	pump(o, line);
-}
-
-bool outbound_resume(struct outbound *o, uint32_t pin, struct channel_key *key, uint32_t message_id, uint32_t at)
-{
-	struct message *message = find_to_reseal(o, pin, key, message_id);
-
-	if (!message || !replay_counter_resume(&key->send, at))
+	if (!message || !may_be_resealed(message) || !replay_counter_resume(&key->send, at))
 		return false;
-	reseal(o, message, "resume");
+	want_reseal(o, message, "resume");
+	if (message->outstanding == 0)
+		outbound_settled(o, message);
+	pump(o, line);
 	return true;
-}
-
-bool outbound_garbled(struct outbound *o, uint32_t pin, const struct channel_key *key, uint32_t message_id)
-{
-	struct message *message = find_to_reseal(o, pin, key, message_id);
-
-	if (message)
-		reseal(o, message, "garbled");
-	return message != NULL;
 }
 
 void outbound_continue(struct outbound *o, uint32_t pin)
@@ -410,7 +390,7 @@ void outbound_continue_all(struct outbound *o)
 	struct line *line, *next;
 
 	HASH_ITER(hh, o->lines, line, next)
-		if (line->queue || line->ready || line->notices || line->owed_count)
+		if (line->queue || line->ready || line->notices)
 			pump(o, line);
 }
 
@@ -481,7 +461,6 @@ void outbound_free(struct outbound **o_at)
 	HASH_ITER(hh, o->lines, line, next) {
 		free_messages(line->queue);
 		free_messages(line->sending);
-		free_messages(line->kept);
 		free_items(line->notices);
 		free_items(line->ready);
 		HASH_DEL(o->lines, line);

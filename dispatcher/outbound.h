@@ -12,8 +12,6 @@
  * Source: document (WITPRO-06, DEV-MDS) for the five; queue bound and outcomes are ours. */
 struct outbound;
 
-#define OUTBOUND_KEPT 5               /* delivered messages a device may still ask to have sealed again, per PIN (ours) */
-
 struct outbound_settings {
 	const char *srp_id;
 	unsigned queue;               /* messages that wait per PIN */
@@ -41,14 +39,12 @@ void outbound_message(struct outbound *outbound, uint64_t service, uint32_t pin,
 /* A receipt or an error for the device: goes before messages, has no outcome, is dropped when the device is not covered. */
 void outbound_notice(struct outbound *outbound, uint32_t pin, struct bytes gme);
 
-/* What the Router says of an envelope. false: that tag is not outstanding there. */
+/* What the Router says of an envelope. INVALID: it was changed on its way, or the device cannot take it; its message is sealed again under its
+ * next id, three times at most, and given back after that. false: that tag is not outstanding there. */
 bool outbound_status(struct outbound *outbound, unsigned router, const struct srp_status_msg *status);
 /* The device cannot take this message id any more ("resume at"): the message is sealed again above it. key: the one by which the device proves
- * that it says so, and under which the message must have been sealed. false: it is not one of the last messages, or asks for too much. */
+ * that it says so, and under which the message must have been sealed. false: it is not under way, or asks for too much. */
 bool outbound_resume(struct outbound *outbound, uint32_t pin, struct channel_key *key, uint32_t message_id, uint32_t at);
-/* The device could not open it ("bad format"), although the Router delivered it: the message is sealed again, under its next id.
- * false: as above. A message that was changed on its way is not lost by it. Source: ours. */
-bool outbound_garbled(struct outbound *outbound, uint32_t pin, const struct channel_key *key, uint32_t message_id);
 
 void outbound_uncovered(struct outbound *outbound, uint32_t pin);        /* what waits for it goes back */
 /* Another router has seen it since: what the one before was handed goes back at once, because that one may be out of reach and not know. */

@@ -8,22 +8,20 @@
 
 /* Inside of outbound: what is kept per PIN, and how a message goes from one list of its line to the next.
  *
- *   queue -> (sealed) -> sending -> (delivered) -> kept -> (resume, garbled) -> queue
+ *   queue -> (sealed) -> sending -> (not taken) -> queue
  *
- * Its service hears of a message once. What has been delivered and is to be sealed again is therefore not given back when the device goes
- * out of coverage meanwhile: it is owed, and waits among the kept ones for the device's return.
+ * Its service hears of a message once, when it leaves these lists.
  *
  * outbound.c moves envelopes, outbound_line.c messages. */
 struct line;
 
 struct message {
 	struct message *prev, *next;           /* in one list of its line */
-	struct message *older, *newer;         /* among all kept ones */
 	struct line *line;
 	uint64_t order, service;
 	uint32_t transaction, message_id, serial;
 	unsigned fragments, delivered, outstanding, reseals;
-	bool is_told, is_failed, is_reseal_wanted, is_owed;
+	bool is_failed, is_reseal_wanted;
 	char content_id[65];
 	size_t len;
 	uint8_t clear[];
@@ -47,10 +45,9 @@ struct line {
 	uint32_t pin;
 	struct message *queue;                 /* not sealed yet */
 	struct message *sending;               /* sealed, without outcome */
-	struct message *kept;                  /* delivered; oldest first */
 	struct item *notices, *ready;          /* envelopes for which the window has no room yet */
 	struct item *under_way[SRP_WINDOW];    /* the outstanding ones, oldest first */
-	unsigned waiting, notice_count, outstanding, kept_count, owed_count;
+	unsigned waiting, notice_count, outstanding;
 	bool owes_word;                        /* something went back although the PIN is covered: say so when there is room again */
 	bool owes_late;                        /* the same after a moment, unless the PIN turns out not to be covered */
 	UT_hash_handle hh;
@@ -68,8 +65,7 @@ struct outbound {
 	struct line *lines;
 	struct item *by_tag;
 	struct item *outstanding;              /* oldest first */
-	struct message *oldest_kept;
-	size_t outstanding_count, waiting, waiting_bytes, kept_bytes;
+	size_t outstanding_count, waiting, waiting_bytes;
 	uint64_t order;
 	uint32_t tag;
 	struct loop_timer *deadline, *retry;
@@ -85,14 +81,12 @@ void outbound_put_waiting(struct outbound *o, struct message *message);
 void outbound_drop_waiting(struct outbound *o, struct message *message);
 void outbound_drop_unsent(struct message *message);
 bool outbound_has_unsent(const struct message *message);
-void outbound_unkeep(struct outbound *o, struct message *message);
-void outbound_put_owed(struct outbound *o, struct line *line);        /* those that are owed wait to be sent again */
-/* Sending or kept; ids count up per key, so the key's serial is part of the name. */
+/* Among those that are under way; ids count up per key, so the key's serial is part of the name. */
 struct message *outbound_find_sealed(struct line *line, uint32_t message_id, uint32_t serial);
 
-/* Not sealed, and not going to be: tells the outcome and frees it, or owes it. */
+/* Not sealed, and not going to be: tells the outcome and frees it. */
 void outbound_waiting_failed(struct outbound *o, struct message *message, enum srp_status status, const char *text);
-/* Sealed, and not all of it was delivered: tells the outcome; it is freed, or owed, when its last envelope has come back. */
+/* Sealed, and not all of it was delivered: tells the outcome, unless it is to be sealed again; it is freed when its last envelope has come back. */
 void outbound_sending_failed(struct outbound *o, struct message *message, enum srp_status status, const char *text);
 /* No envelope of it is with the network any more: it was delivered, has failed, or is to be sealed again. */
 void outbound_settled(struct outbound *o, struct message *message);

@@ -322,7 +322,7 @@ void uplink_continue(struct uplink *u, struct device *device)
 
 /* --- one envelope --------------------------------------------------------------------------------------------------------------- */
 
-/* Only what the device has proved makes anything be sealed again. */
+/* Why a device did not take a message. That it did not, the Router's STATUS says; but only what the device has proved moves the numbers. */
 static void on_error(struct uplink *u, uint32_t pin, const struct gme *gme)
 {
 	struct device *device = device_keys_find(u->keys, pin);
@@ -338,10 +338,6 @@ static void on_error(struct uplink *u, uint32_t pin, const struct gme *gme)
 			log_info("message sealed again pin=%s id=%u resume_at=%lu", pin_text(pin), gme->message_id, at);
 			return;
 		}
-	}
-	if (key && gme->error_code == GME_BAD_FORMAT && outbound_garbled(u->outbound, pin, key, gme->message_id)) {
-		log_info("message sealed again pin=%s id=%u why=\"the device could not open it\"", pin_text(pin), gme->message_id);
-		return;
 	}
 	log_warning("device refused a message pin=%s id=%u error=%s text=%s proved=%s", pin_text(pin), gme->message_id,
 		gme_error_text(gme->error_code), log_value(gme->error_text), key ? "yes" : "no");

@@ -9,6 +9,7 @@
 #define GME_MAGIC 0x47
 #define GME_VERSION 1
 #define GME_FIXED 10
+#define KIND_AT 2
 #define GME_FLAGS_KNOWN (GME_ENCRYPTED | GME_RECEIPT_WANTED | GME_MORE)
 
 /* Items of the header. They stand in this order, each at most once: so that there is one way to write an envelope, and
@@ -127,6 +128,11 @@ static const char *check_whole(const struct gme *gme, unsigned have)
 	if (gme->message_id == 0)
 		return "message id 0";
 	return NULL;
+}
+
+bool gme_is_message(struct bytes raw)
+{
+	return raw.len > KIND_AT && raw.data[KIND_AT] == GME_MESSAGE;
 }
 
 int gme_decode(struct bytes raw, struct gme *out, struct error *err)

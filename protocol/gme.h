@@ -49,6 +49,8 @@ struct gme {
  * and the other an SRP identifier; receipts and errors name what they answer, and carry neither flags nor payload. -1 with what is wrong
  * and where. */
 int gme_decode(struct bytes raw, struct gme *out, struct error *err);      /* borrows from raw */
+/* Whether it calls itself one: else it answers one. Looks no further. */
+bool gme_is_message(struct bytes raw);
 /* Appends header and TLVs; the payload too, unless the caller appends it itself (header_only). */
 void gme_encode(const struct gme *gme, bool header_only, struct buf *out);
 void gme_dump(const struct gme *gme, struct buf *out);

@@ -155,6 +155,11 @@ static void confirm(struct device_link *l, const struct gme *to)
 	buf_free(&envelope);
 }
 
+static void say_status(struct device_link *l, uint32_t tag, enum srp_status status)
+{
+	send_frame(l, &srp_status_msg_msg, &(struct srp_status_msg){ .tag = tag, .status = status });
+}
+
 static enum channel_result open_message(struct device_link *l, const struct gme *gme, struct channel_opened *opened)
 {
 	struct device_identity *identity = l->settings.identity;
@@ -170,43 +175,55 @@ static enum channel_result open_message(struct device_link *l, const struct gme 
 	return channel_open(l->settings.channel, &identity->peer, gme, opened);
 }
 
-static void take_message(struct device_link *l, const struct gme *gme)
+/* Whose message was not taken hears why, if it is known. */
+static void not_taken(struct device_link *l, const struct gme *gme, enum channel_result result, const struct channel_opened *opened)
 {
-	struct channel_opened opened;
-	enum channel_result result = open_message(l, gme, &opened);
-	struct error err;
-	char at[16];
+	char at[16] = "";
 
 	switch (result) {
-	case CHANNEL_OK:
-		trail_record(l->settings.records, &(struct trail_entry){ .event = "opened", .pin = l->settings.identity->pin,
-			.transaction = gme->message_id, .numbers = { { "key", opened.key->serial } } });
-		confirm(l, gme);
-		if (opened.key_promoted && store(l, &err))
-			log_error("key state not stored device=%s: %s", l->name, err.text);
-		l->callbacks.opened(l->ctx, opened.clear, gme->message_id, &opened.sizes);
-		return;
-	case CHANNEL_DUPLICATE:
-		confirm(l, gme);
-		return;
 	case CHANNEL_RESUME:
-		snprintf(at, sizeof at, "%u", opened.resume_at);
+		snprintf(at, sizeof at, "%u", opened->resume_at);
 		refuse(l, gme, GME_RESUME_AT, at);
 		return;
 	case CHANNEL_NO_KEY:
 		refuse(l, gme, GME_UNKNOWN_KEY, "");
 		break;
-	case CHANNEL_BAD:
-		refuse(l, gme, GME_BAD_FORMAT, "");
-		break;
 	case CHANNEL_TOO_LARGE:
 		refuse(l, gme, GME_TOO_LARGE, "");
 		break;
-	case CHANNEL_PART:
-	case CHANNEL_COMMIT_FIRST:
+	case CHANNEL_COMMIT_FIRST:      /* its ceiling cannot be stored, and that was said */
 		return;
+	default:
+		refuse(l, gme, GME_BAD_FORMAT, "");
+		break;
 	}
 	log_warning("message refused device=%s id=%u reason=%s", l->name, gme->message_id, log_str(channel_result_text(result)));
+}
+
+/* It is confirmed when it is open, and what could not be is answered first: so nothing counts as delivered that is not. */
+static void take_message(struct device_link *l, uint32_t tag, const struct gme *gme)
+{
+	struct channel_opened opened;
+	enum channel_result result = open_message(l, gme, &opened);
+	struct error err;
+
+	if (result != CHANNEL_OK && result != CHANNEL_DUPLICATE && result != CHANNEL_PART) {
+		not_taken(l, gme, result, &opened);
+		say_status(l, tag, SRP_INVALID);
+		return;
+	}
+	say_status(l, tag, SRP_DELIVERED);
+	if (result == CHANNEL_PART)
+		return;
+	if (result == CHANNEL_OK)
+		trail_record(l->settings.records, &(struct trail_entry){ .event = "opened", .pin = l->settings.identity->pin,
+			.transaction = gme->message_id, .numbers = { { "key", opened.key->serial } } });
+	confirm(l, gme);
+	if (result == CHANNEL_DUPLICATE)
+		return;
+	if (opened.key_promoted && store(l, &err))
+		log_error("key state not stored device=%s: %s", l->name, err.text);
+	l->callbacks.opened(l->ctx, opened.clear, gme->message_id, &opened.sizes);
 }
 
 /* The words are a number. */
@@ -235,26 +252,26 @@ bool device_sealed_is_answered(const struct device_sealed *sealed, const struct 
 static void take_data(struct device_link *l, const struct srp_data *data)
 {
 	struct device_identity *identity = l->settings.identity;
-	struct srp_status_msg status = { .tag = data->tag, .status = SRP_DELIVERED };
 	struct error err;
 	struct gme gme;
 
 	if (gme_decode(data->gme, &gme, &err)) {
 		log_warning("envelope refused device=%s: %s", l->name, err.text);
-		status.status = SRP_INVALID;
-		send_frame(l, &srp_status_msg_msg, &status);
+		say_status(l, data->tag, SRP_INVALID);
 		return;
 	}
-	send_frame(l, &srp_status_msg_msg, &status);
 	if (!gme.destination.is_pin || gme.destination.pin != identity->pin || gme.source.is_pin ||
 	    !bytes_is(gme.source.srp_id, identity->srp_id)) {
 		log_warning("envelope refused device=%s: it is for another device or from another service", l->name);
+		say_status(l, data->tag, SRP_INVALID);
 		return;
 	}
-	if (gme.kind == GME_MESSAGE)
-		take_message(l, &gme);
-	else
-		l->callbacks.answered(l->ctx, &(struct device_answer){ &gme, channel_proof(&identity->peer, &gme) });
+	if (gme.kind == GME_MESSAGE) {
+		take_message(l, data->tag, &gme);
+		return;
+	}
+	say_status(l, data->tag, SRP_DELIVERED);
+	l->callbacks.answered(l->ctx, &(struct device_answer){ &gme, channel_proof(&identity->peer, &gme) });
 }
 
 static void take_return(struct device_link *l, const struct srp_return *answer)

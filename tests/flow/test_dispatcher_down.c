@@ -151,16 +151,17 @@ static void a_device_that_restarted_gets_its_message_under_a_higher_id(void **st
 	service_sends(service, ALICE, 1, bytes_str("for the new life"));
 	raw_expect(s, &s->router[0], &srp_send_msg, &send);
 	assert_int_equal(device_opens(s, &s->alice, &send, &opened), CHANNEL_RESUME);
-	/* Its link has confirmed it by the time it says so. */
-	router_says(s, 0, send.tag, SRP_DELIVERED);
-	expect_status(s, service, 1, SRP_DELIVERED);
 	assert_int_equal(gme_decode(send.gme, &gme, NULL), 0);
 	gme_answer_error(&gme, &s->alice.keys[0].key, GME_RESUME_AT, "512", &error);
 	router_brings(s, 0, ALICE, buf_bytes(&error));
+	raw_expect_nothing(s, &s->router[0]);        /* not before the router has had its word of the first */
+	router_says(s, 0, send.tag, SRP_INVALID);
 	raw_expect(s, &s->router[0], &srp_send_msg, &send);
 	assert_int_equal(device_opens(s, &s->alice, &send, &opened), CHANNEL_OK);
 	assert_true(bytes_is(opened.clear, "for the new life"));
+	raw_expect_nothing(s, service);
 	router_says(s, 0, send.tag, SRP_DELIVERED);
+	expect_status(s, service, 1, SRP_DELIVERED);
 	raw_expect_nothing(s, service);              /* one outcome per message */
 	/* The same error again is for nothing that was sent; neither is one with an id that never was. */
 	router_brings(s, 0, ALICE, buf_bytes(&error));
@@ -171,6 +172,85 @@ static void a_device_that_restarted_gets_its_message_under_a_higher_id(void **st
 	raw_expect_nothing(s, &s->router[0]);
 	assert_int_equal(scene_count(s, "sealed_again"), 1);
 	buf_free(&error);
+	raw_free(&service);
+}
+
+static void what_the_device_does_not_take_is_sealed_again_three_times_at_most(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+	struct srp_send send;
+	struct channel_opened opened;
+	uint32_t last_id = 0;
+
+	service = scene_ready(s, ALICE, 0);
+	service_sends(service, ALICE, 1, bytes_str("four times"));
+	for (unsigned i = 0; i < 4; i++) {
+		struct gme gme;
+
+		raw_expect(s, &s->router[0], &srp_send_msg, &send);
+		assert_int_equal(gme_decode(send.gme, &gme, NULL), 0);
+		assert_true(gme.message_id > last_id);
+		last_id = gme.message_id;
+		raw_expect_nothing(s, service);
+		router_says(s, 0, send.tag, SRP_INVALID);
+	}
+	expect_status(s, service, 1, SRP_INVALID);
+	raw_expect_nothing(s, &s->router[0]);
+	/* The next one has its own three times, and may need them. */
+	service_sends(service, ALICE, 2, bytes_str("twice"));
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	router_says(s, 0, send.tag, SRP_INVALID);
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	assert_int_equal(device_opens(s, &s->alice, &send, &opened), CHANNEL_OK);
+	router_says(s, 0, send.tag, SRP_DELIVERED);
+	expect_status(s, service, 2, SRP_DELIVERED);
+	assert_int_equal(scene_count(s, "sealed_again"), 4);
+	raw_free(&service);
+}
+
+static void what_was_not_taken_is_given_back_when_the_device_goes(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+	struct srp_send send;
+
+	service = scene_ready(s, ALICE, 0);
+	service_sends(service, ALICE, 1, bytes_str("on its way"));
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	router_says(s, 0, send.tag, SRP_INVALID);
+	raw_expect(s, &s->router[0], &srp_send_msg, &send);
+	raw_expect_nothing(s, service);
+	router_says(s, 0, send.tag, SRP_UNAVAILABLE);
+	expect_status(s, service, 1, SRP_UNAVAILABLE);
+	raw_free(&service);
+}
+
+/* Some of its fragments were delivered, one was not. */
+static void a_message_of_several_fragments_is_sealed_again_as_a_whole(void **state)
+{
+	struct scene *s = *state;
+	struct raw *service;
+	struct srp_send send[3];
+	struct channel_opened opened;
+
+	service = scene_ready(s, ALICE, 0);
+	service_sends(service, ALICE, 1, noise(5000));
+	for (unsigned i = 0; i < 3; i++)
+		raw_expect(s, &s->router[0], &srp_send_msg, &send[i]);
+	router_says(s, 0, send[0].tag, SRP_DELIVERED);
+	router_says(s, 0, send[2].tag, SRP_INVALID);
+	raw_expect_nothing(s, &s->router[0]);
+	router_says(s, 0, send[1].tag, SRP_DELIVERED);
+	for (unsigned i = 0; i < 3; i++) {
+		raw_expect(s, &s->router[0], &srp_send_msg, &send[i]);
+		assert_int_equal(device_opens(s, &s->alice, &send[i], &opened), i < 2 ? CHANNEL_PART : CHANNEL_OK);
+	}
+	assert_true(bytes_equal(opened.clear, noise(5000)));
+	for (unsigned i = 0; i < 3; i++)
+		router_says(s, 0, send[i].tag, SRP_DELIVERED);
+	expect_status(s, service, 1, SRP_DELIVERED);
+	assert_int_equal(scene_count(s, "sealed_again"), 1);
 	raw_free(&service);
 }
 
@@ -494,6 +574,9 @@ int main(void)
 		FLOW(a_device_that_changed_its_link_gets_again_what_went_back),
 		FLOW(too_many_for_one_device_go_back_and_are_asked_for_again),
 		FLOW(a_device_that_restarted_gets_its_message_under_a_higher_id),
+		FLOW(what_the_device_does_not_take_is_sealed_again_three_times_at_most),
+		FLOW(what_was_not_taken_is_given_back_when_the_device_goes),
+		FLOW(a_message_of_several_fragments_is_sealed_again_as_a_whole),
 		FLOW(nothing_is_heard_of_an_envelope),
 		FLOW(a_lost_router_returns_what_it_had),
 		FLOW(a_device_that_comes_by_another_router_gets_all_in_order),

@@ -221,7 +221,7 @@ static void a_lost_message_goes_again_after_30_seconds(void **state)
 	told(p, BOB, "message alice: hello\n", 1);
 }
 
-/* The first time it arrives changed, so it is sealed again; then the link is lost with it. The service has heard that it was delivered. */
+/* The first time it arrives changed, so it is sealed again; then the link is lost with it. */
 static void what_is_sealed_again_is_not_lost_with_the_link(void **state)
 {
 	struct pipeline *p = *state;

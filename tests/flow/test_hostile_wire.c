@@ -226,8 +226,6 @@ static void what_the_device_has_not_proved_makes_the_dispatcher_seal_nothing_aga
 	service_sends(service, ALICE, 1, bytes_str("once"));
 	raw_expect(s, &s->router[0], &srp_send_msg, &send);
 	buf_append(&sent, send.gme);
-	router_says(s, 0, send.tag, SRP_DELIVERED);
-	expect_status(s, service, 1, SRP_DELIVERED);
 	for (size_t i = 0; i < sizeof forged / sizeof forged[0]; i++) {
 		brings_error(s, buf_bytes(&sent), forged[i], GME_RESUME_AT, "512");
 		brings_error(s, buf_bytes(&sent), forged[i], GME_BAD_FORMAT, "");
@@ -237,9 +235,12 @@ static void what_the_device_has_not_proved_makes_the_dispatcher_seal_nothing_aga
 	assert_int_equal(scene_count(s, "sealed_again"), 0);
 	/* What the device does say counts, and once. */
 	brings_error(s, buf_bytes(&sent), own, GME_RESUME_AT, "512");
+	router_says(s, 0, send.tag, SRP_INVALID);
 	raw_expect(s, &s->router[0], &srp_send_msg, &send);
 	brings_error(s, buf_bytes(&sent), own, GME_RESUME_AT, "512");
-	brings_error(s, buf_bytes(&sent), own, GME_BAD_FORMAT, "");
+	router_says(s, 0, send.tag, SRP_DELIVERED);
+	expect_status(s, service, 1, SRP_DELIVERED);
+	brings_error(s, buf_bytes(&sent), own, GME_RESUME_AT, "512");
 	raw_expect_nothing(s, &s->router[0]);
 	assert_int_equal(scene_count(s, "sealed_again"), 1);
 	buf_free(&sent);

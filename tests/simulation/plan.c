@@ -220,8 +220,6 @@ static void draw_device_fault(struct draw *d)
 	static const char *const kinds[] = { "login", "message", "status", "arriving", "receipt", "link", "all" };
 	static const char *const words[] = { "drop", "duplicate", "duplicate=3", "reorder", "garble", "garble=5", "close" };
 	struct buf word = { 0 };
-	/* A message that cannot be opened is sealed again three times, no more. */
-	const unsigned most_often = 3;
 	bool half_open = chance(d, 15);
 
 	if (half_open)
@@ -237,7 +235,7 @@ static void draw_device_fault(struct draw *d)
 	if (chance(d, 30))
 		buf_printf(&word, ",nth=%u", 2 + (unsigned)below(d, 3));
 	if (!half_open)
-		buf_printf(&word, ",count=%u", 1 + (unsigned)below(d, most_often));
+		buf_printf(&word, ",count=%u", 1 + (unsigned)below(d, 6));
 	add(d->plan, "fault %s", buf_cstr(&word));
 	buf_free(&word);
 }
