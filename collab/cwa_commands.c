@@ -190,6 +190,8 @@ void cwa_commands_outcome(struct cwa_channel *c, const struct cwa_node *event)
 	if (failed)
 		reply.refusal = cwa_refusal(cwa_child(part, "error"), asked_by(command));
 	if (command == c->waiting) {
+		if (!reply.conference)
+			reply.conference = command->outcome.conference;
 		command->has_outcome = true;
 		command->outcome = reply;
 		return;
@@ -237,7 +239,8 @@ static void accept(struct cwa_channel *c, const struct cwa_node *status)
 	}
 	if (command->has_outcome)
 		reply = command->outcome;
-	else if (cwa_is(status, "initiateImSessionAccepted"))
+	/* What it began with may have been taken, and that have been told, before the answer with the number has come. */
+	if (cwa_is(status, "initiateImSessionAccepted"))
 		reply.conference = conference_of(status);
 	first_is_done(c, &reply);
 }

@@ -20,7 +20,7 @@ enum kind { IWA, FORMS, COMMAND, EVENTS, KINDS };
 
 /* What the server says instead of what it usually says. */
 struct plan {
-	unsigned status;             /* 0: as usual; 1: hangs up */
+	unsigned status;             /* 0: as usual; 1: hangs up; 2: waits (a command) */
 	const char *body;            /* for a command: RID stands for its rid */
 	unsigned times;
 };
@@ -37,11 +37,12 @@ struct scene {
 	unsigned sid;
 	char last_ack[24], last_sid[24], last_ua[8], ticket[32];      /* of the last request for events; its ticket */
 	struct buf commands;         /* the methods, each with a space */
-	struct http_request *poll;   /* held */
+	struct http_request *poll, *command;   /* held */
 	struct buf told;             /* what the channel said, each with a space */
 	unsigned over_code;
 	char why[200];
 	unsigned done, done_code;
+	uint64_t done_conference;
 	bool done_gone;
 };
 
@@ -127,6 +128,8 @@ static void serve(void *ctx, struct http_request *request)
 		s->plan[kind].times--;
 	if (plan && plan->status == 1) {
 		http_abort(&request);
+	} else if (plan && plan->status == 2) {
+		s->command = request;
 	} else if (kind == COMMAND) {
 		serve_command(s, request, plan);
 	} else if (kind == EVENTS) {
@@ -213,6 +216,7 @@ static void done(void *ctx, void *arg, const struct cwa_reply *reply_of)
 	s->done++;
 	s->done_code = reply_of->refusal.code;
 	s->done_gone = reply_of->session_gone;
+	s->done_conference = reply_of->conference;
 }
 
 /* --- the scene --------------------------------------------------------------------------------------------------------------------------- */
@@ -244,6 +248,8 @@ static int tear_down(void **state)
 	http_server_free(&s->server);
 	if (s->poll)
 		http_drop(&s->poll);
+	if (s->command)
+		http_drop(&s->command);
 	loop_free(&s->loop);
 	buf_free(&s->commands);
 	buf_free(&s->told);
@@ -684,6 +690,23 @@ static void an_outcome_is_what_the_event_says_and_after_30_s_of_silence_that_it_
 	assert_int_equal(s->done_code, IM_OK);
 }
 
+/* They come by another connection than the answer. */
+static void the_number_of_a_conversation_is_known_although_events_of_it_were_faster_than_the_answer(void **state)
+{
+	struct scene *s = *state;
+
+	begin(s);
+	s->plan[COMMAND] = (struct plan){ 2, NULL, 1 };
+	send_command(s, "initiateImSession", true);
+	RUN_UNTIL(s->loop, s->command);
+	answer_events(s, EVENTS_OF("41", "1", "<conference eid=\"1\" confId=\"7\"><messageIdReceived rid=\"2\" messageId=\"5\"/></conference>"));
+	assert_int_equal(s->done, 0);
+	reply(&s->command, 200, "<cwaResponses><initiateImSessionAccepted rid=\"2\" confId=\"7\"/></cwaResponses>");
+	RUN_UNTIL(s->loop, s->done == 1);
+	assert_int_equal(s->done_code, IM_OK);
+	assert_int_equal(s->done_conference, 7);
+}
+
 static void what_was_for_somebody_and_failed_is_not_delivered_whatever_the_event_is_called(void **state)
 {
 	struct scene *s = *state;
@@ -824,6 +847,7 @@ int main(void)
 		T(a_server_that_is_away_for_a_while_is_found_again),
 		T(commands_leave_one_after_another_in_their_order),
 		T(an_outcome_is_what_the_event_says_and_after_30_s_of_silence_that_it_was_accepted),
+		T(the_number_of_a_conversation_is_known_although_events_of_it_were_faster_than_the_answer),
 		T(what_was_for_somebody_and_failed_is_not_delivered_whatever_the_event_is_called),
 		T(a_command_whose_answer_is_lost_is_not_sent_again),
 		T(a_throttled_command_waits_and_keeps_its_place),
