@@ -157,6 +157,9 @@ static bool fits(const struct login *login, uint64_t code)
 		return code == (login->groupwise ? IM_FAILED_300 : IM_FAILED_CAPACITY);
 	if (strcmp(login->outcome, "not-permitted") == 0)
 		return code == IM_NOT_PERMITTED;
+	/* Communicator Web Access says itself that it has no room for a session. */
+	if (code == IM_FAILED_CAPACITY)
+		return !login->groupwise;
 	return code == IM_OK || code == IM_BAD_CREDENTIALS || code == IM_BACKEND_REFUSED || code == IM_UNREACHABLE || code == IM_NO_DATABASE ||
 		code == IM_NO_SESSION;
 }

@@ -24,6 +24,7 @@ struct line {
 	uint64_t accepted, delivered; /* by the server */
 	uint64_t heard;               /* by the service */
 	bool is_cwa, is_long, faulty, closed, loose;
+	bool held_up;                 /* perhaps: nobody knows whose connection a fault befell */
 	struct check_place opened, last;
 	UT_hash_handle hh, by_session;
 };
@@ -32,6 +33,7 @@ struct line {
 struct speaker {
 	uint32_t session;
 	uint64_t said_ok;
+	bool is_exchanged;            /* its connection was, for one that the server has forgotten meanwhile */
 	struct check_place last;
 	UT_hash_handle hh;
 };
@@ -236,8 +238,14 @@ static void take_relay_fault(struct check *c, const struct check_entry *e)
 	char address[64], what[24];
 	struct line *line = line_at(c, service_end(c, e, "as", address));
 
-	if (line && strcmp(check_value(e, "what", what, sizeof what), "split") != 0)
+	if (strcmp(check_value(e, "what", what, sizeof what), "split") == 0)
+		return;
+	if (line) {
 		line->faulty = true;
+		return;
+	}
+	for (line = state(c)->lines; line; line = line->hh.next)
+		line->held_up = line->held_up || line->is_cwa;
 }
 
 /* --- the server's lines --------------------------------------------------------------------------------------------------------- */
@@ -311,7 +319,9 @@ static void take_cwa_session(struct check *c, const struct check_entry *e)
 		drop(c, line);
 	begun = line_at(c, sid_key(e, key, sizeof key));
 	if (begun && begun->session) {
-		drop(c, begun);              /* an old one, of a server that counts anew */
+		/* An old one, of a server that counts anew. Whose it was may go on in another one. */
+		speaker_of(c, begun->session)->is_exchanged = true;
+		drop(c, begun);
 		begun = NULL;
 	}
 	if (!begun) {
@@ -319,6 +329,7 @@ static void take_cwa_session(struct check *c, const struct check_entry *e)
 		begun->is_cwa = true;
 	}
 	bind(c, begun, session, e);
+	begun->loose = speaker_of(c, session)->is_exchanged;
 }
 
 static uint64_t key_of(const struct check_entry *e)
@@ -375,7 +386,7 @@ static void take_end(struct check *c, const struct check_entry *e)
 	if (!line)
 		return;
 	line->closed = true;
-	if (e->at_us > line->last.at_us + (line->is_cwa ? ON_ITS_WAY_CWA_US : ON_ITS_WAY_US))
+	if (!line->held_up && e->at_us > line->last.at_us + (line->is_cwa ? ON_ITS_WAY_CWA_US : ON_ITS_WAY_US))
 		judge_at_rest(c, line);
 	line->loose = line->loose || !gave_as_heard(line) || !took_as_said(c, line);
 }

@@ -45,9 +45,11 @@ struct conference *conference_new(struct session *s, uint64_t id)
 
 	if (s->conference_count == CONFERENCES_OF_SESSION)
 		return NULL;
-	for (uint64_t next = 1; !id; next++)
-		if (!conference_find(s, next))
-			id = next;
+	/* Never one that the session has had: its client may not have heard yet that that one is over. */
+	if (!id)
+		id = s->last_conference + 1;
+	if (id > s->last_conference)
+		s->last_conference = id;
 	c = memory_new(sizeof *c);
 	*c = (struct conference){ .session = s, .id = id };
 	c->accept = loop_timer_new(s->server->loop, on_accept, c);
@@ -99,7 +101,7 @@ static void note_length(struct conference *c, const struct home_message *message
 	c->longest = len > c->longest ? len : c->longest;
 }
 
-/* The client may say which number the conversation is to have; 0, or one that is taken: the next free one. Source: ours, for
+/* The client may say which number the conversation is to have; 0, or one that is taken: the next one. Source: ours, for
  * a public client that counts by itself and never reads the answer. */
 static void initiate(struct call *call, const struct cwa_node *node, const char *rid, uint64_t wanted)
 {

@@ -174,7 +174,7 @@ struct cwa_server *cwa_server_new(struct loop *loop, const struct world *world, 
 	random_pool_take(&server->random, server->key, sizeof server->key);
 	make_users(server);
 	server->faults = faults_new(&terms);
-	server->worker = worker_new(loop);
+	server->worker = settings->works_inline ? worker_new_inline(loop) : worker_new(loop);
 	server->home = settings->uplink.next_hop ? cwa_uplink_new(loop, world, &settings->uplink) : cwa_local_new(loop, world, wall_s, server);
 	if ((settings->iwa && !(server->iwa = iwa_new(server, err))) ||
 	    !(server->http = http_server_new(loop, &http, on_request, server, err)))

@@ -30,6 +30,7 @@ struct cwa_server_settings {
 	struct cwa_uplink_settings uplink;      /* next_hop NULL: users live here */
 	struct trail *records;          /* hears sessions and messages, for a history; NULL: nobody does */
 	uint32_t throttle;              /* methods of a session within a second; 0: no limit */
+	bool works_inline;              /* what takes long is done inside the calls: for simulations */
 };
 
 /* The world must live as long as the server. NULL with a sentence when it cannot listen, or cannot authenticate as told. */

@@ -87,6 +87,7 @@ struct session {
 	uint64_t seen_ms, active_ms, ticket_expires_ms;
 	struct conference *conferences;
 	unsigned conference_count;
+	uint64_t last_conference;        /* the highest number of a conversation so far */
 	uint64_t window_ms;
 	unsigned in_window;
 };

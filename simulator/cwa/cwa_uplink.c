@@ -17,7 +17,7 @@ static json_t *census(void *ctx)
 		ready += e->step == STEP_READY;
 	out = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "next_hop", u->settings.next_hop, "link", states[u->state], "connects",
 		(json_int_t)u->connects, "endpoints", (json_int_t)HASH_COUNT(u->endpoints), "ready", ready, "registers",
-		(json_int_t)u->registers, "refused", (json_int_t)u->refused, "waiting", (json_int_t)uplink_waiting(u));
+		(json_int_t)u->registers, "refused", (json_int_t)u->refused, "waiting", (json_int_t)cwa_uplink_waiting(u));
 	if (u->state == UPLINK_DOWN) {
 		json_object_set_new(out, "code", json_integer(u->lost_code));
 		json_object_set_new(out, "why", json_string(u->lost_why));

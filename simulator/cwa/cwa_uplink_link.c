@@ -196,7 +196,7 @@ void asked_on_ringing(struct asked *a, void (*ringing)(void *arg))
 		a->ringing = ringing;
 }
 
-size_t uplink_waiting(const struct uplink *u)
+size_t cwa_uplink_waiting(const struct uplink *u)
 {
 	return HASH_COUNT(u->asked);
 }

@@ -74,7 +74,7 @@ void asked_cancel(struct asked *asked);
 void asked_on_ringing(struct asked *asked, void (*ringing)(void *arg));
 void asked_forget(struct asked **asked);         /* without a call; NULL inside is fine */
 void asked_forget_all(const struct endpoint *e);
-size_t uplink_waiting(const struct uplink *u);          /* requests whose answer is awaited */
+size_t cwa_uplink_waiting(const struct uplink *u);          /* requests whose answer is awaited */
 /* Sends an answer to a request that came: a status, and more if need be. */
 void uplink_answer(struct uplink *u, const struct sip_message *request, int status);
 /* Why nothing can be asked while the link is down. */

@@ -190,7 +190,7 @@ static void an_im_server_that_is_not_there_is_failed(void **state)
 {
 	struct pipeline *p = *state;
 
-	pipeline_stop(p, PART_GROUPWISE);
+	pipeline_stop(p, PART_IM);
 	phone_login(p, ALICE);
 	phone_await(p, ALICE, "login-failed 503 Failed\n");
 	pipeline_settle(p);

@@ -218,6 +218,12 @@ def wrong_reason(h):
     h.change("login.told", number("code", 100), code=300)
 
 
+def full_and_not_a_messenger_server(h):
+    """Only Communicator Web Access says itself that it has no room."""
+    h.change("answer", number("code", 0), code=200)
+    h.change("login.told", number("code", 0), code=200)
+
+
 def wrong_arithmetic(h):
     h.change("admit", outcome("server-busy"), max=3)
 
@@ -372,6 +378,7 @@ SEEDS = {
     second_answer: ("answers", r"is answered with 0 and is not open"),
     invented_answer: ("answers", r"was told 403 for login 22000004-\d+, and no service answered so"),
     wrong_reason: ("decisions", r"is server-busy and answered with 300"),
+    full_and_not_a_messenger_server: ("decisions", r"is admitted and answered with 200"),
     wrong_arithmetic: ("decisions", r"max=3 live=2 .* gives admitted, and it was server-busy"),
     evicted_too_few: ("decisions", r"evicted 1 of the 2 that the arithmetic gives"),
     leaked_seat: ("seats", r"the seat of session \d+ was never given back"),

@@ -70,7 +70,7 @@ struct draw {
 	struct plan *plan;
 	uint64_t state;
 	unsigned phones, said;
-	bool relays, rooms;
+	bool relays, rooms, cwa;
 	uint64_t idle_ms;            /* the idle timeout now */
 	bool up[PARTS];
 };
@@ -244,13 +244,15 @@ static void draw_server_fault(struct draw *d)
 {
 	static const char *const requests[] = { "login", "sendmessage", "createconf", "setstatus", "getdetails" };
 	static const char *const words[] = { "drop", "close", "refuse=D123", "refuse=D111", "half-close" };
-	const char *kind = ONE_OF(d, requests);
+	static const char *const web_requests[] = { "logon", "initiateSession", "initiateImSession", "sendMessage", "publishSelfPresence", "poll" };
+	static const char *const web_words[] = { "drop", "close", "refuse=18101", "refuse=503", "half-close", "garble" };
+	const char *kind = d->cwa ? ONE_OF(d, web_requests) : ONE_OF(d, requests);
 	char action[32];
 
-	snprintf(action, sizeof action, "%s", ONE_OF(d, words));
+	snprintf(action, sizeof action, "%s", d->cwa ? ONE_OF(d, web_words) : ONE_OF(d, words));
 	if (chance(d, 30)) {
 		snprintf(action, sizeof action, "delay=%u", 1 + (unsigned)below(d, 40000));
-		kind = chance(d, 50) ? "event" : kind;
+		kind = !d->cwa && chance(d, 50) ? "event" : kind;
 	}
 	add(d->plan, "server-fault %s,on=%s,count=%u", action, kind, 1 + (unsigned)below(d, 3));
 }
@@ -258,7 +260,7 @@ static void draw_server_fault(struct draw *d)
 /* What happens to a stream between two parts: late, in pieces, cut or gone; of TLS also changed, which cuts it. */
 static void draw_link_fault(struct draw *d)
 {
-	static const enum pipeline_part dialled[] = { PART_GROUPWISE, PART_ROUTER, PART_DISPATCHER };
+	static const enum pipeline_part dialled[] = { PART_IM, PART_ROUTER, PART_DISPATCHER };
 	static const char *const words[] = { "close", "split", "split=7", "half-close" };
 	enum pipeline_part part = ONE_OF(d, dialled);
 	bool half_open = chance(d, 20);
@@ -268,7 +270,7 @@ static void draw_link_fault(struct draw *d)
 		buf_printf(&word, "half-open,for=%us", 1 + (unsigned)below(d, 300));
 	else if (chance(d, 35))
 		buf_printf(&word, "delay=%u", 1 + (unsigned)below(d, chance(d, 50) ? 500 : 40000));
-	else if (part == PART_GROUPWISE && chance(d, 20))
+	else if (part == PART_IM && chance(d, 20))
 		buf_text(&word, "garble");
 	else
 		buf_text(&word, ONE_OF(d, words));
@@ -362,6 +364,9 @@ void plan_draw(struct plan *plan, uint64_t seed, enum plan_mode mode)
 	add(plan, "phones %u", d.phones);
 	d.relays = chance(&d, 50);
 	d.rooms = chance(&d, 40);
+	d.cwa = chance(&d, 25);
+	if (d.cwa)
+		add(plan, "system cwa");
 	if (d.relays)
 		add(plan, "relays");
 	draw_limits(&d);

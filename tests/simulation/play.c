@@ -228,9 +228,9 @@ static int on_fault(struct run *r, struct error *err)
 
 static int on_server_fault(struct run *r, struct error *err)
 {
-	struct gw_server *server = r->pipeline->groupwise;
+	struct faults *faults = pipeline_im_faults(r->pipeline);
 
-	return server ? faults_add(gw_server_faults(server), r->arguments[0], r->pipeline->now_ms, err) : 0;
+	return faults ? faults_add(faults, r->arguments[0], r->pipeline->now_ms, err) : 0;
 }
 
 static int on_clear(struct run *r, struct error *err)
@@ -319,6 +319,14 @@ static int on_phones(struct run *r, struct error *err)
 	return phones < 2 ? error_set(err, "at least two phones") : 0;
 }
 
+static int on_system(struct run *r, struct error *err)
+{
+	bool is_cwa = strcmp(r->arguments[0], "cwa") == 0;
+
+	r->options.system = is_cwa ? DB_CWA : DB_GROUPWISE;
+	return is_cwa || strcmp(r->arguments[0], "groupwise") == 0 ? 0 : error_set(err, "%s is no IM system", r->arguments[0]);
+}
+
 static int on_relays(struct run *r, struct error *err)
 {
 	(void)err;
@@ -332,7 +340,7 @@ static const struct word {
 	bool world;                  /* before everything */
 	int (*perform)(struct run *r, struct error *err);
 } words[] = {
-	{ "mode", 1, 1, true, on_mode }, { "phones", 1, 1, true, on_phones }, { "relays", 0, 0, true, on_relays },
+	{ "mode", 1, 1, true, on_mode }, { "phones", 1, 1, true, on_phones }, { "relays", 0, 0, true, on_relays }, { "system", 1, 1, true, on_system },
 	{ "login", 1, 2, false, on_login }, { "logout", 1, 1, false, on_logout }, { "send", 3, 3, false, on_send },
 	{ "room", 2, 2, false, on_room }, { "invite", 2, 2, false, on_invite }, { "answer", 2, 2, false, on_answer }, { "say", 2, 2, false, on_say },
 	{ "leave", 1, 1, false, on_leave }, { "status", 2, 2, false, on_status }, { "coverage", 2, 2, false, on_coverage }, { "silent", 2, 2, false, on_silent },

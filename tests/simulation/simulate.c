@@ -1,4 +1,4 @@
-/* The simulation: all daemons, the GroupWise simulator, the devices and a bad network in one process on a manual clock, driven by a seed.
+/* The simulation: all daemons, an IM server, the devices and a bad network in one process on a manual clock, driven by a seed.
  * docs/simulation.md has the words. */
 #include <errno.h>
 #include <getopt.h>

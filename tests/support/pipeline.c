@@ -16,20 +16,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/settings.h"
+#include "simulator/world.h"
 #include "tests/support/pipeline_private.h"
 
-static const char world_xml[] =
-	"<world>"
-	"<user id='alice' password='alice-secret' name='Alice Archer'><contact user='bob'/></user>"
-	"<user id='bob' password='bob-secret' name='Bob Baker'><contact user='alice'/></user>"
-	"<user id='carol' password='carol-secret' name='Carol Carter'/>"
-	"<user id='dave' password='dave-secret' name='Dave Draper'/>"
-	"<user id='erin' password='erin-secret' name='Erin Eden'><contact user='alice'/><contact user='bob'/></user>"
-	"<user id='frank' password='frank-secret' name='Frank Fuller'><contact user='erin'/></user>"
-	"<user id='grace' password='grace-secret' name='Grace Green'/>"
-	"<user id='heidi' password='heidi-secret' name='Heidi Hall'/>"
-	"</world>";
-static const char *const part_names[PARTS] = { "groupwise", "router", "dispatcher", "collab", "device", "relay" };
+static const char *const part_names[PARTS] = { "server", "router", "dispatcher", "collab", "device", "relay" };
 
 void pipeline_good(const struct error *err)
 {
@@ -65,41 +55,12 @@ static char *file_in(const struct pipeline *p, const char *name)
 	return memory_printf("%s/%s", p->database->folder, name);
 }
 
-/* One that is started again listens where the first did. */
-static void keep_address(char **setting, const char *address)
+void pipeline_keep_address(char **setting, const char *address)
 {
 	char *kept = memory_str(address);
 
 	free(*setting);
 	*setting = kept;
-}
-
-static void make_groupwise(struct pipeline *p)
-{
-	struct error err = { "" };
-	char *certificate = file_in(p, "groupwise.crt"), *key = file_in(p, "groupwise.key");
-
-	p->world = world_parse(bytes_str(world_xml), "world", &err);
-	pipeline_good(&err);
-	assert_int_equal(tls_make_self_signed(certificate, key, p->options.host, false, &err), 0);
-	p->tls = tls_new(&(struct tls_settings){ .server = true, .certificate_file = certificate, .key_file = key }, &err);
-	pipeline_good(&err);
-	p->groupwise_address = memory_printf("%s:0", p->options.host);
-	free(certificate);
-	free(key);
-}
-
-static void start_groupwise(struct pipeline *p)
-{
-	struct error err = { "" };
-
-	p->groupwise = gw_server_new(p->loops[PART_GROUPWISE], p->world, &(struct gw_server_settings){
-		.listen = p->groupwise_address, .tls = p->tls, .keepalive_minutes = 10, .records = p->trails[PART_GROUPWISE],
-	}, &err);
-	pipeline_good(&err);
-	keep_address(&p->groupwise_address, gw_server_address(p->groupwise));
-	if (p->histories[PART_GROUPWISE])
-		history_count(p->histories[PART_GROUPWISE], gw_server_count, p->groupwise);
 }
 
 static void make_router(struct pipeline *p)
@@ -123,7 +84,7 @@ static void make_router(struct pipeline *p)
 static void start_router(struct pipeline *p)
 {
 	p->router = router_new(p->loops[PART_ROUTER], &p->router_settings, p->trails[PART_ROUTER]);
-	keep_address(&p->router_settings.listen, router_address(p->router));
+	pipeline_keep_address(&p->router_settings.listen, router_address(p->router));
 }
 
 /* Nobody changes the keys: it need not look for that each second. */
@@ -147,15 +108,15 @@ static void start_dispatcher(struct pipeline *p)
 	p->dispatcher_db = pipeline_open_database(p, PART_DISPATCHER);
 	p->dispatcher = dispatcher_new(p->loops[PART_DISPATCHER], &p->dispatcher_settings, p->dispatcher_db, p->trails[PART_DISPATCHER], &status, &err);
 	pipeline_good(&err);
-	keep_address(&p->dispatcher_settings.listen, dispatcher_address(p->dispatcher));
+	pipeline_keep_address(&p->dispatcher_settings.listen, dispatcher_address(p->dispatcher));
 }
 
 static void make_collab(struct pipeline *p)
 {
 	char *overrides[] = {
 		set_to("collab.dispatcher", pipeline_way_to(p, PART_DISPATCHER, dispatcher_address(p->dispatcher))),
-		set_to("collab.database_poll", p->options.poll),
-		memory_printf("collab.trust_ca=%s/groupwise.crt", p->database->folder), NULL,
+		set_to("collab.database_poll", p->options.poll), set_to("collab.environment", pipeline_system(p)),
+		memory_printf("collab.trust_ca=%s/im.crt", p->database->folder), NULL,
 	};
 
 	load(collab_setting_table, &p->collab_settings, "collab", (const char *const *)overrides);
@@ -172,11 +133,6 @@ static void start_collab(struct pipeline *p)
 	pipeline_good(&err);
 	if (p->histories[PART_COLLAB])
 		history_count(p->histories[PART_COLLAB], collab_count, p->collab);
-}
-
-static void stop_groupwise(struct pipeline *p)
-{
-	gw_server_free(&p->groupwise);
 }
 
 static void stop_router(struct pipeline *p)
@@ -199,7 +155,7 @@ static void stop_collab(struct pipeline *p)
 
 bool pipeline_is_up(const struct pipeline *p, enum pipeline_part part)
 {
-	const void *const parts[PARTS] = { p->groupwise, p->router, p->dispatcher, p->collab, p->phones[ALICE].device, p->loops[PART_RELAY] };
+	const void *const parts[PARTS] = { pipeline_im_faults(p), p->router, p->dispatcher, p->collab, p->phones[ALICE].device, p->loops[PART_RELAY] };
 
 	return parts[part] != NULL;
 }
@@ -227,7 +183,7 @@ static void begin_history(struct pipeline *p, enum pipeline_part part)
 	if (!p->options.histories)
 		return;
 	p->histories[part] = history_open(p->loops[part], p->trails[part], &(struct history_settings){
-		.path = pipeline_histories(p, folder, sizeof folder), .process = part_names[part] }, &err);
+		.path = pipeline_histories(p, folder, sizeof folder), .process = part == PART_IM ? pipeline_system(p) : part_names[part] }, &err);
 	pipeline_good(&err);
 }
 
@@ -248,7 +204,7 @@ static void end_life(struct pipeline *p, enum pipeline_part part)
 
 void pipeline_start(struct pipeline *p, enum pipeline_part part)
 {
-	static void (*const starts[PARTS])(struct pipeline *) = { start_groupwise, start_router, start_dispatcher, start_collab, NULL };
+	static void (*const starts[PARTS])(struct pipeline *) = { pipeline_start_im, start_router, start_dispatcher, start_collab, NULL };
 
 	begin_life(p, part);
 	starts[part](p);
@@ -256,7 +212,7 @@ void pipeline_start(struct pipeline *p, enum pipeline_part part)
 
 void pipeline_stop(struct pipeline *p, enum pipeline_part part)
 {
-	static void (*const stops[PARTS])(struct pipeline *) = { stop_groupwise, stop_router, stop_dispatcher, stop_collab, NULL, pipeline_close_ways };
+	static void (*const stops[PARTS])(struct pipeline *) = { pipeline_stop_im, stop_router, stop_dispatcher, stop_collab, NULL, pipeline_close_ways };
 
 	if (pipeline_is_up(p, part))
 		stops[part](p);
@@ -322,9 +278,9 @@ struct pipeline *pipeline_new(const struct pipeline_options *options)
 		p->trails[part] = trail_new(100);
 	if (p->options.relays)
 		begin_life(p, PART_RELAY);
-	make_groupwise(p);
-	pipeline_start(p, PART_GROUPWISE);
-	pipeline_find_groupwise(p);
+	pipeline_make_im(p);
+	pipeline_start(p, PART_IM);
+	pipeline_find_im(p);
 	make_router(p);
 	pipeline_start(p, PART_ROUTER);
 	make_dispatcher(p);
@@ -358,7 +314,7 @@ void pipeline_free(struct pipeline **pipeline)
 	faults_free(&p->faults);
 	tls_free(&p->tls);
 	world_free(&p->world);
-	free(p->groupwise_address);
+	free(p->im_address);
 	for (int part = 0; part < PARTS; part++)
 		trail_free(&p->trails[part]);
 	settings_free(collab_setting_table, &p->collab_settings);

@@ -6,13 +6,14 @@
 #include "dispatcher/dispatcher.h"
 #include "router/router.h"
 #include "simulator/device/device.h"
-#include "simulator/groupwise/gw_server.h"
 #include "simulator/relay/relay_links.h"
 #include "tests/support/database.h"
 
 struct tls;
+struct gw_server;
+struct cwa_server;
 
-/* The whole pipeline in one process: GroupWise server, configuration database, router, dispatcher, Collaboration Service and
+/* The whole pipeline in one process: IM server, configuration database, router, dispatcher, Collaboration Service and
  * devices, each on a loop of its own with a manual clock, on real sockets of the loopback. The database's work is done inside the calls. */
 
 /* One person with a device, and what happened to it: a line per event, "login-ok", "login-failed 100 Server Busy",
@@ -29,13 +30,14 @@ enum { ALICE, BOB, CAROL, DAVE, ERIN, FRANK, GRACE, HEIDI, PHONES_MAX };
 #define PIPELINE_FIRST_PIN 0x2100000Au
 
 /* Each with a trail, and a history when the options say so. */
-enum pipeline_part { PART_GROUPWISE, PART_ROUTER, PART_DISPATCHER, PART_COLLAB, PART_DEVICE, PART_RELAY, PARTS };
+enum pipeline_part { PART_IM, PART_ROUTER, PART_DISPATCHER, PART_COLLAB, PART_DEVICE, PART_RELAY, PARTS };
 
 enum { PIPELINE_LOOPS = PARTS + 1 };
 
 struct pipeline_options {
 	unsigned phones;              /* up to PHONES_MAX; dave may not use the client */
 	const char *host;             /* an address of the loopback; all listen there */
+	enum db_environment_type system;
 	bool histories;               /* in the folder pipeline_histories */
 	const char *keep;             /* that folder, which then stays; NULL: one that goes with the database's */
 	bool relays;                  /* between the parts, before each that others dial: a network that can be bad */
@@ -57,8 +59,9 @@ struct pipeline {
 	struct tls *tls;
 	struct trail *trails[PARTS];
 	struct history *histories[PARTS];
-	struct gw_server *groupwise;
-	char *groupwise_address;
+	struct gw_server *groupwise;  /* NULL as long as it is down, or there is another IM server */
+	struct cwa_server *cwa;
+	char *im_address;
 	struct router_settings router_settings;
 	struct dispatcher_settings dispatcher_settings;
 	struct collab_settings collab_settings;
@@ -100,6 +103,10 @@ void phone_send(struct pipeline *p, int who, const char *to, const char *text);
 /* How often that stands among all that the device ever told. */
 unsigned phone_count(struct pipeline *p, int who, const char *text);
 
+/* "groupwise" or "cwa": the name of the IM server's environment, and the process of its history. */
+const char *pipeline_system(const struct pipeline *p);
+/* Of the IM server; NULL while it is down. */
+struct faults *pipeline_im_faults(const struct pipeline *p);
 /* Sets a fault word of the devices' links. */
 void pipeline_fault(struct pipeline *p, const char *word);
 /* Of the links to a part that other parts dial: the word of a relay. -1 with a sentence, also when there is no relay. */
@@ -114,7 +121,7 @@ void pipeline_order_death(struct pipeline *p, enum pipeline_part part, uint64_t 
 void pipeline_stop(struct pipeline *p, enum pipeline_part part);
 void pipeline_start(struct pipeline *p, enum pipeline_part part);
 bool pipeline_is_up(const struct pipeline *p, enum pipeline_part part);
-const char *pipeline_part_name(enum pipeline_part part);       /* "collab", also the process of its history */
+const char *pipeline_part_name(enum pipeline_part part);       /* "collab"; but for the IM server's also the process of its history */
 /* All devices and parts, the devices first; only the database is left. */
 void pipeline_stop_all(struct pipeline *p);
 /* How many sessions the database counts. */

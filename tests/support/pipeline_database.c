@@ -53,13 +53,13 @@ static void change_environment(struct pipeline *p, const struct db_environment *
 void pipeline_limits(struct pipeline *p, uint32_t max, uint64_t idle_timeout_ms, uint32_t capacity)
 {
 	change_environment(p, &(struct db_environment){
-		.name = "groupwise", .max_sessions = max, .idle_timeout_ms = idle_timeout_ms, .transport_capacity = capacity,
+		.name = pipeline_system(p), .max_sessions = max, .idle_timeout_ms = idle_timeout_ms, .transport_capacity = capacity,
 	}, DB_ENV_MAX_SESSIONS | DB_ENV_IDLE_TIMEOUT | DB_ENV_TRANSPORT_CAPACITY);
 }
 
 void pipeline_inactivity(struct pipeline *p, uint64_t timeout_ms)
 {
-	change_environment(p, &(struct db_environment){ .name = "groupwise", .inactivity_timeout_ms = timeout_ms },
+	change_environment(p, &(struct db_environment){ .name = pipeline_system(p), .inactivity_timeout_ms = timeout_ms },
 		DB_ENV_INACTIVITY_TIMEOUT);
 }
 
@@ -74,7 +74,8 @@ static void add_people(struct pipeline *p)
 {
 	static const uint8_t srp_key[SRP_KEY_SIZE] = { 1, 2, 3 };
 	struct db *db = p->database->db;
-	struct db_environment environment = { .name = "groupwise", .type = DB_GROUPWISE, .host = "127.0.0.1", .port = 1, .transport = "tls" };
+	struct db_environment environment = { .name = pipeline_system(p), .type = p->options.system, .host = "127.0.0.1", .port = 1,
+		.transport = p->options.system == DB_CWA ? "https" : "tls" };
 	struct heard_status heard = { 0 };
 
 	db_server_add(db, &(struct db_server){ "lab", "T00000001", bytes_of(srp_key, sizeof srp_key) }, hear_status, &heard);
@@ -124,11 +125,12 @@ static void write_file(const char *path, struct bytes from)
 	close(fd);
 }
 
-/* Making one takes a tenth of what a seed of the simulation does: it is made once for so many phones, and copied. A server's is not a file. */
+/* Making one takes a tenth of what a seed of the simulation does: it is made once for so many phones and an IM system, and copied. A server's is not a file. */
 void pipeline_make_database(struct pipeline *p)
 {
-	static struct { struct buf file, key; } made[PHONES_MAX + 1];
-	struct buf *file = &made[p->options.phones].file, *key = &made[p->options.phones].key;
+	static struct { struct buf file, key; } made[2][PHONES_MAX + 1];
+	const unsigned is_cwa = p->options.system == DB_CWA;
+	struct buf *file = &made[is_cwa][p->options.phones].file, *key = &made[is_cwa][p->options.phones].key;
 	uint64_t real_us = loop_real_us();
 	void *state = NULL;
 
@@ -155,10 +157,10 @@ void pipeline_make_database(struct pipeline *p)
 		loop_real_stand(real_us);
 }
 
-void pipeline_find_groupwise(struct pipeline *p)
+void pipeline_find_im(struct pipeline *p)
 {
-	const char *address = pipeline_way_to(p, PART_GROUPWISE, p->groupwise_address);
-	struct db_environment change = { .name = "groupwise", .host = p->options.host, .port = (uint16_t)atoi(strrchr(address, ':') + 1) };
+	const char *address = pipeline_way_to(p, PART_IM, p->im_address);
+	struct db_environment change = { .name = pipeline_system(p), .host = p->options.host, .port = (uint16_t)atoi(strrchr(address, ':') + 1) };
 	struct heard_status heard = { 0 };
 
 	db_environment_set(p->database->db, &change, DB_ENV_HOST | DB_ENV_PORT, hear_status, &heard);

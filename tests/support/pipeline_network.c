@@ -13,7 +13,7 @@
 const char *pipeline_way_to(struct pipeline *p, enum pipeline_part part, const char *address)
 {
 	struct pipeline_way *way = &p->ways[part];
-	struct relay_settings settings = { .unit = part == PART_GROUPWISE ? RELAY_RECORD : RELAY_FRAME, .records = p->trails[PART_RELAY] };
+	struct relay_settings settings = { .unit = part == PART_IM ? RELAY_RECORD : RELAY_FRAME, .records = p->trails[PART_RELAY] };
 	struct error err = { "" };
 
 	if (!p->options.relays)
@@ -38,8 +38,8 @@ int pipeline_link_fault(struct pipeline *p, enum pipeline_part part, const char 
 void pipeline_clear_faults(struct pipeline *p)
 {
 	faults_clear(p->faults);
-	if (p->groupwise)
-		faults_clear(gw_server_faults(p->groupwise));
+	if (pipeline_is_up(p, PART_IM))
+		faults_clear(pipeline_im_faults(p));
 	for (int part = 0; part < PART_DEVICE; part++)
 		if (p->ways[part].relay)
 			faults_clear(relay_faults(p->ways[part].relay));

@@ -21,12 +21,18 @@ void pipeline_good(const struct error *err);
 
 /* pipeline_time.c: a round of all but those that are in one, for loop_others; true if anything ran. */
 bool pipeline_round(void *pipeline);
-/* pipeline.c: frees what is left of the dead. */
+/* pipeline.c: frees what is left of the dead; one that is started again listens where the first did. */
 void pipeline_bury(struct pipeline *p);
+void pipeline_keep_address(char **setting, const char *address);
+
+/* pipeline_im.c: world and certificate; then each life. */
+void pipeline_make_im(struct pipeline *p);
+void pipeline_start_im(struct pipeline *p);
+void pipeline_stop_im(struct pipeline *p);
 
 /* pipeline_database.c: with the people, and the administrator's handle; where the IM server is; a handle of a part's own. */
 void pipeline_make_database(struct pipeline *p);
-void pipeline_find_groupwise(struct pipeline *p);
+void pipeline_find_im(struct pipeline *p);
 struct db *pipeline_open_database(struct pipeline *p, enum pipeline_part part);
 
 /* pipeline_network.c: where to dial to come to the part that listens at the address. */
