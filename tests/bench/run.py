@@ -30,8 +30,9 @@ import router
 import sessions
 import start
 import stats
+import storm
 
-SCENES = (pipeline, router, layers, logins, admissions, start, latency, overload, cores, sessions)
+SCENES = (pipeline, router, layers, logins, admissions, start, latency, overload, cores, storm, sessions)
 ROUND_MS, QUICK_MS = 1000, 600
 
 
