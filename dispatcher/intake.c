@@ -3,17 +3,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <uthash.h>
 #include <utlist.h>
 
 #include "base/memory.h"
 
 /* All ours. */
 #define TURN 8                   /* items at a time, and then others have their turn */
+#define TOGETHER 4               /* of one device, wherever they stand in the queue */
 #define BYTES_HIGH 4194304u      /* from here on routers are not read from, */
 #define BYTES_LOW 1048576u       /* until so little is left */
 
 struct intake_item {
 	struct intake_item *prev, *next;
+	struct intake_item *later;       /* the next envelope of the same device */
+	UT_hash_handle hh;               /* of each device's last envelope */
 	bool is_mark;
 	uint32_t number;         /* PIN, or nonce */
 	unsigned router;         /* of a mark */
@@ -27,6 +31,7 @@ struct intake {
 	void *ctx;
 	struct loop_task turn;
 	struct intake_item *items;
+	struct intake_item *last_of;     /* by PIN: each device's last */
 	size_t count, bytes;
 	bool rests, is_full;
 };
@@ -41,6 +46,15 @@ static void tell_full(struct intake *i)
 	i->callbacks.full(i->ctx, is_full);
 }
 
+static void follow(struct intake *i, struct intake_item *item)
+{
+	struct intake_item *before;
+
+	HASH_REPLACE(hh, i->last_of, number, sizeof item->number, item, before);
+	if (before)
+		before->later = item;
+}
+
 static void add(struct intake *i, const struct intake_item *what, struct bytes gme)
 {
 	struct intake_item *item = memory_new(sizeof *item + gme.len);
@@ -50,6 +64,8 @@ static void add(struct intake *i, const struct intake_item *what, struct bytes g
 	if (gme.len)
 		memcpy(item->gme, gme.data, gme.len);
 	DL_APPEND(i->items, item);
+	if (!item->is_mark)
+		follow(i, item);
 	i->count += !item->is_mark;
 	i->bytes += sizeof *item + gme.len;
 	if (!i->rests)
@@ -64,19 +80,32 @@ static void drop(struct intake *i, struct intake_item *item)
 	free(item);
 }
 
+static void hand_out(struct intake *i, struct intake_item *item)
+{
+	DL_DELETE(i->items, item);
+	if (item->is_mark) {
+		i->callbacks.mark(i->ctx, item->router, item->number);
+	} else {
+		if (!item->later)
+			HASH_DEL(i->last_of, item);
+		i->callbacks.envelope(i->ctx, item->number, bytes_of(item->gme, item->len));
+	}
+	drop(i, item);
+}
+
 static void take_turn(void *arg)
 {
 	struct intake *i = arg;
 
-	for (unsigned n = 0; n < TURN && i->items && !i->rests; n++) {
+	for (unsigned n = 0; n < TURN && i->items && !i->rests;) {
 		struct intake_item *item = i->items;
 
-		DL_DELETE(i->items, item);
-		if (item->is_mark)
-			i->callbacks.mark(i->ctx, item->router, item->number);
-		else
-			i->callbacks.envelope(i->ctx, item->number, bytes_of(item->gme, item->len));
-		drop(i, item);
+		for (unsigned together = 0; item && together < TOGETHER && !i->rests; together++, n++) {
+			struct intake_item *later = item->later;
+
+			hand_out(i, item);
+			item = later;
+		}
 	}
 	if (i->items && !i->rests)
 		loop_defer(i->loop, &i->turn);
@@ -138,6 +167,7 @@ void intake_free(struct intake **intake)
 		return;
 	*intake = NULL;
 	loop_drop(i->loop, &i->turn);
+	HASH_CLEAR(hh, i->last_of);
 	DL_FOREACH_SAFE(i->items, item, next)
 		free(item);
 	free(i);

@@ -9,7 +9,11 @@
  * A router's link carries two things: new messages of devices, and what became of those to devices. The second ends work that was begun
  * and costs next to nothing; the first begins more. So all is read as it comes, and what is new waits here, behind what is under way: else
  * five envelopes for each device would wait for their outcomes behind thousands of messages, and all would be slow together. A mark is
- * answered when what came before it was opened, so that the router knows how much waits. Source: ours. */
+ * answered when what came before it was opened, so that the router knows how much waits.
+ *
+ * When a device's envelope has its turn, up to three more of the same device come with it. Whoever works behind this has a connection for
+ * each session, and what comes together leaves there in one write and is answered in one: the more waits, the less does each message cost.
+ * No mark comes before its time by that, and nobody waits for more than four times as many as were before him. Source: ours. */
 struct intake;
 
 struct intake_callbacks {

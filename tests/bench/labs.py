@@ -11,13 +11,13 @@ DAEMONS = ("router", "dispatcher", "collab")
 CAPACITY = 20000
 
 
-def lab(users, *options):
+def lab(users, *options, offset=None):
     """A lab whose people have no contacts, so that presence costs nothing, and seats for all."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="bramble-bench-"))
     names = [f"user{i:04}" for i in range(1, users + 1)]
     people = "".join(f'<user id="{n}" password="{n}-secret" name="{n}"/>\n' for n in names)
     (folder / "world.xml").write_text(f'<world domain="corp.test" netbios="CORP">\n{people}</world>\n')
-    return bramble.Lab("--users", users, *options, dir=folder)
+    return bramble.Lab("--users", users, *options, offset=offset, dir=folder)
 
 
 def seats(it):

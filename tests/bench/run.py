@@ -20,6 +20,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 os.environ.setdefault("BRAMBLE_BIN", "build/bin")
 os.environ.setdefault("BRAMBLE_TEST_DEADLINE", "120")
 import admissions
+import cores
 import latency
 import layers
 import logins
@@ -29,8 +30,9 @@ import router
 import sessions
 import start
 import stats
+import storm
 
-SCENES = (pipeline, router, layers, logins, admissions, start, latency, overload, sessions)
+SCENES = (pipeline, router, layers, logins, admissions, start, latency, overload, cores, storm, sessions)
 ROUND_MS, QUICK_MS = 1000, 600
 
 

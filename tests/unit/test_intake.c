@@ -113,6 +113,61 @@ static void a_lost_routers_marks_are_forgotten_and_its_envelopes_are_not(void **
 	expect(s, "1:a mark1:8 ");
 }
 
+static void what_one_device_has_waiting_comes_together_up_to_four(void **state)
+{
+	struct scene *s = *state;
+
+	intake_envelope(s->intake, 1, bytes_str("a"));
+	intake_envelope(s->intake, 2, bytes_str("b"));
+	for (const char *text = "cdef"; *text; text++)
+		intake_envelope(s->intake, 1, bytes_of(text, 1));
+	intake_envelope(s->intake, 2, bytes_str("g"));
+	expect(s, "1:a 1:c 1:d 1:e 2:b 2:g 1:f ");
+	assert_int_equal(intake_count(s->intake), 0);
+	/* What went is forgotten: the next one of the same device is by itself again. */
+	intake_envelope(s->intake, 1, bytes_str("h"));
+	intake_envelope(s->intake, 2, bytes_str("i"));
+	expect(s, "1:h 2:i ");
+}
+
+static void a_mark_waits_for_all_before_it_and_for_nothing_else(void **state)
+{
+	struct scene *s = *state;
+
+	intake_envelope(s->intake, 1, bytes_str("a"));
+	intake_envelope(s->intake, 2, bytes_str("b"));
+	intake_mark(s->intake, 0, 7);
+	intake_envelope(s->intake, 1, bytes_str("c"));
+	intake_mark(s->intake, 0, 8);
+	intake_envelope(s->intake, 3, bytes_str("d"));
+	expect(s, "1:a 1:c 2:b mark0:7 mark0:8 3:d ");
+}
+
+static void a_rest_in_between_leaves_the_others_in_their_order(void **state)
+{
+	struct scene *s = *state;
+
+	s->rests_after_each = true;
+	intake_envelope(s->intake, 1, bytes_str("a"));
+	intake_envelope(s->intake, 2, bytes_str("b"));
+	intake_envelope(s->intake, 1, bytes_str("c"));
+	expect(s, "1:a ");
+	s->rests_after_each = false;
+	intake_envelope(s->intake, 2, bytes_str("d"));
+	intake_rest(s->intake, false);
+	expect(s, "2:b 2:d 1:c ");
+}
+
+static void what_waits_at_the_end_is_freed(void **state)
+{
+	struct scene *s = *state;
+
+	intake_rest(s->intake, true);
+	for (uint32_t i = 0; i < 100; i++)
+		intake_envelope(s->intake, i % 30, bytes_str("a"));
+	assert_int_equal(intake_count(s->intake), 100);
+}
+
 static void has_its_turn(void *arg)
 {
 	struct scene *s = arg;
@@ -162,6 +217,10 @@ int main(void)
 		TEST(envelopes_and_marks_keep_their_order),
 		TEST(while_it_rests_nothing_is_handed_out),
 		TEST(a_lost_routers_marks_are_forgotten_and_its_envelopes_are_not),
+		TEST(what_one_device_has_waiting_comes_together_up_to_four),
+		TEST(a_mark_waits_for_all_before_it_and_for_nothing_else),
+		TEST(a_rest_in_between_leaves_the_others_in_their_order),
+		TEST(what_waits_at_the_end_is_freed),
 		TEST(others_have_their_turn_in_between),
 		TEST(more_than_4_mib_is_full_until_a_quarter_is_left),
 	};
