@@ -120,9 +120,13 @@ static void take_server(struct check *c, const struct check_entry *e)
 /* What one that was killed had is gone. */
 static void take_begin(struct check *c, const struct check_entry *e)
 {
-	for (struct registration *r = strcmp(e->process->name, "ocs") == 0 ? state(c)->all : NULL; r; r = r->hh.next) {
-		r->is_there = false;
-		r->faulty = true;
+	for (struct registration *r = state(c)->all; r; r = r->hh.next) {
+		if (strcmp(e->process->name, "ocs") == 0) {
+			r->is_there = false;
+			r->faulty = true;
+		} else if (strcmp(e->process->name, "cwa") == 0 && r->is_begun && !r->is_over) {
+			r->is_over = r->is_loose = true;
+		}
 	}
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include <uthash.h>
 #include <utlist.h>
 
 #include "base/log.h"
@@ -12,6 +13,7 @@ enum { RENEWALS = 3 };        /* within a lease: two may be lost */
 
 struct release {
 	struct release *prev, *next;
+	UT_hash_handle hh;         /* by session, as long as there is a reason */
 	struct owner *owner;
 	uint64_t session;
 	int reason;                /* 0: the seat is free, only the connection is to be called closed */
@@ -30,7 +32,7 @@ struct owner {
 	void *ctx;
 	struct loop_timer *renew;
 	struct loop_timer *retry;  /* on the real clock: the database's absence is real */
-	struct release *releases;
+	struct release *releases, *ending;
 	size_t release_count;
 	enum db_status start_status;
 	loop_fn *sure;
@@ -85,6 +87,7 @@ void owner_free(struct owner **owner)
 
 	if (!o)
 		return;
+	HASH_CLEAR(hh, o->ending);
 	DL_FOREACH_SAFE(o->releases, r, next) {
 		if (r->reason)
 			log_error("seat not given back session=%llu reason=%s", (unsigned long long)r->session,
@@ -189,8 +192,11 @@ static void released(void *ctx, enum db_status status)
 			loop_timer_set(o->retry, OWNER_RETRY_MS);
 		return;
 	}
-	if (r->reason && o->freed)
-		o->freed(o->ctx, r->session);
+	if (r->reason) {
+		HASH_DEL(o->ending, r);
+		if (o->freed)
+			o->freed(o->ctx, r->session);
+	}
 	if (r->closing && r->closed) {
 		r->reason = 0;
 		r->closing = false;
@@ -234,6 +240,8 @@ void owner_release(struct owner *o, uint64_t session, int reason, bool closing)
 	r->closing = closing;
 	DL_APPEND(o->releases, r);
 	o->release_count++;
+	if (reason)
+		HASH_ADD(hh, o->ending, session, sizeof r->session, r);
 	ask(r);
 }
 
@@ -241,14 +249,13 @@ void owner_closed(struct owner *o, uint64_t session)
 {
 	struct release *r;
 
-	DL_FOREACH(o->releases, r) {
-		if (r->session == session && r->reason) {
-			r->closed = true;
-			r->closing = r->closing && r->asked;
-			return;
-		}
+	HASH_FIND(hh, o->ending, &session, sizeof session, r);
+	if (!r) {
+		owner_release(o, session, 0, false);
+		return;
 	}
-	owner_release(o, session, 0, false);
+	r->closed = true;
+	r->closing = r->closing && r->asked;
 }
 
 size_t owner_releasing(const struct owner *owner)

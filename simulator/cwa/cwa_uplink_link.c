@@ -331,6 +331,8 @@ static void on_up(void *ctx)
 	redial_reached(u->redial);
 	u->heard = 0;
 	u->connects++;
+	/* Who says nothing for a minute is hung up on, and there may be nobody to register for hours. */
+	connection_send(u->connection, bytes_str("\r\n\r\n"));
 	endpoints_link_up(u);
 }
 

@@ -414,8 +414,10 @@ class Conversations(Together):
         alice.wait("conference", "imSessionState", want="terminated")
         second.wait("conference", "imSessionState", want="connected")
         _, final = invite(bob, "bob", "alice", "two", tag="m2")
-        alice.wait("conference", "imSessionReceived")
-        alice.conference("1", "terminateImSession")
+        # A number that was had is not given again.
+        again = alice.wait("conference", "imSessionReceived")[1]["confId"]
+        self.assertEqual(again, "2")
+        alice.conference(again, "terminateImSession")
         self.assertEqual(final().status, 603)
         mine = alice.invite("bob")[1]["confId"]
         ringing = bob.request("INVITE", "bob")

@@ -21,7 +21,7 @@ static void heal(struct pipeline *p)
 	pipeline_clear_faults(p);
 	for (int part = 0; part < PART_DEVICE; part++) {
 		pipeline_order_death(p, (enum pipeline_part)part, 0, false);
-		if (!pipeline_is_up(p, (enum pipeline_part)part))
+		if (pipeline_has(p, (enum pipeline_part)part) && !pipeline_is_up(p, (enum pipeline_part)part))
 			pipeline_start(p, (enum pipeline_part)part);
 	}
 	for (int who = 0; who < (int)p->options.phones; who++) {

@@ -70,7 +70,7 @@ struct draw {
 	struct plan *plan;
 	uint64_t state;
 	unsigned phones, said;
-	bool relays, rooms, cwa;
+	bool relays, rooms, cwa, ocs;
 	uint64_t idle_ms;            /* the idle timeout now */
 	bool up[PARTS];
 };
@@ -260,9 +260,9 @@ static void draw_server_fault(struct draw *d)
 /* What happens to a stream between two parts: late, in pieces, cut or gone; of TLS also changed, which cuts it. */
 static void draw_link_fault(struct draw *d)
 {
-	static const enum pipeline_part dialled[] = { PART_IM, PART_ROUTER, PART_DISPATCHER };
+	static const enum pipeline_part dialled[] = { PART_IM, PART_ROUTER, PART_DISPATCHER, PART_OCS };
 	static const char *const words[] = { "close", "split", "split=7", "half-close" };
-	enum pipeline_part part = ONE_OF(d, dialled);
+	enum pipeline_part part = dialled[below(d, d->ocs ? 4 : 3)];
 	bool half_open = chance(d, 20);
 	struct buf word = { 0 };
 
@@ -270,7 +270,7 @@ static void draw_link_fault(struct draw *d)
 		buf_printf(&word, "half-open,for=%us", 1 + (unsigned)below(d, 300));
 	else if (chance(d, 35))
 		buf_printf(&word, "delay=%u", 1 + (unsigned)below(d, chance(d, 50) ? 500 : 40000));
-	else if (part == PART_IM && chance(d, 20))
+	else if ((part == PART_IM || part == PART_OCS) && chance(d, 20))
 		buf_text(&word, "garble");
 	else
 		buf_text(&word, ONE_OF(d, words));
@@ -297,7 +297,7 @@ static void draw_death(struct draw *d, enum pipeline_part part)
 
 static void draw_restart(struct draw *d)
 {
-	enum pipeline_part part = (enum pipeline_part)below(d, PART_DEVICE);
+	enum pipeline_part part = (enum pipeline_part)below(d, d->ocs ? PART_DEVICE : PART_OCS);
 
 	d->up[part] = !d->up[part];
 	if (d->up[part])
@@ -353,7 +353,7 @@ static void draw_step(struct draw *d)
 
 void plan_draw(struct plan *plan, uint64_t seed, enum plan_mode mode)
 {
-	struct draw d = { .plan = plan, .state = seed, .up = { true, true, true, true } };
+	struct draw d = { .plan = plan, .state = seed, .up = { true, true, true, true, true } };
 	unsigned steps = 10 + (unsigned)below(&d, 30);
 
 	*plan = (struct plan){ 0 };
@@ -365,8 +365,9 @@ void plan_draw(struct plan *plan, uint64_t seed, enum plan_mode mode)
 	d.relays = chance(&d, 50);
 	d.rooms = chance(&d, 40);
 	d.cwa = chance(&d, 25);
+	d.ocs = d.cwa && chance(&d, 40);
 	if (d.cwa)
-		add(plan, "system cwa");
+		add(plan, "system %s", d.ocs ? "ocs" : "cwa");
 	if (d.relays)
 		add(plan, "relays");
 	draw_limits(&d);

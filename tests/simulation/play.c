@@ -243,7 +243,7 @@ static int on_clear(struct run *r, struct error *err)
 static int part_of(const struct run *r, struct error *err)
 {
 	for (int part = 0; part < PART_DEVICE; part++)
-		if (strcmp(r->arguments[0], pipeline_part_name((enum pipeline_part)part)) == 0)
+		if (pipeline_has(r->pipeline, (enum pipeline_part)part) && strcmp(r->arguments[0], pipeline_part_name((enum pipeline_part)part)) == 0)
 			return part;
 	return error_set(err, "%s is no part of the pipeline that stops and starts", r->arguments[0]);
 }
@@ -321,10 +321,9 @@ static int on_phones(struct run *r, struct error *err)
 
 static int on_system(struct run *r, struct error *err)
 {
-	bool is_cwa = strcmp(r->arguments[0], "cwa") == 0;
-
-	r->options.system = is_cwa ? DB_CWA : DB_GROUPWISE;
-	return is_cwa || strcmp(r->arguments[0], "groupwise") == 0 ? 0 : error_set(err, "%s is no IM system", r->arguments[0]);
+	r->options.ocs = strcmp(r->arguments[0], "ocs") == 0;
+	r->options.system = r->options.ocs || strcmp(r->arguments[0], "cwa") == 0 ? DB_CWA : DB_GROUPWISE;
+	return r->options.system == DB_CWA || strcmp(r->arguments[0], "groupwise") == 0 ? 0 : error_set(err, "%s is no IM system", r->arguments[0]);
 }
 
 static int on_relays(struct run *r, struct error *err)

@@ -19,7 +19,7 @@
 #include "simulator/world.h"
 #include "tests/support/pipeline_private.h"
 
-static const char *const part_names[PARTS] = { "server", "router", "dispatcher", "collab", "device", "relay" };
+static const char *const part_names[PARTS] = { "server", "router", "dispatcher", "collab", "ocs", "device", "relay" };
 
 void pipeline_good(const struct error *err)
 {
@@ -155,9 +155,15 @@ static void stop_collab(struct pipeline *p)
 
 bool pipeline_is_up(const struct pipeline *p, enum pipeline_part part)
 {
-	const void *const parts[PARTS] = { pipeline_im_faults(p), p->router, p->dispatcher, p->collab, p->phones[ALICE].device, p->loops[PART_RELAY] };
+	const void *const parts[PARTS] = { pipeline_im_faults(p), p->router, p->dispatcher, p->collab, p->ocs, p->phones[ALICE].device,
+		p->loops[PART_RELAY] };
 
 	return parts[part] != NULL;
+}
+
+bool pipeline_has(const struct pipeline *p, enum pipeline_part part)
+{
+	return part == PART_OCS ? p->options.ocs : part == PART_RELAY ? p->options.relays : true;
 }
 
 const char *pipeline_part_name(enum pipeline_part part)
@@ -204,7 +210,7 @@ static void end_life(struct pipeline *p, enum pipeline_part part)
 
 void pipeline_start(struct pipeline *p, enum pipeline_part part)
 {
-	static void (*const starts[PARTS])(struct pipeline *) = { pipeline_start_im, start_router, start_dispatcher, start_collab, NULL };
+	static void (*const starts[PARTS])(struct pipeline *) = { pipeline_start_im, start_router, start_dispatcher, start_collab, pipeline_start_ocs, NULL };
 
 	begin_life(p, part);
 	starts[part](p);
@@ -212,7 +218,7 @@ void pipeline_start(struct pipeline *p, enum pipeline_part part)
 
 void pipeline_stop(struct pipeline *p, enum pipeline_part part)
 {
-	static void (*const stops[PARTS])(struct pipeline *) = { pipeline_stop_im, stop_router, stop_dispatcher, stop_collab, NULL, pipeline_close_ways };
+	static void (*const stops[PARTS])(struct pipeline *) = { pipeline_stop_im, stop_router, stop_dispatcher, stop_collab, pipeline_stop_ocs, NULL, pipeline_close_ways };
 
 	if (pipeline_is_up(p, part))
 		stops[part](p);
@@ -279,6 +285,8 @@ struct pipeline *pipeline_new(const struct pipeline_options *options)
 	if (p->options.relays)
 		begin_life(p, PART_RELAY);
 	pipeline_make_im(p);
+	if (p->options.ocs)
+		pipeline_start(p, PART_OCS);
 	pipeline_start(p, PART_IM);
 	pipeline_find_im(p);
 	make_router(p);
@@ -313,8 +321,12 @@ void pipeline_free(struct pipeline **pipeline)
 	pipeline_stop_all(p);
 	faults_free(&p->faults);
 	tls_free(&p->tls);
+	tls_free(&p->mutual_tls);
+	tls_free(&p->uplink_tls);
 	world_free(&p->world);
 	free(p->im_address);
+	free(p->ocs_address);
+	free(p->ocs_way);
 	for (int part = 0; part < PARTS; part++)
 		trail_free(&p->trails[part]);
 	settings_free(collab_setting_table, &p->collab_settings);

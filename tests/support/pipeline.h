@@ -12,6 +12,7 @@
 struct tls;
 struct gw_server;
 struct cwa_server;
+struct ocs_server;
 
 /* The whole pipeline in one process: IM server, configuration database, router, dispatcher, Collaboration Service and
  * devices, each on a loop of its own with a manual clock, on real sockets of the loopback. The database's work is done inside the calls. */
@@ -30,7 +31,7 @@ enum { ALICE, BOB, CAROL, DAVE, ERIN, FRANK, GRACE, HEIDI, PHONES_MAX };
 #define PIPELINE_FIRST_PIN 0x2100000Au
 
 /* Each with a trail, and a history when the options say so. */
-enum pipeline_part { PART_IM, PART_ROUTER, PART_DISPATCHER, PART_COLLAB, PART_DEVICE, PART_RELAY, PARTS };
+enum pipeline_part { PART_IM, PART_ROUTER, PART_DISPATCHER, PART_COLLAB, PART_OCS, PART_DEVICE, PART_RELAY, PARTS };
 
 enum { PIPELINE_LOOPS = PARTS + 1 };
 
@@ -38,6 +39,7 @@ struct pipeline_options {
 	unsigned phones;              /* up to PHONES_MAX; dave may not use the client */
 	const char *host;             /* an address of the loopback; all listen there */
 	enum db_environment_type system;
+	bool ocs;                     /* behind a web server: its users live there */
 	bool histories;               /* in the folder pipeline_histories */
 	const char *keep;             /* that folder, which then stays; NULL: one that goes with the database's */
 	bool relays;                  /* between the parts, before each that others dial: a network that can be bad */
@@ -61,7 +63,9 @@ struct pipeline {
 	struct history *histories[PARTS];
 	struct gw_server *groupwise;  /* NULL as long as it is down, or there is another IM server */
 	struct cwa_server *cwa;
-	char *im_address;
+	struct ocs_server *ocs;
+	struct tls *mutual_tls, *uplink_tls;
+	char *im_address, *ocs_address, *ocs_way;
 	struct router_settings router_settings;
 	struct dispatcher_settings dispatcher_settings;
 	struct collab_settings collab_settings;
@@ -121,6 +125,7 @@ void pipeline_order_death(struct pipeline *p, enum pipeline_part part, uint64_t 
 void pipeline_stop(struct pipeline *p, enum pipeline_part part);
 void pipeline_start(struct pipeline *p, enum pipeline_part part);
 bool pipeline_is_up(const struct pipeline *p, enum pipeline_part part);
+bool pipeline_has(const struct pipeline *p, enum pipeline_part part);    /* up or down */
 const char *pipeline_part_name(enum pipeline_part part);       /* "collab"; but for the IM server's also the process of its history */
 /* All devices and parts, the devices first; only the database is left. */
 void pipeline_stop_all(struct pipeline *p);

@@ -12,9 +12,12 @@
 #include "base/memory.h"
 #include "simulator/cwa/cwa_server.h"
 #include "simulator/groupwise/gw_server.h"
+#include "simulator/ocs/ocs_server.h"
 #include "tests/support/pipeline_private.h"
 
-/* The IM server: of GroupWise Messenger, or Communicator Web Access with its users in it. */
+/* The IM server: of GroupWise Messenger, or Communicator Web Access with its users in it or on a Communications Server behind it. */
+
+#define CWA_NAME "cwa.corp.test"
 
 static const char world_xml[] =
 	"<world>"
@@ -28,20 +31,21 @@ static const char world_xml[] =
 	"<user id='heidi' password='heidi-secret' name='Heidi Hall'/>"
 	"</world>";
 
-/* For 127.0.0.1. Signatures of Ed25519 are all of one length: what is changed on its way by the byte is the same for one seed. */
+/* For 127.0.0.1 and CWA_NAME, on either side. Signatures of Ed25519 are all of one length: what is changed on its way by the byte is the same for one seed. */
 static const char certificate_pem[] =
 	"-----BEGIN CERTIFICATE-----\n"
-	"MIIBPjCB8aADAgECAhQsBC90FHaRnMJzmXERWlD44D3j2zAFBgMrZXAwDTELMAkG\n"
-	"A1UEAwwCaW0wIBcNMjAwMTAxMDAwMDAwWhgPMjExOTEyMDgwMDAwMDBaMA0xCzAJ\n"
-	"BgNVBAMMAmltMCowBQYDK2VwAyEAXCd16WvpMxH7xgAv52bgVba9fpis0uuVB1wV\n"
-	"uwOMx8mjYTBfMB0GA1UdDgQWBBTUgXYZO6wR3QyEhwDmoy8L40XOzTAfBgNVHSME\n"
-	"GDAWgBTUgXYZO6wR3QyEhwDmoy8L40XOzTAPBgNVHREECDAGhwR/AAABMAwGA1Ud\n"
-	"EwEB/wQCMAAwBQYDK2VwA0EAlIe3Y5blEE2ip0R6Li6DWe4GoMl6grOcu613Yftw\n"
-	"5EmuFxG42HwOPHGxw05u6DT9CyNfV+m2oKKz1PnOkfQECg==\n"
+	"MIIBTjCCAQCgAwIBAgIUQ5i4o/PQBzbNozRAOY53nqEQ1eYwBQYDK2VwMA0xCzAJ\n"
+	"BgNVBAMMAmltMCAXDTIwMDEwMTAwMDAwMFoYDzIxMTkxMjA4MDAwMDAwWjANMQsw\n"
+	"CQYDVQQDDAJpbTAqMAUGAytlcAMhAIMp1Xr+Xr2dwfzmSP3fQNA5Cd9ZMIo2Pbrj\n"
+	"Bf/YsilWo3AwbjAdBgNVHQ4EFgQUjlcHe/gLZvH0i0B1LpYyNDxIQJgwHwYDVR0j\n"
+	"BBgwFoAUjlcHe/gLZvH0i0B1LpYyNDxIQJgwHgYDVR0RBBcwFYcEfwAAAYINY3dh\n"
+	"LmNvcnAudGVzdDAMBgNVHRMBAf8EAjAAMAUGAytlcANBACZ1hEYstYsQFidcfhTa\n"
+	"6kXUWqj/XyCxw2P8VC4UpuGj8uFl/uEVDhh8hmfJ63oyfEmzv2Q1QTMCQuulcHxM\n"
+	"Ngk=\n"
 	"-----END CERTIFICATE-----\n";
 static const char key_pem[] =
 	"-----BEGIN PRIVATE KEY-----\n"
-	"MC4CAQAwBQYDK2VwBCIEIHlKw+ROpbXnUiV0VrmkWL887L5ni7nPhF4q2wfGap49\n"
+	"MC4CAQAwBQYDK2VwBCIEIFlxTJkz4gNEsw5/0mx2CUFsCOqlkHX7oe6/5naw52Oo\n"
 	"-----END PRIVATE KEY-----\n";
 
 const char *pipeline_system(const struct pipeline *p)
@@ -70,7 +74,15 @@ void pipeline_make_im(struct pipeline *p)
 	write_text(key, key_pem);
 	p->tls = tls_new(&(struct tls_settings){ .server = true, .certificate_file = certificate, .key_file = key }, &err);
 	pipeline_good(&err);
+	if (p->options.ocs) {
+		p->mutual_tls = tls_new(&(struct tls_settings){ .server = true, .certificate_file = certificate, .key_file = key, .ca_file = certificate },
+			&err);
+		pipeline_good(&err);
+		p->uplink_tls = tls_new(&(struct tls_settings){ .certificate_file = certificate, .key_file = key, .ca_file = certificate }, &err);
+		pipeline_good(&err);
+	}
 	p->im_address = memory_printf("%s:0", p->options.host);
+	p->ocs_address = memory_printf("%s:0", p->options.host);
 	free(certificate);
 	free(key);
 }
@@ -96,6 +108,7 @@ static void start_cwa(struct pipeline *p)
 	p->cwa = cwa_server_new(p->loops[PART_IM], p->world, &(struct cwa_server_settings){
 		.listen = p->im_address, .tls = p->tls, .forms = true, .throttle = 100, .hold_ms = 20000, .poll_ms = 3000, .busy_poll_ms = 1000,
 		.idle_ms = 600000, .ticket_ms = 28800000, .renew_ms = 900000, .accept_ms = 7000, .works_inline = true, .records = p->trails[PART_IM],
+		.uplink = { p->ocs_way, p->uplink_tls, CWA_NAME, p->trails[PART_IM] },
 	}, &err);
 	pipeline_good(&err);
 	pipeline_keep_address(&p->im_address, cwa_server_address(p->cwa));
@@ -115,6 +128,26 @@ void pipeline_stop_im(struct pipeline *p)
 {
 	gw_server_free(&p->groupwise);
 	cwa_server_free(&p->cwa);
+}
+
+/* What its users change there it does not keep over its death. */
+void pipeline_start_ocs(struct pipeline *p)
+{
+	struct error err = { "" };
+
+	p->ocs = ocs_server_new(p->loops[PART_OCS], p->world, &(struct ocs_server_settings){ .listen = p->ocs_address, .tls = p->mutual_tls,
+		.name = "ocs.corp.test", .trusted = { CWA_NAME }, .trusted_count = 1, .records = p->trails[PART_OCS] }, &err);
+	pipeline_good(&err);
+	pipeline_keep_address(&p->ocs_address, ocs_server_address(p->ocs));
+	if (!p->ocs_way)
+		p->ocs_way = memory_str(pipeline_way_to(p, PART_OCS, p->ocs_address));
+	if (p->histories[PART_OCS])
+		history_count(p->histories[PART_OCS], ocs_server_count, p->ocs);
+}
+
+void pipeline_stop_ocs(struct pipeline *p)
+{
+	ocs_server_free(&p->ocs);
 }
 
 struct faults *pipeline_im_faults(const struct pipeline *p)

@@ -13,7 +13,7 @@
 const char *pipeline_way_to(struct pipeline *p, enum pipeline_part part, const char *address)
 {
 	struct pipeline_way *way = &p->ways[part];
-	struct relay_settings settings = { .unit = part == PART_IM ? RELAY_RECORD : RELAY_FRAME, .records = p->trails[PART_RELAY] };
+	struct relay_settings settings = { .unit = part == PART_IM || part == PART_OCS ? RELAY_RECORD : RELAY_FRAME, .records = p->trails[PART_RELAY] };
 	struct error err = { "" };
 
 	if (!p->options.relays)

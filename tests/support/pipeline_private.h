@@ -29,6 +29,8 @@ void pipeline_keep_address(char **setting, const char *address);
 void pipeline_make_im(struct pipeline *p);
 void pipeline_start_im(struct pipeline *p);
 void pipeline_stop_im(struct pipeline *p);
+void pipeline_start_ocs(struct pipeline *p);
+void pipeline_stop_ocs(struct pipeline *p);
 
 /* pipeline_database.c: with the people, and the administrator's handle; where the IM server is; a handle of a part's own. */
 void pipeline_make_database(struct pipeline *p);

@@ -11,7 +11,7 @@ enum { TRIES = 10, FIRST_PAUSE_NS = 50000 };
 
 static struct loop *loop_of(const struct pipeline *p, int at)
 {
-	static const enum pipeline_part way[PARTS] = { PART_DEVICE, PART_ROUTER, PART_DISPATCHER, PART_COLLAB, PART_IM, PART_RELAY };
+	static const enum pipeline_part way[PARTS] = { PART_DEVICE, PART_ROUTER, PART_DISPATCHER, PART_COLLAB, PART_IM, PART_OCS, PART_RELAY };
 
 	return at < PARTS ? p->loops[way[at]] : p->loop;
 }
