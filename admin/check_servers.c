@@ -20,7 +20,7 @@ enum { LONG_BYTES = 30000, LONG_CWA_BYTES = 7900 };
 struct line {
 	char address[64];             /* of the service's end, or "sid N" */
 	uint32_t session;
-	const struct check_process *service;
+	const struct check_process *service, *server;
 	uint64_t accepted, delivered; /* by the server */
 	uint64_t heard;               /* by the service */
 	bool is_cwa, is_long, faulty, closed, loose;
@@ -274,6 +274,7 @@ static void take_server(struct check *c, const struct check_entry *e)
 	if (!line)
 		return;
 	line->last = check_place(e);
+	line->server = e->process;
 	line->is_long = line->is_long || check_number(e, "bytes") > (is_cwa ? LONG_CWA_BYTES : LONG_BYTES);
 	if (e->event == EVENT_SERVER_ACCEPTED)
 		line->accepted++;
@@ -378,6 +379,12 @@ static void take_heard(struct check *c, const struct check_entry *e)
 		line->heard++;
 }
 
+/* What it gave may have died with it. */
+static bool has_died(const struct check_process *server)
+{
+	return server && server->over && !server->ended;
+}
+
 /* What was on its way when it was closed was given and not heard, or taken and not answered. */
 static void take_end(struct check *c, const struct check_entry *e)
 {
@@ -386,7 +393,7 @@ static void take_end(struct check *c, const struct check_entry *e)
 	if (!line)
 		return;
 	line->closed = true;
-	if (!line->held_up && e->at_us > line->last.at_us + (line->is_cwa ? ON_ITS_WAY_CWA_US : ON_ITS_WAY_US))
+	if (!line->held_up && !has_died(line->server) && e->at_us > line->last.at_us + (line->is_cwa ? ON_ITS_WAY_CWA_US : ON_ITS_WAY_US))
 		judge_at_rest(c, line);
 	line->loose = line->loose || !gave_as_heard(line) || !took_as_said(c, line);
 }

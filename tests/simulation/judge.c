@@ -131,11 +131,14 @@ void judge_liveness(struct pipeline *p, struct buf *failures)
 		log_in(p, who);
 	log_everybody_out(p, failures);
 	/* What is kept for the next time is there from the first time on. */
-	for (int i = 0; i < 2; i++) {
+	if (p->options.system == DB_CWA) {
 		must_work(p, failures);
 		log_everybody_out(p, failures);
-		mark_all(p, i == 0 ? "base" : "rest");
 	}
+	mark_all(p, "base");
+	must_work(p, failures);
+	log_everybody_out(p, failures);
+	mark_all(p, "rest");
 }
 
 /* --- histories ----------------------------------------------------------------------------------------------------------- */
