@@ -21,10 +21,24 @@ bool check_is_whole(const struct check_process *process)
 	return process->ended;
 }
 
+bool check_has_stopped(const struct check_process *process)
+{
+	return process->over && !process->ended;
+}
+
+bool check_has(const struct check *c, const char *name)
+{
+	for (const struct check_process *p = check_files_processes(c->files); p; p = p->next) {
+		if (strcmp(p->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool check_is_cut(const struct check *c, const char *name)
 {
 	for (const struct check_process *p = check_files_processes(c->files); p; p = p->next) {
-		if (p->over && !p->ended && strcmp(p->name, name) == 0)
+		if (check_has_stopped(p) && strcmp(p->name, name) == 0)
 			return true;
 	}
 	return false;

@@ -34,6 +34,9 @@ extern const struct check_rule_set check_logins, check_seats, check_timers, chec
 
 /* Was there a history.end? What it says of a process that has not ended by itself: killed, or cut. */
 bool check_is_whole(const struct check_process *process);
+bool check_has_stopped(const struct check_process *process);    /* to tell: killed, or its history full */
+/* Is there one of that name? */
+bool check_has(const struct check *check, const char *name);
 /* Has one of the processes of that name stopped to tell: killed, or its history full? What it did or said after its last line is unknown. */
 bool check_is_cut(const struct check *check, const char *name);
 /* Is a history full? A killed process has told what others saw of it, one of a full history has not. */

@@ -379,12 +379,6 @@ static void take_heard(struct check *c, const struct check_entry *e)
 		line->heard++;
 }
 
-/* What it gave may have died with it. */
-static bool has_died(const struct check_process *server)
-{
-	return server && server->over && !server->ended;
-}
-
 /* What was on its way when it was closed was given and not heard, or taken and not answered. */
 static void take_end(struct check *c, const struct check_entry *e)
 {
@@ -393,7 +387,8 @@ static void take_end(struct check *c, const struct check_entry *e)
 	if (!line)
 		return;
 	line->closed = true;
-	if (!line->held_up && !has_died(line->server) && e->at_us > line->last.at_us + (line->is_cwa ? ON_ITS_WAY_CWA_US : ON_ITS_WAY_US))
+	/* What a server gave may have died with it. */
+	if (!line->held_up && !(line->server && check_has_stopped(line->server)) && e->at_us > line->last.at_us + (line->is_cwa ? ON_ITS_WAY_CWA_US : ON_ITS_WAY_US))
 		judge_at_rest(c, line);
 	line->loose = line->loose || !gave_as_heard(line) || !took_as_said(c, line);
 }

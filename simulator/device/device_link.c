@@ -175,7 +175,7 @@ static enum channel_result open_message(struct device_link *l, const struct gme 
 	return channel_open(l->settings.channel, &identity->peer, gme, opened);
 }
 
-/* Whose message was not taken hears why, if it is known. */
+/* Says why; its status follows. */
 static void not_taken(struct device_link *l, const struct gme *gme, enum channel_result result, const struct channel_opened *opened)
 {
 	char at[16] = "";

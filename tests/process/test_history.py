@@ -348,6 +348,11 @@ def replayed_to_a_device(h):
     h.repeat("opened", lambda line: line["process"] == "device")
 
 
+def lost_descriptor(h):
+    """With a web server, whose clients keep connections, there may be fewer; here not."""
+    h.change("history.mark", lambda line: line["process"] == "collab" and "rest" in line["text"], descriptors=lambda n: n - 1)
+
+
 def leaked_descriptor(h):
     h.change("history.mark", lambda line: line["process"] == "collab" and "rest" in line["text"], descriptors=lambda n: n + 1)
 
@@ -405,6 +410,7 @@ SEEDS = {
     not_taken: ("server", r"answered \d+ messages of session \d+ with OK, and the IM server took \d+"),
     replayed: ("replay", r"message id \d+ of PIN 2200000\d and key 1 was opened a second time"),
     replayed_to_a_device: ("replay", r"message id \d+ of PIN 2200000\d and key 1 was opened a second time"),
+    lost_descriptor: ("rest", r"descriptors of collab: (\d+) at rest, \d+ before"),
     leaked_descriptor: ("rest", r"descriptors of collab: (\d+) at rest, \d+ before"),
     leaked_timer: ("rest", r"timers of router: \d+ at rest, \d+ before"),
     leaked_memory: ("rest", r"memory of dispatcher: \d+ bytes at rest"),
