@@ -13,12 +13,13 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "simulator/load/load_plan.h"
 #include "simulator/load/load_texts.h"
 #include "tests/bench/support/instrument.h"
 #include "tests/bench/support/pump.h"
 #include "tests/bench/support/seal.h"
 
-enum { DEVICES_MAX = 4096, NUMBER = 4, ANSWER = 24, TEXT = 256, WARM_UP_MS = 250, SETTLE_MS = 10000 };
+enum { DEVICES_MAX = 4096, NUMBER = 4, ANSWER = 24, TEXT = 256, WARM_UP_MS = 250, SETTLE_MS = 10000, NUMBERS = 65536 };
 
 /* One process: a link to the left, one to the right, and one each for devices or sessions. */
 struct hop {
@@ -39,6 +40,8 @@ struct bench {
 	unsigned *under_way, all_under_way;
 	uint32_t next_number;
 	uint64_t arrived, answered;
+	struct load_plan plan;
+	uint64_t planned_us[NUMBERS];            /* of those under way, by the last bits of their numbers */
 	bool sending;
 	struct instrument in;
 };
@@ -144,15 +147,29 @@ static void run_hop(void *ctx)
 
 /* --- devices and server ---------------------------------------------------------------------------------------------------------- */
 
+static void send_one(struct bench *bench, unsigned device)
+{
+	uint8_t sealed[SEAL_ROOM];
+	struct bytes text = load_texts_make(bench->texts, device, bench->next_number++);
+
+	pump_send(&bench->pump, &bench->device[device], bytes_of(sealed, seal_close(bench->seal, text, sealed)));
+	bench->under_way[device]++;
+	bench->all_under_way += 2;      /* the answer and the partner's */
+}
+
 static void send_more(struct bench *bench, unsigned device)
 {
-	while (bench->sending && bench->under_way[device] < bench->in_flight) {
-		uint8_t sealed[SEAL_ROOM];
-		struct bytes text = load_texts_make(bench->texts, device, bench->next_number++);
+	while (bench->sending && bench->under_way[device] < bench->in_flight)
+		send_one(bench, device);
+}
 
-		pump_send(&bench->pump, &bench->device[device], bytes_of(sealed, seal_close(bench->seal, text, sealed)));
-		bench->under_way[device]++;
-		bench->all_under_way += 2;      /* the answer and the partner's */
+static void send_planned(struct bench *bench)
+{
+	while (load_plan_is_due(&bench->plan, instrument_now_us())) {
+		if (bench->all_under_way >= NUMBERS)
+			instrument_die("%u a second are more than it can do", bench->in.per_s);
+		bench->planned_us[bench->next_number % NUMBERS] = load_plan_next_us(&bench->plan);
+		send_one(bench, (unsigned)(bench->plan.next++ % bench->devices));
 	}
 }
 
@@ -172,7 +189,10 @@ static void device_hears(void *ctx, struct pump_link *link, struct bytes frame)
 		instrument_die("a text arrived that nobody had sent");
 	bench->arrived++;
 	bench->under_way[sender]--;
-	send_more(bench, sender);
+	if (bench->in.per_s)
+		load_histogram_note(bench->in.latency, instrument_now_us() - bench->planned_us[number % NUMBERS]);
+	else
+		send_more(bench, sender);
 }
 
 static size_t whole_record(struct bytes in)
@@ -190,8 +210,15 @@ static void server_hears(void *ctx, struct pump_link *link, struct bytes record)
 
 static void run_for(struct bench *bench, uint64_t us)
 {
-	for (uint64_t end = instrument_now_us() + us; instrument_now_us() < end;)
-		pump_round(&bench->pump, 1);
+	uint64_t now, end = instrument_now_us() + us;
+
+	while ((now = instrument_now_us()) < end) {
+		uint64_t next = load_plan_next_us(&bench->plan), until = next < end ? next : end;
+
+		pump_round_us(&bench->pump, until > now ? until - now : 0);
+		send_planned(bench);
+		pump_flush(&bench->pump);
+	}
 }
 
 static uint64_t do_round(void *ctx, unsigned ms)
@@ -199,12 +226,14 @@ static uint64_t do_round(void *ctx, unsigned ms)
 	struct bench *bench = ctx;
 	uint64_t before, count, end;
 
-	bench->sending = true;
+	bench->sending = !bench->in.per_s;
 	for (unsigned i = 0; i < bench->devices; i++)
 		send_more(bench, i);
 	pump_flush(&bench->pump);
+	bench->plan = load_plan_make(instrument_now_us(), (uint64_t)bench->in.per_s * 1000, WARM_UP_MS + ms);      /* 0 a second: none */
 	run_for(bench, WARM_UP_MS * 1000);
 	before = bench->arrived;
+	load_histogram_clear(bench->in.latency);
 	instrument_begin(&bench->in);
 	run_for(bench, (uint64_t)ms * 1000);
 	instrument_end(&bench->in);
@@ -291,6 +320,7 @@ int main(int argc, char **argv)
 	}
 	if (bench.devices < 2 || bench.devices > DEVICES_MAX || bench.in_flight < 1 || bench.in_flight > 16)
 		instrument_die("2 to %d devices, and 1 to 16 in flight", DEVICES_MAX);
+	bench.in.latency = load_histogram_new();
 	start(&bench);
 	instrument_serve(&bench.in, do_round, NULL, &bench);
 	return 0;

@@ -30,14 +30,14 @@ class Instrument:
             raise RuntimeError(f"{self.name} ended {self.child.returncode}: {self.errors.read().decode('utf-8', 'replace')[-2000:]}")
         return json.loads(line)
 
-    def begin(self, ms):
-        self.child.stdin.write(f"round {ms}\n")
+    def begin(self, ms, per_s=None):
+        self.child.stdin.write(f"round {ms} {per_s}\n" if per_s else f"round {ms}\n")
 
     def result(self):
         return self._answer()
 
-    def round(self, ms):
-        self.begin(ms)
+    def round(self, ms, per_s=None):
+        self.begin(ms, per_s)
         return self.result()
 
     def cost_us(self, ms):

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 256, ROUND_MAX_MS = 600000, POLL_MS = 20 };
+enum { LINE_MAX_BYTES = 256, ROUND_MAX_MS = 600000, ROUND_MAX_PER_S = 1000000, POLL_MS = 20 };
 
 void instrument_die(const char *format, ...)
 {
@@ -107,7 +107,11 @@ static void answer(const struct instrument *in, uint64_t count)
 	printf("{\"count\": %llu, \"us\": %llu, \"cpu\": {", (unsigned long long)count, (unsigned long long)in->us);
 	for (size_t i = 0; i < in->count; i++)
 		printf("%s\"%s\": %llu", i ? ", " : "", in->processes[i].name, (unsigned long long)in->processes[i].ns);
-	printf("}}\n");
+	printf("}");
+	if (in->per_s)
+		printf(", \"p50_us\": %llu, \"p99_us\": %llu", (unsigned long long)load_histogram_at(in->latency, 50),
+			(unsigned long long)load_histogram_at(in->latency, 99));
+	printf("}\n");
 	fflush(stdout);
 }
 
@@ -148,9 +152,11 @@ void instrument_serve(struct instrument *in, uint64_t (*round)(void *ctx, unsign
 	while (read_line(line, idle, ctx) && strcmp(line, "quit") != 0) {
 		char *end = line + 6;
 		unsigned long ms = strncmp(line, "round ", 6) == 0 ? strtoul(end, &end, 10) : 0;
+		unsigned long per_s = *end == ' ' && in->latency ? strtoul(end + 1, &end, 10) : 0;
 
-		if (ms == 0 || ms > ROUND_MAX_MS || *end)
-			instrument_die("neither `round MS` nor `quit`: %s", line);
+		if (ms == 0 || ms > ROUND_MAX_MS || per_s > ROUND_MAX_PER_S || *end)
+			instrument_die("neither `round MS`, nor `round MS PER_S` for what can work by plan, nor `quit`: %s", line);
+		in->per_s = (unsigned)per_s;
 		answer(in, round(ctx, (unsigned)ms));
 	}
 }

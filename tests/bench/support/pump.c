@@ -186,10 +186,10 @@ static void read_in(struct pump *pump, struct pump_link *link)
 		instrument_die("a connection ended: %s", got ? strerror(errno) : "the other side closed it");
 }
 
-void pump_round(struct pump *pump, int wait_ms)
+static void do_round(struct pump *pump, const struct timespec *wait)
 {
 	struct epoll_event events[EVENTS];
-	int count = epoll_wait(pump->epoll, events, EVENTS, wait_ms);
+	int count = epoll_pwait2(pump->epoll, events, EVENTS, wait, NULL);
 
 	for (int i = 0; i < count; i++) {
 		struct pump_link *link = events[i].data.ptr;
@@ -206,10 +206,20 @@ void pump_round(struct pump *pump, int wait_ms)
 	pump_flush(pump);
 }
 
+void pump_round_us(struct pump *pump, uint64_t wait_us)
+{
+	do_round(pump, &(struct timespec){ .tv_sec = (time_t)(wait_us / 1000000), .tv_nsec = (long)(wait_us % 1000000) * 1000 });
+}
+
+void pump_round(struct pump *pump, int wait_ms)
+{
+	pump_round_us(pump, (uint64_t)wait_ms * 1000);
+}
+
 void pump_run(struct pump *pump)
 {
 	for (;;)
-		pump_round(pump, -1);
+		do_round(pump, NULL);
 }
 
 /* --- sockets ----------------------------------------------------------------------------------------------------------------- */

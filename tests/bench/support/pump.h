@@ -32,8 +32,9 @@ void pump_drop(struct pump *pump, struct pump_link *link);
 /* Gathers; it leaves at the end of the round. */
 void pump_send(struct pump *pump, struct pump_link *link, struct bytes frame);
 void pump_send_raw(struct pump *pump, struct pump_link *link, struct bytes bytes);    /* without a length */
-/* One round: waits at most wait_ms. */
+/* One round: waits at most wait_ms, or wait_us. */
 void pump_round(struct pump *pump, int wait_ms);
+void pump_round_us(struct pump *pump, uint64_t wait_us);
 void pump_flush(struct pump *pump);
 /* For ever, or until the parent is gone (which kills). */
 void pump_run(struct pump *pump) __attribute__((noreturn));
