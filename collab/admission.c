@@ -58,13 +58,21 @@ struct admission *admission_new(struct collab *collab)
 	return a;
 }
 
+/* Others close their connections in real time: a clock that is moved by hand stands until they have. */
+static void count_waiting(struct admission *a, int by)
+{
+	a->waiting += (size_t)by;
+	loop_awaits(a->collab->loop, by);
+}
+
 static void free_login(struct login *login)
 {
 	struct admission *a = login->collab->admission;
 
 	DL_DELETE(a->logins, login);
 	a->count--;
-	a->waiting -= login->closing_count != 0;
+	if (login->closing_count)
+		count_waiting(a, -1);
 	free(login->closing);
 	buf_wipe(&login->password);
 	free(login->user);
@@ -196,7 +204,7 @@ static void await_closing(struct login *login, const struct seat_answer *answer)
 	memcpy(login->closing, answer->closing, answer->closing_count * sizeof *login->closing);
 	login->closing_count = answer->closing_count;
 	login->wait_until_us = loop_real_us() + (ADMISSION_CLOSING_MS + login->collab->settings->database_poll_ms) * 1000;
-	a->waiting++;
+	count_waiting(a, 1);
 	if (!loop_timer_is_set(a->look))
 		loop_timer_set(a->look, ADMISSION_LOOK_MS);
 }
@@ -215,7 +223,7 @@ static void no_longer_waits(struct login *login)
 	free(login->closing);
 	login->closing = NULL;
 	login->closing_count = 0;
-	login->collab->admission->waiting--;
+	count_waiting(login->collab->admission, -1);
 	/* Without a session it is only just being admitted, and connects by itself. */
 	if (!login->over && login->session)
 		connect_backend(login);

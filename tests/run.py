@@ -123,8 +123,8 @@ def main():
 
 def run_all(todo):
     passed = failed = 0
-    # Two more than there are processors: more than half of a test of processes is waiting.
-    with concurrent.futures.ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2) as pool:
+    # One more than there are processors: much of a test of processes is waiting. With two more it takes as long, and a few miss their deadlines.
+    with concurrent.futures.ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 1) as pool:
         for done in concurrent.futures.as_completed([pool.submit(run, *job) for job in todo]):
             name, text, status, seconds, cpu = done.result()
             good, bad = counts(text, status)

@@ -127,6 +127,13 @@ void loop_busy(struct loop *loop, int by)
 		loop->work.done++;
 }
 
+void loop_awaits(struct loop *loop, int by)
+{
+	if (by < 0 && loop->awaits < (unsigned)-by)
+		bug("more was no longer awaited than had been");
+	loop->awaits += (unsigned)by;
+}
+
 void loop_dialling(struct loop *loop, int by)
 {
 	loop->dials += (unsigned)by;
@@ -362,11 +369,16 @@ void loop_free(struct loop **loop)
 	*loop = NULL;
 }
 
+static bool may_be_idle(const struct loop *loop)
+{
+	return loop->idle_tasks && !loop->busy && !loop->awaits;
+}
+
 static bool must_not_wait(const struct loop *loop)
 {
 	const struct loop_timer *first = timers_first(&loop->timers);
 
-	return loop->tasks || loop->stopped || (loop->idle_tasks && !loop->busy) ||
+	return loop->tasks || loop->stopped || may_be_idle(loop) ||
 		(loop->manual && !loop->held && first && first->due_ms <= loop->manual_now_ms);
 }
 
@@ -436,7 +448,7 @@ bool loop_round(struct loop *loop, int wait_ms)
 	/* After the sockets: what a peer sent in time counts before the timer that would have missed it. */
 	loop_ring_due(loop);
 	run_tasks(loop);
-	if (loop->idle_tasks && !loop->busy && !loop->tasks && loop->activity == before)
+	if (may_be_idle(loop) && !loop->tasks && loop->activity == before)
 		run_idle_tasks(loop);
 	loop_sending(loop);
 	loop->in_round = false;

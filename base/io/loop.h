@@ -74,6 +74,10 @@ unsigned loop_dials(const struct loop *loop);
 /* Something works for the loop elsewhere, and will come back to it (+1), or has come back (-1). */
 void loop_busy(struct loop *loop, int by);
 
+/* Something is waited for in real time that belongs to what happens now (+1), or no longer (-1): who asks for an idle loop hears nothing
+ * before, and so no clock that is moved by hand passes it. */
+void loop_awaits(struct loop *loop, int by);
+
 /* A one-shot timer, set again as often as needed. Setting it replaces what was set; it may be freed in its own call. */
 struct loop_timer;
 typedef void loop_fn(void *arg);
@@ -97,7 +101,7 @@ struct loop_task {
 void loop_defer(struct loop *loop, struct loop_task *task);
 void loop_drop(struct loop *loop, struct loop_task *task);
 
-/* Calls fn once the loop is idle: no descriptor is ready, no timer is due, no task is queued and nothing works for it elsewhere.
+/* Calls fn once the loop is idle: no descriptor is ready, no timer is due, no task is queued, nothing works for it elsewhere, and nothing is awaited.
  * Not to be dropped; what still waits when the loop is freed is called then. */
 void loop_when_idle(struct loop *loop, struct loop_task *task);
 

@@ -43,7 +43,7 @@ struct loop {
 	struct loop_task *idle_tasks;
 	struct loop_hook *hooks;
 	struct loop_hook *send_hooks;
-	unsigned busy;
+	unsigned busy, awaits;
 	unsigned dials;
 	unsigned timer_count;
 	unsigned watch_count;

@@ -132,6 +132,25 @@ static void a_loop_is_not_idle_while_a_job_is_out(void **state)
 	loop_free(&loop);
 }
 
+static void a_loop_is_not_idle_while_something_is_awaited_in_real_time(void **state)
+{
+	struct loop *loop = loop_new();
+	unsigned calls = 0;
+	struct loop_task idle = { .fn = count, .arg = &calls };
+
+	(void)state;
+	loop_awaits(loop, 2);
+	loop_when_idle(loop, &idle);
+	loop_round(loop, 1);
+	loop_awaits(loop, -1);
+	loop_round(loop, 1);
+	assert_int_equal(calls, 0);
+	loop_awaits(loop, -1);
+	loop_round(loop, 1);
+	assert_int_equal(calls, 1);
+	loop_free(&loop);
+}
+
 static void what_waits_for_idleness_is_called_when_the_loop_is_freed(void **state)
 {
 	struct loop *loop = loop_new();
@@ -265,6 +284,7 @@ int main(void)
 		cmocka_unit_test(a_clock_can_be_at_a_time_before_any_timer_rings_there),
 		cmocka_unit_test(two_clocks_that_are_given_the_same_moment_run_on_as_one),
 		cmocka_unit_test(a_loop_is_not_idle_while_a_job_is_out),
+		cmocka_unit_test(a_loop_is_not_idle_while_something_is_awaited_in_real_time),
 		cmocka_unit_test(what_waits_for_idleness_is_called_when_the_loop_is_freed),
 		cmocka_unit_test(hooks_are_called_when_somebody_looks_until_they_are_taken_off),
 		cmocka_unit_test(the_links_are_balanced_once_what_was_sent_was_received),
