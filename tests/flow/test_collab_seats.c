@@ -110,9 +110,17 @@ static void a_login_waits_until_another_service_has_closed_the_connection_of_who
 	assert_int_equal(heard.status, DB_OK);
 }
 
+static void note_idle(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+/* So long the loop is not idle: a clock that is moved by hand does not pass the login. */
 static void a_connection_that_nobody_closes_is_waited_for_to_a_bound_and_once(void **state)
 {
 	struct collab_bench *b = *state;
+	bool idle = false;
+	struct loop_task task = { .fn = note_idle, .arg = &idle };
 	uint64_t asked_us;
 	uint32_t alice;
 
@@ -121,8 +129,14 @@ static void a_connection_that_nobody_closes_is_waited_for_to_a_bound_and_once(vo
 	session_elsewhere(b);
 	asked_us = loop_real_us();
 	bench_send_login(b, ALICE, "alice", 1);
+	bench_until(b, database_exec(b->database, "SELECT count(*) FROM emu_IMSession WHERE IMUser = 'alice'") == 1);
+	db_wait(b->db);
+	loop_when_idle(b->loop, &task);
+	bench_until(b, idle || loop_real_us() - asked_us > 3000000);
+	assert_false(idle);
 	alice = wait_login(b, ALICE);
 	assert_true(loop_real_us() - asked_us >= 5000000);
+	bench_until(b, idle);
 	send_logout(b, ALICE, alice);
 	assert_int_equal(bench_ack(b, ALICE, 1), IM_OK);
 	asked_us = loop_real_us();
