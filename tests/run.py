@@ -123,7 +123,7 @@ def main():
 
 def run_all(todo):
     passed = failed = 0
-    # One more than there are processors: much of a test of processes is waiting. With two more it takes as long, and a few miss their deadlines.
+    # One more than there are processors: much of a test of processes is waiting. With two more it takes as long.
     with concurrent.futures.ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 1) as pool:
         for done in concurrent.futures.as_completed([pool.submit(run, *job) for job in todo]):
             name, text, status, seconds, cpu = done.result()
