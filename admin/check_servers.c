@@ -1,6 +1,6 @@
 /* Rule server: what the IM server took from a connection and gave to it, against what the service said and heard there. The two ends of a
- * connection are brought together by the address of the service's end (a relay between them tells whose connection it passes on); with
- * Communicator Web Access, whose sessions go over any connection, by the session's sid. */
+ * connection are brought together by the addresses of both ends: a port alone may be that of several connections at a time, to others. A relay
+ * between them tells whose connection it passes on. With Communicator Web Access, whose sessions go over any connection, it is the session's sid. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +17,10 @@
 /* Longer ones may be cut into several on either side: of RTF, and of a text for CWA, which has 8000 bytes at most. */
 enum { LONG_BYTES = 30000, LONG_CWA_BYTES = 7900 };
 
+enum { KEY_SIZE = 128 };
+
 struct line {
-	char address[64];             /* of the service's end, or "sid N" */
+	char key[KEY_SIZE];           /* both ends as the service knows them, or "sid N" */
 	uint32_t session;
 	const struct check_process *service, *server;
 	uint64_t accepted, delivered; /* by the server */
@@ -38,8 +40,8 @@ struct speaker {
 	UT_hash_handle hh;
 };
 
-/* A connection of a relay's: the server knows it by `as`, and who speaks over it has the address `from`. */
-struct relayed { char as[64], from[64]; UT_hash_handle hh; };
+/* A connection of a relay's, by both ends as the server and as the service knows them. */
+struct relayed { char far[KEY_SIZE], near[KEY_SIZE]; UT_hash_handle hh; };
 
 struct pending { uint64_t key; UT_hash_handle hh; };       /* session and sequence of a MESSAGE that waits for its answer */
 
@@ -78,11 +80,11 @@ static struct server *server_of(struct check *c, const struct check_entry *e)
 	return server;
 }
 
-static struct line *line_at(struct check *c, const char *address)
+static struct line *line_at(struct check *c, const char *key)
 {
 	struct line *line;
 
-	HASH_FIND(hh, state(c)->lines, address, strlen(address), line);
+	HASH_FIND(hh, state(c)->lines, key, strlen(key), line);
 	return line;
 }
 
@@ -178,9 +180,9 @@ static struct line *add_line(struct check *c, const char *key, const struct chec
 {
 	struct line *line = memory_new(sizeof *line);
 
-	snprintf(line->address, sizeof line->address, "%s", key);
+	snprintf(line->key, sizeof line->key, "%s", key);
 	line->opened = line->last = check_place(e);
-	HASH_ADD_KEYPTR(hh, c->servers->lines, line->address, strlen(line->address), line);
+	HASH_ADD_KEYPTR(hh, c->servers->lines, line->key, strlen(line->key), line);
 	return line;
 }
 
@@ -191,52 +193,59 @@ static void bind(struct check *c, struct line *line, uint32_t session, const str
 	HASH_ADD(by_session, c->servers->by_session, session, sizeof line->session, line);
 }
 
-static const char *sid_key(const struct check_entry *e, char *key, size_t size)
+static const char *sid_key(const struct check_entry *e, char key[KEY_SIZE])
 {
 	char sid[48];
 
-	snprintf(key, size, "sid %s", check_value(e, "sid", sid, sizeof sid));
+	snprintf(key, KEY_SIZE, "sid %s", check_value(e, "sid", sid, sizeof sid));
+	return key;
+}
+
+/* Of a connection, by what the line calls the client's end and the server's. */
+static const char *ends_key(const struct check_entry *e, const char *client, const char *server, char key[KEY_SIZE])
+{
+	char from[60], to[60];
+
+	snprintf(key, KEY_SIZE, "%s %s", check_value(e, client, from, sizeof from), check_value(e, server, to, sizeof to));
 	return key;
 }
 
 /* --- the relay's lines ---------------------------------------------------------------------------------------------------------- */
 
-static struct relayed *relayed_as(struct check *c, const char *as)
+static struct relayed *relayed_as(struct check *c, const char *far)
 {
 	struct relayed *relayed;
 
-	HASH_FIND_STR(state(c)->relayed, as, relayed);
+	HASH_FIND_STR(state(c)->relayed, far, relayed);
 	return relayed;
 }
 
 static void take_relay_link(struct check *c, const struct check_entry *e)
 {
-	char as[64];
-	struct relayed *relayed = relayed_as(c, check_value(e, "as", as, sizeof as));
+	char far[KEY_SIZE];
+	struct relayed *relayed = relayed_as(c, ends_key(e, "as", "to", far));
 
 	if (!relayed) {
 		relayed = memory_new(sizeof *relayed);
-		snprintf(relayed->as, sizeof relayed->as, "%s", as);
-		HASH_ADD_STR(c->servers->relayed, as, relayed);
+		snprintf(relayed->far, sizeof relayed->far, "%s", far);
+		HASH_ADD_STR(c->servers->relayed, far, relayed);
 	}
-	check_value(e, "from", relayed->from, sizeof relayed->from);
+	ends_key(e, "from", "at", relayed->near);
 }
 
-/* The address of the service's end of the connection that the value tells, as the server or the relay knows it. */
-static const char *service_end(struct check *c, const struct check_entry *e, const char *value, char into[64])
+/* Of the server's connection, or what the service knows it by if there is a relay between them. */
+static const char *server_key(struct check *c, const struct check_entry *e, char key[KEY_SIZE])
 {
-	const struct relayed *relayed = relayed_as(c, check_value(e, value, into, 64));
+	const struct relayed *relayed = relayed_as(c, ends_key(e, "peer", "local", key));
 
-	if (relayed)
-		snprintf(into, 64, "%s", relayed->from);
-	return into;
+	return relayed ? relayed->near : key;
 }
 
 /* What leaves in pieces arrives as it was. */
 static void take_relay_fault(struct check *c, const struct check_entry *e)
 {
-	char address[64], what[24];
-	struct line *line = line_at(c, service_end(c, e, "as", address));
+	char key[KEY_SIZE], what[24];
+	struct line *line = line_at(c, ends_key(e, "from", "at", key));
 
 	if (strcmp(check_value(e, "what", what, sizeof what), "split") == 0)
 		return;
@@ -253,7 +262,8 @@ static void take_relay_fault(struct check *c, const struct check_entry *e)
 static void take_server(struct check *c, const struct check_entry *e)
 {
 	bool is_cwa = strcmp(e->process->name, "cwa") == 0;
-	char key[64];
+	char buffer[KEY_SIZE];
+	const char *key;
 	struct line *line;
 
 	if (e->event == EVENT_SERVER_LOGIN)
@@ -262,7 +272,8 @@ static void take_server(struct check *c, const struct check_entry *e)
 		server_of(c, e)->sessions--;
 	if (strcmp(e->process->name, "ocs") == 0)
 		return;       /* check_registrations.c */
-	line = line_at(c, is_cwa ? sid_key(e, key, sizeof key) : service_end(c, e, "peer", key));
+	key = is_cwa ? sid_key(e, buffer) : server_key(c, e, buffer);
+	line = line_at(c, key);
 	if (e->event == EVENT_SERVER_LOGIN) {
 		if (line && line->session)
 			return;
@@ -290,17 +301,16 @@ static void take_connect(struct check *c, const struct check_entry *e)
 {
 	uint32_t session = (uint32_t)check_number(e, "session");
 	struct line *line = line_of(c, session);
-	char address[64];
+	char key[KEY_SIZE];
 
-	check_value(e, "local", address, sizeof address);
 	if (line) {
 		line->loose = true;          /* the session goes on on another one: what was under way is not known */
 		return;
 	}
-	line = line_at(c, address);
+	line = line_at(c, ends_key(e, "local", "peer", key));
 	if (line)
-		drop(c, line);               /* an old one of that port */
-	bind(c, add_line(c, address, e), session, e);
+		drop(c, line);               /* an old one of these ports */
+	bind(c, add_line(c, key, e), session, e);
 }
 
 /* The service has a session there: from here on that is the connection, and not the one that it signed in over. */
@@ -308,7 +318,7 @@ static void take_cwa_session(struct check *c, const struct check_entry *e)
 {
 	uint32_t session = (uint32_t)check_number(e, "session");
 	struct line *line = line_of(c, session), *begun;
-	char key[64], outcome[16];
+	char key[KEY_SIZE], outcome[16];
 
 	if (strcmp(check_value(e, "outcome", outcome, sizeof outcome), "begun") != 0)
 		return;
@@ -318,7 +328,7 @@ static void take_cwa_session(struct check *c, const struct check_entry *e)
 	}
 	if (line)
 		drop(c, line);
-	begun = line_at(c, sid_key(e, key, sizeof key));
+	begun = line_at(c, sid_key(e, key));
 	if (begun && begun->session) {
 		/* An old one, of a server that counts anew. Whose it was may go on in another one. */
 		speaker_of(c, begun->session)->is_exchanged = true;

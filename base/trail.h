@@ -21,7 +21,7 @@ struct trail_entry {
 		const char *name;   /* literals; the first NULL ends them */
 		uint64_t value;
 	} numbers[12];
-	char text[192];             /* further "key=value key=value", may be empty */
+	char text[256];             /* further "key=value key=value", may be empty */
 };
 
 struct trail *trail_new(unsigned entries);

@@ -13,7 +13,7 @@
  * Off unless there is a path; then it costs nothing. Format: ours. */
 struct history;
 
-enum { HISTORY_VERSION = 1 };
+enum { HISTORY_VERSION = 2 };
 #define HISTORY_SUFFIX ".jsonl"           /* of a file; any other path is a folder, made when missing, with a file for each process */
 
 struct history_settings {

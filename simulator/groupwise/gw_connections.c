@@ -39,7 +39,7 @@ void session_record(const struct session *s, const char *event, uint64_t bytes)
 
 	if (!trail_is_heard(s->server->settings.records))
 		return;
-	trail_text(&entry, "peer=%s user=%s", connection_peer(s->connection), log_str(user_of(s)));
+	trail_text(&entry, "peer=%s local=%s user=%s", connection_peer(s->connection), connection_local(s->connection), log_str(user_of(s)));
 	trail_record(s->server->settings.records, &entry);
 }
 

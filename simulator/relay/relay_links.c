@@ -129,7 +129,7 @@ static void hold_back(const struct side *to, struct side *from)
 		connection_pause(from->c);
 }
 
-/* Who is dialled knows the link by the address `as`, who dialled us has `from`. */
+/* Who dialled us knows the link by `from` and `at`, who is dialled by `as` and `to`. */
 static void record(const struct link *link, const char *event, const char *what)
 {
 	struct trail_entry entry = { .event = event, .numbers = { { "link", link->number } } };
@@ -137,7 +137,8 @@ static void record(const struct link *link, const char *event, const char *what)
 
 	if (!trail_is_heard(link->relay->settings.records) || !near->c || !far->c)
 		return;
-	trail_text(&entry, "from=%s as=%s what=%s", connection_peer(near->c), connection_local(far->c), what);
+	trail_text(&entry, "what=%s from=%s at=%s as=%s to=%s", what, connection_peer(near->c), connection_local(near->c), connection_local(far->c),
+		connection_peer(far->c));
 	trail_record(link->relay->settings.records, &entry);
 }
 

@@ -444,16 +444,16 @@ class Relayed(unittest.TestCase):
 
     def history(self, name):
         history = History(play().history, play.folder / name)
-        ends = sorted({re.search(r"peer=(\S+)", line["text"])[1] for lines in history.files.values() for line in lines
+        ends = sorted({re.search(r"peer=(\S+) local=(\S+)", line["text"]).groups() for lines in history.files.values() for line in lines
                        if line["event"] == "server.login"})
-        behind = {end: f"127.0.0.9:{number}" for number, end in enumerate(ends, 20000)}
+        behind = {end: f"127.0.0.9:{number}" for number, (end, _) in enumerate(ends, 20000)}
         for lines in history.files.values():
             for line in lines:
                 if line["event"].startswith("server."):
                     line["text"] = re.sub(r"peer=(\S+)", lambda found: f"peer={behind[found[1]]}", line["text"])
         begin = next(lines[0] for name, lines in history.files.items() if name.startswith("groupwise"))
         history.files["relay-1.jsonl"] = [dict(begin, process="relay", pid=1)] + [
-            self.line(begin, "relay.link", f"from={end} as={seen} what=up") for end, seen in behind.items()]
+            self.line(begin, "relay.link", f"what=up from={end} at={server} as={behind[end]} to={server}") for end, server in ends]
         return history
 
     @staticmethod
@@ -464,8 +464,9 @@ class Relayed(unittest.TestCase):
         """A message that the IM server has taken, over a connection to which that has happened."""
         history = self.history(name)
         seen = re.search(r"peer=(\S+)", history.remove("server.accepted", nth=2)["text"])[1]
-        lines, at = history.find("server.login", lambda line: f"peer={seen}" in line["text"])
-        history.files["relay-1.jsonl"].append(dict(self.line(lines[at], "relay.fault", f"from=x as={seen} what={what}")))
+        lines, at = history.find("server.login", lambda line: f"peer={seen} " in line["text"])
+        link = next(line["text"] for line in history.files["relay-1.jsonl"] if f"as={seen} " in line["text"])
+        history.files["relay-1.jsonl"].append(dict(self.line(lines[at], "relay.fault", link.replace("what=up", f"what={what}"))))
         return violated(check(history.write())[1])
 
     def test_its_history_brings_the_two_ends_together(self):
@@ -474,6 +475,13 @@ class Relayed(unittest.TestCase):
         del history.files["relay-1.jsonl"]
         (history.folder / "relay-1.jsonl").unlink()
         self.assertEqual(list(violated(check(history.write())[1])), ["server"])
+
+    def test_the_port_that_one_of_its_connections_has_may_be_that_of_another_to_somebody_else(self):
+        history = self.history("shared")
+        lines, at = history.find("server.accepted", nth=2)
+        shared = re.search(r"peer=(\S+)", lines[at]["text"])[1]
+        history.files["relay-1.jsonl"].append(self.line(lines[at - 1], "relay.link", f"what=up from=127.0.0.9:1 at=127.0.0.9:2 as={shared} to=127.0.0.9:3"))
+        self.assertEqual(violated(check(history.write())[1]), {})
 
     def test_of_a_connection_that_it_has_cut_nothing_is_known_and_of_one_in_pieces_everything(self):
         self.assertEqual(self.lose("cut", "close"), {})
@@ -532,7 +540,7 @@ class Unreadable(unittest.TestCase):
         self.refused("".join(self.lines), rf"{self.file}:3: seq 4 follows 2: lines are missing, or doubled")
 
     def test_a_line_of_another_version_is_named(self):
-        self.refused(self.lines[0].replace('"version":1', '"version":2'), rf"{self.file}:1: a history of version 2; this program reads version 1")
+        self.refused(self.lines[0].replace('"version":2', '"version":1'), rf"{self.file}:1: a history of version 1; this program reads version 2")
 
     def test_a_file_that_does_not_begin_is_named(self):
         self.refused("".join(self.lines[1:]), rf"{self.file}:1: a history begins with history.begin")
