@@ -13,7 +13,7 @@ struct registration {
 	char epid[48], sid[48];
 	bool is_there;                /* at the Communications Server */
 	bool is_begun, is_over;       /* the session at the CWA server */
-	bool is_loose;                /* it ended before its session, with its link: what was on its way then is not known */
+	bool is_loose;                /* it ended before its session, with its link, or both did with something on its way: what became of that is not known */
 	bool faulty;
 	/* Taken from the client and given to it: by the CWA server, and by the Communications Server. */
 	uint64_t accepted, delivered, communications_accepted, communications_delivered;
@@ -89,17 +89,25 @@ static void take_communications(const struct check_entry *e, struct registration
 		r->faulty = true;
 }
 
+/* What the client has not fetched was given by the CWA server alone, and what it has not been told of was taken by the other alone. */
+static bool is_something_on_its_way(const struct check_entry *e, const struct registration *r)
+{
+	return e->at_us <= r->last.at_us + CHECK_ON_ITS_WAY_CWA_US &&
+		(r->delivered > r->communications_delivered || r->accepted < r->communications_accepted);
+}
+
 static void take_session(const struct check_entry *e, struct registration *r)
 {
-	r->last = check_place(e);
-	if (e->event == EVENT_SERVER_END)
+	if (e->event == EVENT_SERVER_END) {
 		r->is_over = true;
-	else if (e->event == EVENT_SERVER_ACCEPTED)
+		r->is_loose = r->is_loose || is_something_on_its_way(e, r);
+	} else if (e->event == EVENT_SERVER_ACCEPTED)
 		r->accepted++;
 	else if (e->event == EVENT_SERVER_DELIVERED)
 		r->delivered++;
 	else if (e->event == EVENT_SERVER_FAULT)
 		r->faulty = true;
+	r->last = check_place(e);
 }
 
 static void take_server(struct check *c, const struct check_entry *e)

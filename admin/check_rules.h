@@ -44,6 +44,9 @@ bool check_is_full(const struct check *check);
 /* Is it a mark that says of itself that nothing is under way: base, quiet or rest, and whatever follows? */
 bool check_is_at_rest(const struct check_entry *mark);
 
+/* Real time after which what a CWA server gave has been fetched: a request for events waits 15 s at most (pollWaitTime), and a client may pause. */
+#define CHECK_ON_ITS_WAY_CWA_US 30000000u
+
 /* The database's sessions against those that the seats rule knows. */
 struct check_row {
 	uint32_t session, pin;

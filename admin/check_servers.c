@@ -11,8 +11,7 @@
 #include "base/memory.h"
 #include "protocol/im.h"
 
-#define ON_ITS_WAY_US 5000000u         /* real: what was given so long ago has arrived; */
-#define ON_ITS_WAY_CWA_US 30000000u    /* what waits to be fetched, too: pollWaitTime is at most 15 s */
+#define ON_ITS_WAY_US 5000000u         /* real: what was given so long ago has arrived */
 
 /* Longer ones may be cut into several on either side: of RTF, and of a text for CWA, which has 8000 bytes at most. */
 enum { LONG_BYTES = 30000, LONG_CWA_BYTES = 7900 };
@@ -398,7 +397,7 @@ static void take_end(struct check *c, const struct check_entry *e)
 		return;
 	line->closed = true;
 	/* What a server gave may have died with it. */
-	if (!line->held_up && !(line->server && check_has_stopped(line->server)) && e->at_us > line->last.at_us + (line->is_cwa ? ON_ITS_WAY_CWA_US : ON_ITS_WAY_US))
+	if (!line->held_up && !(line->server && check_has_stopped(line->server)) && e->at_us > line->last.at_us + (line->is_cwa ? CHECK_ON_ITS_WAY_CWA_US : ON_ITS_WAY_US))
 		judge_at_rest(c, line);
 	line->loose = line->loose || !gave_as_heard(line) || !took_as_said(c, line);
 }
