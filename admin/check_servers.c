@@ -1,11 +1,12 @@
 /* Rule server: what the IM server took from a connection and gave to it, against what the service said and heard there. The two ends of a
- * connection are brought together by the addresses of both ends: a port alone may be that of several connections at a time, to others. A relay
- * between them tells whose connection it passes on. With Communicator Web Access, whose sessions go over any connection, it is the session's sid. */
+ * connection are brought together by their addresses (check_ends.h); with Communicator Web Access, whose sessions go over any connection, by the
+ * session's sid. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 
+#include "admin/check_ends.h"
 #include "admin/check_rules.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -16,10 +17,8 @@
 /* Longer ones may be cut into several on either side: of RTF, and of a text for CWA, which has 8000 bytes at most. */
 enum { LONG_BYTES = 30000, LONG_CWA_BYTES = 7900 };
 
-enum { KEY_SIZE = 128 };
-
 struct line {
-	char key[KEY_SIZE];           /* both ends as the service knows them, or "sid N" */
+	char key[CHECK_ENDS_SIZE];    /* both ends as the service knows them, or "sid N" */
 	uint32_t session;
 	const struct check_process *service, *server;
 	uint64_t accepted, delivered; /* by the server */
@@ -39,9 +38,6 @@ struct speaker {
 	UT_hash_handle hh;
 };
 
-/* A connection of a relay's, by both ends as the server and as the service knows them. */
-struct relayed { char far[KEY_SIZE], near[KEY_SIZE]; UT_hash_handle hh; };
-
 struct pending { uint64_t key; UT_hash_handle hh; };       /* session and sequence of a MESSAGE that waits for its answer */
 
 /* One life of an IM server: what it held ended with it, if it was killed without a line for each. */
@@ -56,7 +52,7 @@ struct check_servers {
 	struct speaker *speakers;
 	struct pending *pending;
 	struct server *servers;
-	struct relayed *relayed;
+	struct check_ends *relayed;
 };
 
 static struct check_servers *state(struct check *c)
@@ -192,59 +188,21 @@ static void bind(struct check *c, struct line *line, uint32_t session, const str
 	HASH_ADD(by_session, c->servers->by_session, session, sizeof line->session, line);
 }
 
-static const char *sid_key(const struct check_entry *e, char key[KEY_SIZE])
+static const char *sid_key(const struct check_entry *e, char key[CHECK_ENDS_SIZE])
 {
 	char sid[48];
 
-	snprintf(key, KEY_SIZE, "sid %s", check_value(e, "sid", sid, sizeof sid));
-	return key;
-}
-
-/* Of a connection, by what the line calls the client's end and the server's. */
-static const char *ends_key(const struct check_entry *e, const char *client, const char *server, char key[KEY_SIZE])
-{
-	char from[60], to[60];
-
-	snprintf(key, KEY_SIZE, "%s %s", check_value(e, client, from, sizeof from), check_value(e, server, to, sizeof to));
+	snprintf(key, CHECK_ENDS_SIZE, "sid %s", check_value(e, "sid", sid, sizeof sid));
 	return key;
 }
 
 /* --- the relay's lines ---------------------------------------------------------------------------------------------------------- */
 
-static struct relayed *relayed_as(struct check *c, const char *far)
-{
-	struct relayed *relayed;
-
-	HASH_FIND_STR(state(c)->relayed, far, relayed);
-	return relayed;
-}
-
-static void take_relay_link(struct check *c, const struct check_entry *e)
-{
-	char far[KEY_SIZE];
-	struct relayed *relayed = relayed_as(c, ends_key(e, "as", "to", far));
-
-	if (!relayed) {
-		relayed = memory_new(sizeof *relayed);
-		snprintf(relayed->far, sizeof relayed->far, "%s", far);
-		HASH_ADD_STR(c->servers->relayed, far, relayed);
-	}
-	ends_key(e, "from", "at", relayed->near);
-}
-
-/* Of the server's connection, or what the service knows it by if there is a relay between them. */
-static const char *server_key(struct check *c, const struct check_entry *e, char key[KEY_SIZE])
-{
-	const struct relayed *relayed = relayed_as(c, ends_key(e, "peer", "local", key));
-
-	return relayed ? relayed->near : key;
-}
-
 /* What leaves in pieces arrives as it was. */
 static void take_relay_fault(struct check *c, const struct check_entry *e)
 {
-	char key[KEY_SIZE], what[24];
-	struct line *line = line_at(c, ends_key(e, "from", "at", key));
+	char key[CHECK_ENDS_SIZE], what[24];
+	struct line *line = line_at(c, check_ends(e, "from", "at", key));
 
 	if (strcmp(check_value(e, "what", what, sizeof what), "split") == 0)
 		return;
@@ -261,7 +219,7 @@ static void take_relay_fault(struct check *c, const struct check_entry *e)
 static void take_server(struct check *c, const struct check_entry *e)
 {
 	bool is_cwa = strcmp(e->process->name, "cwa") == 0;
-	char buffer[KEY_SIZE];
+	char buffer[CHECK_ENDS_SIZE];
 	const char *key;
 	struct line *line;
 
@@ -271,7 +229,7 @@ static void take_server(struct check *c, const struct check_entry *e)
 		server_of(c, e)->sessions--;
 	if (strcmp(e->process->name, "ocs") == 0)
 		return;       /* check_registrations.c */
-	key = is_cwa ? sid_key(e, buffer) : server_key(c, e, buffer);
+	key = is_cwa ? sid_key(e, buffer) : check_ends_dialled(state(c)->relayed, e, buffer);
 	line = line_at(c, key);
 	if (e->event == EVENT_SERVER_LOGIN) {
 		if (line && line->session)
@@ -300,13 +258,13 @@ static void take_connect(struct check *c, const struct check_entry *e)
 {
 	uint32_t session = (uint32_t)check_number(e, "session");
 	struct line *line = line_of(c, session);
-	char key[KEY_SIZE];
+	char key[CHECK_ENDS_SIZE];
 
 	if (line) {
 		line->loose = true;          /* the session goes on on another one: what was under way is not known */
 		return;
 	}
-	line = line_at(c, ends_key(e, "local", "peer", key));
+	line = line_at(c, check_ends(e, "local", "peer", key));
 	if (line)
 		drop(c, line);               /* an old one of these ports */
 	bind(c, add_line(c, key, e), session, e);
@@ -317,7 +275,7 @@ static void take_cwa_session(struct check *c, const struct check_entry *e)
 {
 	uint32_t session = (uint32_t)check_number(e, "session");
 	struct line *line = line_of(c, session), *begun;
-	char key[KEY_SIZE], outcome[16];
+	char key[CHECK_ENDS_SIZE], outcome[16];
 
 	if (strcmp(check_value(e, "outcome", outcome, sizeof outcome), "begun") != 0)
 		return;
@@ -435,7 +393,7 @@ static void take(struct check *c, const struct check_entry *e)
 		take_server(c, e);
 		break;
 	case EVENT_RELAY_LINK:
-		take_relay_link(c, e);
+		check_ends_relayed(&state(c)->relayed, e);
 		break;
 	case EVENT_RELAY_FAULT:
 		take_relay_fault(c, e);
@@ -490,15 +448,11 @@ static void free_all(struct check *c)
 	struct speaker *speaker, *next_speaker;
 	struct pending *pending, *next_pending;
 	struct server *server, *next_server;
-	struct relayed *relayed, *next_relayed;
 	struct line *line, *next;
 
 	if (!c->servers)
 		return;
-	HASH_ITER(hh, c->servers->relayed, relayed, next_relayed) {
-		HASH_DEL(c->servers->relayed, relayed);
-		free(relayed);
-	}
+	check_ends_free(&c->servers->relayed);
 	HASH_ITER(hh, c->servers->lines, line, next)
 		drop(c, line);
 	HASH_ITER(hh, c->servers->speakers, speaker, next_speaker) {
