@@ -1,38 +1,18 @@
 #include "simulator/device/device_link.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/io/connection.h"
 #include "base/io/redial.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/trail.h"
 #include "protocol/im.h"
 #include "simulator/device/device_faults.h"
+#include "simulator/device/device_link_private.h"
 
 #define REGISTER_MS 10000      /* the Router's answer must be there by then */
 #define KEEPALIVE_MS 60000     /* of silence, then PING; on the real clock: liveness is the network's business */
 #define KEEPALIVE_MISSES 3
-
-struct device_link {
-	struct loop *loop;
-	struct device_link_settings settings;
-	struct device_link_callbacks callbacks;
-	void *ctx;
-	char name[9];                     /* the PIN, for logs */
-	struct connection *connection;
-	struct redial *redial;
-	struct loop_timer *watchdog;
-	struct buf frame;                 /* what is sent, kept between messages */
-	struct device_fate *fate;         /* NULL: no faults here */
-	struct buf fragments;             /* the frames of one message, for its fate */
-	bool gathers;                     /* them */
-	uint32_t next_tag;
-	unsigned silent_ticks;
-	bool coverage, registered, paused, starved;
-};
 
 static void send_now(void *ctx, struct bytes frames)
 {
@@ -80,52 +60,10 @@ static void lost(struct device_link *l, bool again, const char *why)
 		l->callbacks.refused(l->ctx, why);
 }
 
-/* --- ceilings -------------------------------------------------------------------------------------------------------- */
+/* --- up: envelopes, and what became of those that came --------------------------------------------------------------------------- */
 
-static int store(struct device_link *l, struct error *err)
+void device_link_say(struct device_link *l, struct bytes envelope)
 {
-	if (!l->settings.store)
-		return 0;
-	return l->settings.store(l->settings.store_ctx, l->settings.identity, err);
-}
-
-static int raise_send_ceiling(struct device_link *l, struct channel_key *key, struct error *err)
-{
-	struct device_identity *identity = l->settings.identity;
-	uint32_t before = identity->send_ceiling;
-	uint32_t wanted = replay_counter_wanted(&key->send);
-
-	if (wanted > identity->send_ceiling)
-		identity->send_ceiling = wanted;
-	if (store(l, err)) {
-		identity->send_ceiling = before;
-		return -1;
-	}
-	replay_counter_committed(&key->send, identity->send_ceiling);
-	return 0;
-}
-
-static int raise_receive_ceiling(struct device_link *l, struct channel_key *key, uint32_t message_id, struct error *err)
-{
-	struct device_identity *identity = l->settings.identity;
-	uint32_t before = identity->receive_ceiling;
-	uint32_t wanted = replay_wanted_ceiling(&key->receive, message_id);
-
-	if (wanted > identity->receive_ceiling)
-		identity->receive_ceiling = wanted;
-	if (store(l, err)) {
-		identity->receive_ceiling = before;
-		return -1;
-	}
-	replay_committed(&key->receive, identity->receive_ceiling);
-	return 0;
-}
-
-/* --- down: from the Router to the client ------------------------------------------------------------------------------ */
-
-static void send_envelope(void *ctx, struct bytes envelope)
-{
-	struct device_link *l = ctx;
 	struct srp_data data = { .tag = ++l->next_tag, .gme = envelope };
 
 	encode(l, &srp_data_msg, &data);
@@ -135,144 +73,12 @@ static void send_envelope(void *ctx, struct bytes envelope)
 		send_as(l, DEVICE_FAULT_RECEIPT, buf_bytes(&l->frame));
 }
 
-static void refuse(struct device_link *l, const struct gme *to, enum gme_error_code code, const char *text)
-{
-	struct buf envelope = { 0 };
-
-	gme_answer_error(to, channel_answer_key(&l->settings.identity->peer, to), code, text, &envelope);
-	send_envelope(l, buf_bytes(&envelope));
-	buf_free(&envelope);
-}
-
-static void confirm(struct device_link *l, const struct gme *to)
-{
-	struct buf envelope = { 0 };
-
-	if (!(to->flags & GME_RECEIPT_WANTED))
-		return;
-	gme_answer_receipt(to, channel_answer_key(&l->settings.identity->peer, to), &envelope);
-	send_envelope(l, buf_bytes(&envelope));
-	buf_free(&envelope);
-}
-
-static void say_status(struct device_link *l, uint32_t tag, enum srp_status status)
+void device_link_say_status(struct device_link *l, uint32_t tag, enum srp_status status)
 {
 	send_frame(l, &srp_status_msg_msg, &(struct srp_status_msg){ .tag = tag, .status = status });
 }
 
-static enum channel_result open_message(struct device_link *l, const struct gme *gme, struct channel_opened *opened)
-{
-	struct device_identity *identity = l->settings.identity;
-	enum channel_result result = channel_open(l->settings.channel, &identity->peer, gme, opened);
-	struct error err;
-
-	if (result != CHANNEL_COMMIT_FIRST)
-		return result;
-	if (!opened->key || raise_receive_ceiling(l, opened->key, gme->message_id, &err)) {
-		log_error("message not opened device=%s id=%u: %s", l->name, gme->message_id, opened->key ? err.text : "no key");
-		return CHANNEL_COMMIT_FIRST;
-	}
-	return channel_open(l->settings.channel, &identity->peer, gme, opened);
-}
-
-/* Says why; its status follows. */
-static void not_taken(struct device_link *l, const struct gme *gme, enum channel_result result, const struct channel_opened *opened)
-{
-	char at[16] = "";
-
-	switch (result) {
-	case CHANNEL_RESUME:
-		snprintf(at, sizeof at, "%u", opened->resume_at);
-		refuse(l, gme, GME_RESUME_AT, at);
-		return;
-	case CHANNEL_NO_KEY:
-		refuse(l, gme, GME_UNKNOWN_KEY, "");
-		break;
-	case CHANNEL_TOO_LARGE:
-		refuse(l, gme, GME_TOO_LARGE, "");
-		break;
-	case CHANNEL_COMMIT_FIRST:      /* its ceiling cannot be stored, and that was said */
-		return;
-	default:
-		refuse(l, gme, GME_BAD_FORMAT, "");
-		break;
-	}
-	log_warning("message refused device=%s id=%u reason=%s", l->name, gme->message_id, log_str(channel_result_text(result)));
-}
-
-/* It is confirmed when it is open, and what could not be is answered first: so nothing counts as delivered that is not. */
-static void take_message(struct device_link *l, uint32_t tag, const struct gme *gme)
-{
-	struct channel_opened opened;
-	enum channel_result result = open_message(l, gme, &opened);
-	struct error err;
-
-	if (result != CHANNEL_OK && result != CHANNEL_DUPLICATE && result != CHANNEL_PART) {
-		not_taken(l, gme, result, &opened);
-		say_status(l, tag, SRP_INVALID);
-		return;
-	}
-	say_status(l, tag, SRP_DELIVERED);
-	if (result == CHANNEL_PART)
-		return;
-	if (result == CHANNEL_OK)
-		trail_record(l->settings.records, &(struct trail_entry){ .event = "opened", .pin = l->settings.identity->pin,
-			.transaction = gme->message_id, .numbers = { { "key", opened.key->serial } } });
-	confirm(l, gme);
-	if (result == CHANNEL_DUPLICATE)
-		return;
-	if (opened.key_promoted && store(l, &err))
-		log_error("key state not stored device=%s: %s", l->name, err.text);
-	l->callbacks.opened(l->ctx, opened.clear, gme->message_id, &opened.sizes);
-}
-
-/* The words are a number. */
-bool device_link_resume(const struct device_answer *answer, uint32_t *last_id)
-{
-	char digits[16];
-	char *end;
-	unsigned long at;
-
-	if (!answer->proof || !bytes_copy_str(answer->gme->error_text, digits, sizeof digits) || digits[0] < '0' || digits[0] > '9')
-		return false;
-	at = strtoul(digits, &end, 10);
-	*last_id = (uint32_t)at;
-	return !*end && at <= UINT32_MAX && replay_counter_resume(&answer->proof->send, *last_id);
-}
-
-bool device_sealed_is_answered(const struct device_sealed *sealed, const struct device_answer *answer)
-{
-	if (sealed->message_id == 0 || sealed->message_id != answer->gme->message_id)
-		return false;
-	if (answer->proof)
-		return answer->proof->serial == sealed->serial;
-	return bytes_equal(answer->gme->answered, bytes_of(sealed->digest, sizeof sealed->digest));
-}
-
-static void take_data(struct device_link *l, const struct srp_data *data)
-{
-	struct device_identity *identity = l->settings.identity;
-	struct error err;
-	struct gme gme;
-
-	if (gme_decode(data->gme, &gme, &err)) {
-		log_warning("envelope refused device=%s: %s", l->name, err.text);
-		say_status(l, data->tag, SRP_INVALID);
-		return;
-	}
-	if (!gme.destination.is_pin || gme.destination.pin != identity->pin || gme.source.is_pin ||
-	    !bytes_is(gme.source.srp_id, identity->srp_id)) {
-		log_warning("envelope refused device=%s: it is for another device or from another service", l->name);
-		say_status(l, data->tag, SRP_INVALID);
-		return;
-	}
-	if (gme.kind == GME_MESSAGE) {
-		take_message(l, data->tag, &gme);
-		return;
-	}
-	say_status(l, data->tag, SRP_DELIVERED);
-	l->callbacks.answered(l->ctx, &(struct device_answer){ &gme, channel_proof(&identity->peer, &gme) });
-}
+/* --- down: from the Router to the client ------------------------------------------------------------------------------ */
 
 static void take_return(struct device_link *l, const struct srp_return *answer)
 {
@@ -335,7 +141,7 @@ static void take_now(void *ctx, struct bytes frame)
 		break;
 	case SRP_DATA:
 		if (l->registered)
-			take_data(l, &any.data);
+			device_link_take(l, &any.data);
 		break;
 	case SRP_STATUS:
 		if (any.status.status != SRP_QUEUED && any.status.status != SRP_DELIVERED)
@@ -507,39 +313,6 @@ const char *device_link_peer(const struct device_link *l)
 	return l->connection ? connection_peer(l->connection) : "";
 }
 
-struct sealing { struct device_link *link; struct device_sealed sealed; bool is_begun; };
-
-static void send_fragment(void *ctx, struct bytes envelope)
-{
-	struct sealing *sealing = ctx;
-
-	if (!sealing->is_begun)
-		gme_answer_digest(envelope, sealing->sealed.digest);
-	sealing->is_begun = true;
-	send_envelope(sealing->link, envelope);
-}
-
-/* Seals it; its fragments leave, or are gathered. */
-static int seal(struct device_link *l, const struct channel_envelope *to, struct bytes clear, struct device_sealed *sealed,
-	struct channel_sizes *sizes, struct error *err)
-{
-	struct channel_peer *peer = &l->settings.identity->peer;
-	struct channel_key *key = channel_peer_key(peer, CHANNEL_KEY_CURRENT);
-	struct sealing sealing = { .link = l, .sealed.serial = key ? key->serial : 0 };
-	uint32_t *id = &sealing.sealed.message_id;
-	enum channel_result result = channel_seal(l->settings.channel, peer, to, clear, send_fragment, &sealing, id, sizes);
-
-	if (result == CHANNEL_COMMIT_FIRST && key) {
-		if (raise_send_ceiling(l, key, err))
-			return -1;
-		result = channel_seal(l->settings.channel, peer, to, clear, send_fragment, &sealing, id, sizes);
-	}
-	if (result != CHANNEL_OK)
-		return error_set(err, "the message cannot be sealed: %s", channel_result_text(result));
-	*sealed = sealing.sealed;
-	return 0;
-}
-
 int device_link_send(struct device_link *l, struct bytes clear, bool want_receipt, struct device_sealed *sealed,
 	struct channel_sizes *sizes, struct error *err)
 {
@@ -557,7 +330,7 @@ int device_link_send(struct device_link *l, struct bytes clear, bool want_receip
 		return error_set(err, l->registered ? "the link takes nothing more at the moment" : "there is no link");
 	}
 	l->gathers = !device_fate_is_idle(l->fate);
-	rc = seal(l, &to, clear, sealed, sizes, err);
+	rc = device_link_seal(l, &to, clear, sealed, sizes, err);
 	if (l->gathers && rc == 0)
 		device_fate_say(l->fate, clear, buf_bytes(&l->fragments));
 	l->gathers = false;
