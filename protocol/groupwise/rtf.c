@@ -4,20 +4,9 @@
 
 #include "base/utf8.h"
 #include "protocol/groupwise/charset.h"
+#include "protocol/groupwise/rtf_tokens.h"
 
 #define GROUP_DEPTH_MAX 64
-#define FONTS_MAX 64
-#define WORD_MAX 32
-
-/* How many bytes from there on stand for themselves, in a body as in a text: nearly all of them, so they are taken together. */
-static size_t plain_run(struct bytes in, size_t at)
-{
-	size_t end = at;
-
-	while (end < in.len && in.data[end] >= ' ' && in.data[end] <= 0x7F && in.data[end] != '\\' && in.data[end] != '{' && in.data[end] != '}')
-		end++;
-	return end - at;
-}
 
 /* --- writing --------------------------------------------------------------------------------------------------------------- */
 
@@ -48,7 +37,7 @@ void gw_rtf_write(struct bytes utf8, struct buf *out)
 {
 	buf_text(out, ENVELOPE_HEAD);
 	while (utf8.len) {
-		size_t run = plain_run(utf8, 0);
+		size_t run = rtf_plain_run(utf8, 0);
 
 		buf_append(out, bytes_slice(utf8, 0, run));
 		utf8 = bytes_slice(utf8, run, utf8.len);
@@ -65,7 +54,7 @@ struct bytes gw_rtf_fit(struct bytes utf8, size_t max)
 	size_t fits = 0, left = max > sizeof ENVELOPE_HEAD + sizeof ENVELOPE_TAIL - 2 ? max - (sizeof ENVELOPE_HEAD + sizeof ENVELOPE_TAIL - 2) : 0;
 
 	while (rest.len) {
-		size_t run = plain_run(rest, 0), takes = run < left ? run : left;
+		size_t run = rtf_plain_run(rest, 0), takes = run < left ? run : left;
 		/* A line end of two characters stays whole, else it would become two. */
 		bool in_line_end = rest.data[0] == '\r' && rest.len > 1 && rest.data[1] == '\n';
 
@@ -88,97 +77,6 @@ struct bytes gw_rtf_fit(struct bytes utf8, size_t max)
 	return bytes_slice(utf8, 0, fits);
 }
 
-/* --- tokens ---------------------------------------------------------------------------------------------------------------- */
-
-enum token_kind { TOKEN_END, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_WORD, TOKEN_SYMBOL, TOKEN_BYTE, TOKEN_HEX, TOKEN_BAD };
-
-struct token {
-	enum token_kind kind;
-	char word[WORD_MAX + 1];
-	bool has_number;
-	int32_t number;
-	uint8_t byte;           /* symbol, raw byte or the value of \'hh */
-};
-
-static int hex(uint8_t c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
-}
-
-static bool is_letter(uint8_t c)
-{
-	return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
-}
-
-static bool is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static void read_word(struct bytes in, size_t *at, struct token *t)
-{
-	size_t len = 0;
-	bool negative = false;
-	int64_t value = 0;
-
-	t->kind = TOKEN_WORD;
-	for (; *at < in.len && is_letter(in.data[*at]); ++*at)
-		if (len < WORD_MAX)
-			t->word[len++] = (char)in.data[*at];
-	t->word[len] = '\0';
-	if (*at + 1 < in.len && in.data[*at] == '-' && is_digit(in.data[*at + 1])) {
-		negative = true;
-		++*at;
-	}
-	for (; *at < in.len && is_digit(in.data[*at]); ++*at) {
-		t->has_number = true;
-		if (value < INT32_MAX / 10)
-			value = value * 10 + (in.data[*at] - '0');
-	}
-	t->number = (int32_t)(negative ? -value : value);
-	if (*at < in.len && in.data[*at] == ' ')
-		++*at;
-}
-
-/* The next token that means something; raw line ends do not. */
-static struct token next_token(struct bytes in, size_t *at)
-{
-	struct token t = { .kind = TOKEN_END };
-
-	while (*at < in.len && (in.data[*at] == '\r' || in.data[*at] == '\n' || in.data[*at] == 0))
-		++*at;
-	if (*at >= in.len)
-		return t;
-	t.byte = in.data[(*at)++];
-	if (t.byte == '{') {
-		t.kind = TOKEN_OPEN;
-	} else if (t.byte == '}') {
-		t.kind = TOKEN_CLOSE;
-	} else if (t.byte != '\\') {
-		t.kind = TOKEN_BYTE;
-	} else if (*at >= in.len) {
-		t.kind = TOKEN_BAD;
-	} else if (is_letter(in.data[*at])) {
-		read_word(in, at, &t);
-	} else if (in.data[*at] == '\'') {
-		int high = *at + 1 < in.len ? hex(in.data[*at + 1]) : -1;
-		int low = *at + 2 < in.len ? hex(in.data[*at + 2]) : -1;
-
-		t.kind = high >= 0 && low >= 0 ? TOKEN_HEX : TOKEN_BAD;
-		t.byte = (uint8_t)((unsigned)high << 4 | (unsigned)low);
-		*at += 3;
-	} else {
-		t.kind = TOKEN_SYMBOL;
-		t.byte = in.data[(*at)++];
-	}
-	return t;
-}
-
-static bool begins_rtf(struct bytes in)
-{
-	return in.len >= 5 && memcmp(in.data, "{\\rtf", 5) == 0;
-}
-
 /* --- reading --------------------------------------------------------------------------------------------------------------- */
 
 struct group {
@@ -196,7 +94,7 @@ struct rtf {
 	struct buf *out;
 	struct group group[GROUP_DEPTH_MAX];
 	unsigned depth;                 /* groups open */
-	struct { int32_t number; int charset; } fonts[FONTS_MAX];
+	struct { int32_t number; int charset; } fonts[RTF_FONTS_MAX];
 	unsigned font_count;
 	uint32_t to_skip;               /* stand-ins after \u */
 	uint32_t high;                  /* first half of a surrogate pair, or 0 */
@@ -273,9 +171,9 @@ static const struct { const char *word; uint32_t c; } characters[] = {
 };
 static const char *const skipped_groups[] = { "colortbl", "stylesheet", "info", "pict" };
 
-static void take_font_word(struct rtf *r, const struct token *t)
+static void take_font_word(struct rtf *r, const struct rtf_token *t)
 {
-	if (strcmp(t->word, "f") == 0 && r->font_count < FONTS_MAX) {
+	if (strcmp(t->word, "f") == 0 && r->font_count < RTF_FONTS_MAX) {
 		r->fonts[r->font_count].number = t->number;
 		r->fonts[r->font_count++].charset = 0;
 	} else if (strcmp(t->word, "fcharset") == 0 && r->font_count) {
@@ -283,7 +181,7 @@ static void take_font_word(struct rtf *r, const struct token *t)
 	}
 }
 
-static void take_word(struct rtf *r, const struct token *t)
+static void take_word(struct rtf *r, const struct rtf_token *t)
 {
 	struct group *g = &r->group[r->depth - 1];
 
@@ -341,25 +239,25 @@ static void take_symbol(struct rtf *r, uint8_t symbol)
 	}
 }
 
-static int take_token(struct rtf *r, const struct token *t, struct error *err)
+static int take_token(struct rtf *r, const struct rtf_token *t, struct error *err)
 {
 	struct group *g = &r->group[r->depth - 1];
 	bool fresh = g->fresh;
 
 	g->fresh = false;
 	switch (t->kind) {
-	case TOKEN_OPEN:
+	case RTF_OPEN:
 		if (r->depth == GROUP_DEPTH_MAX)
 			return error_set(err, "RTF groups are nested deeper than %d at offset %zu", GROUP_DEPTH_MAX, r->at);
 		r->group[r->depth] = *g;
 		r->group[r->depth++].fresh = true;
 		r->to_skip = 0;
 		return 0;
-	case TOKEN_CLOSE:
+	case RTF_CLOSE:
 		r->depth--;
 		r->to_skip = 0;
 		return 0;
-	case TOKEN_SYMBOL:
+	case RTF_SYMBOL:
 		if (t->byte == '*' && fresh)
 			g->skip = true;
 		break;
@@ -370,11 +268,11 @@ static int take_token(struct rtf *r, const struct token *t, struct error *err)
 		r->to_skip--;
 		return 0;
 	}
-	if (t->kind == TOKEN_WORD)
+	if (t->kind == RTF_WORD)
 		take_word(r, t);
 	else if (g->skip)
 		return 0;
-	else if (t->kind == TOKEN_SYMBOL)
+	else if (t->kind == RTF_SYMBOL)
 		take_symbol(r, t->byte);
 	else
 		put_byte(r, t->byte);
@@ -409,23 +307,23 @@ static int read_body(struct bytes rtf, struct buf *out, struct error *err)
 	size_t before = out->len;
 	int result = 0;
 
-	if (!begins_rtf(rtf))
+	if (!rtf_begins(rtf))
 		return error_set(err, "the body does not begin with {\\rtf");
 	r.at = 1;
 	r.depth = 1;
 	r.group[0] = (struct group){ .uc = 1 };
 	while (r.depth && result == 0) {
-		size_t run = plain_run(rtf, r.at);
-		struct token t;
+		size_t run = rtf_plain_run(rtf, r.at);
+		struct rtf_token t;
 
 		if (run)
 			take_plain(&r, run);
-		t = next_token(rtf, &r.at);
+		t = rtf_next_token(rtf, &r.at);
 
 		/* A word that touches the end of the body may be half a word. */
-		if (t.kind == TOKEN_END || (t.kind == TOKEN_WORD && r.at >= rtf.len))
+		if (t.kind == RTF_END || (t.kind == RTF_WORD && r.at >= rtf.len))
 			result = error_set(err, "the RTF ends inside a group at offset %zu", r.at);
-		else if (t.kind == TOKEN_BAD)
+		else if (t.kind == RTF_BAD)
 			result = error_set(err, "the RTF has a broken control word at offset %zu", r.at);
 		else
 			result = take_token(&r, &t, err);
@@ -446,66 +344,7 @@ int gw_rtf_read(struct bytes rtf, struct buf *out, struct error *err)
 	return -1;
 }
 
-/* --- the server's rule ------------------------------------------------------------------------------------------------------- */
-
-struct check {
-	bool declared[FONTS_MAX], used[FONTS_MAX];
-	unsigned entries;
-	unsigned depth, table_depth;    /* groups open; the depth of the font table, or 0 */
-	bool safe;
-};
-
-static void check_word(struct check *c, const struct token *t)
-{
-	if (strcmp(t->word, "fonttbl") == 0)
-		c->table_depth = c->depth;
-	/* Stock clients of the time read \u as the code point itself: they show the two forms of Windows as garbage. */
-	if (strcmp(t->word, "u") == 0 && (t->number < 0 || (t->number >= 0xD800 && t->number <= 0xDFFF)))
-		c->safe = false;
-	if (strcmp(t->word, "bin") == 0)
-		c->safe = false;
-	if (strcmp(t->word, "f") != 0)
-		return;
-	if (t->number < 0 || t->number >= FONTS_MAX) {
-		c->safe = false;
-	} else if (c->table_depth) {
-		c->entries += !c->declared[t->number];
-		c->declared[t->number] = true;
-	} else {
-		c->used[t->number] = true;
-	}
-}
-
-bool gw_rtf_is_safe(struct bytes body)
-{
-	struct check c = { .safe = true, .depth = 1 };
-	size_t at = 1;
-
-	if (!begins_rtf(body))
-		return false;
-	while (c.safe && c.depth) {
-		struct token t;
-
-		at += plain_run(body, at);
-		t = next_token(body, &at);
-
-		if (t.kind == TOKEN_END || t.kind == TOKEN_BAD || ((t.kind == TOKEN_BYTE || t.kind == TOKEN_SYMBOL) && t.byte > 0x7F))
-			return false;
-		if (t.kind == TOKEN_OPEN) {
-			c.depth++;
-		} else if (t.kind == TOKEN_CLOSE) {
-			if (c.table_depth == c.depth--)
-				c.table_depth = 0;
-		} else if (t.kind == TOKEN_WORD) {
-			check_word(&c, &t);
-		}
-	}
-	/* A number below the count of entries as well: one may take it for a position in the table. */
-	for (unsigned i = 0; i < FONTS_MAX; i++)
-		if (c.used[i] && (!c.declared[i] || i >= c.entries))
-			return false;
-	return c.safe && c.entries && next_token(body, &at).kind == TOKEN_END;
-}
+/* --- the server's rule, and the client's -------------------------------------------------------------------------------------- */
 
 void gw_rtf_pass(struct bytes body, struct bytes plain, struct buf *out)
 {
@@ -526,7 +365,7 @@ void gw_rtf_text(struct bytes body, struct bytes plain, struct buf *out)
 	size_t before = out->len;
 	struct error unused;
 
-	if (!begins_rtf(body)) {
+	if (!rtf_begins(body)) {
 		utf8_repair(body.len ? body : plain, out);
 	} else if (read_body(body, out, &unused) != 0 && plain.len) {
 		out->len = before;

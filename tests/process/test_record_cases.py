@@ -62,7 +62,7 @@ class Case(unittest.TestCase):
 
     def begin(self, *processes):
         for process in processes:
-            self.line(process, "history.begin", text="boot=b", version=1, wall_ms=1, manual=int(self.stands))
+            self.line(process, "history.begin", text="boot=b", version=2, wall_ms=1, manual=int(self.stands))
 
     def lab(self, services=1, backend="groupwise", settings=()):
         at = self.at_us()
