@@ -4,11 +4,14 @@ times as fast, and some by the one with sanitizers."""
 import glob
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
 import tempfile
 import unittest
+
+import bramble
 
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "2000"))
 CHECKED = os.path.join(os.environ.get("BRAMBLE_OUT", "build/gcc-address-undefined"), "tests", "simulation", "simulate")
@@ -43,6 +46,15 @@ class Simulation(unittest.TestCase):
         self.assertTrue(plans)
         for plan in plans:
             self.good(CHECKED, "--plan", plan)
+
+    def test_who_ends_it_is_told_how_far_it_was(self):
+        with subprocess.Popen([PLAIN, "--seeds", "1-100000", "--jobs", "2"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as playing:
+            children = pathlib.Path(f"/proc/{playing.pid}/task/{playing.pid}/children")
+            bramble.wait_until(lambda: len(children.read_text(encoding="ascii").split()) == 2, "both workers play")
+            playing.terminate()
+            text = playing.communicate(timeout=60)[0]
+        self.assertEqual(playing.returncode, 1, text)
+        self.assertRegex(text, r"^ended before the end: seeds 1-100000: \d+ played, 0 failed;")
 
     def test_a_history_that_is_not_true_fails_and_is_told_with_the_way_to_play_it_again(self):
         plan = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"bramble-plan-{os.getpid()}")

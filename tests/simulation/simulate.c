@@ -14,7 +14,7 @@
 #include "base/memory.h"
 #include "tests/simulation/play.h"
 
-enum { JOBS_MAX = 16, SEED_S = 60, FAILED_MAX = 10 };
+enum { JOBS_MAX = 16, SEED_S = 60, FAILED_MAX = 10, TELL_S = 1, TELL_PLAINLY_S = 15 };
 
 struct options {
 	uint64_t first, last;
@@ -115,6 +115,19 @@ static void work(const struct options *o, struct worker *w, uint64_t from)
 	}
 }
 
+/* Of the signals that are waited for, not taken: a worker has ended, or somebody wants all to end. */
+static sigset_t set_mask(int how)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigprocmask(how, &signals, NULL);
+	return signals;
+}
+
 static void start_worker(const struct options *o, struct worker *w, uint64_t from)
 {
 	pid_t pid;
@@ -127,6 +140,7 @@ static void start_worker(const struct options *o, struct worker *w, uint64_t fro
 		w->pid = pid;        /* its own view of it, too, is this one */
 		return;
 	}
+	set_mask(SIG_UNBLOCK);
 	work(o, w, from);
 	fflush(stdout);
 	/* Not _exit: the leak checker looks at the end. */
@@ -169,25 +183,54 @@ static bool worker_ended(const struct options *o, struct worker *w, int status)
 
 static void tell_progress(const struct options *o, const struct shared *s)
 {
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " seeds, %" PRIu64 " failed ", SUM(s, played), o->last - o->first + 1, SUM(s, failed));
+	bool plainly = !isatty(STDERR_FILENO);
+
+	fprintf(stderr, "%s%" PRIu64 " of %" PRIu64 " seeds, %" PRIu64 " failed%s", plainly ? "" : "\r", SUM(s, played), o->last - o->first + 1, SUM(s, failed),
+		plainly ? "\n" : " ");
+}
+
+/* The next worker that has ended; 0: all are to end, and are told so. Meanwhile it says how far they are. */
+static pid_t await_worker(const struct options *o, const struct shared *s, int *status)
+{
+	const struct timespec pause = { .tv_sec = isatty(STDERR_FILENO) ? TELL_S : TELL_PLAINLY_S };
+	sigset_t signals = set_mask(SIG_BLOCK);
+
+	for (;;) {
+		pid_t pid = waitpid(-1, status, WNOHANG);
+		int taken;
+
+		if (pid > 0)
+			return pid;
+		if (pid < 0 && errno != EINTR)
+			fatal(EXIT_INTERNAL, "processes are lost: %s", strerror(errno));
+		taken = sigtimedwait(&signals, NULL, &pause);
+		if (taken < 0 && errno == EAGAIN)
+			tell_progress(o, s);
+		if (taken != SIGINT && taken != SIGTERM)
+			continue;
+		for (unsigned i = 0; i < o->jobs; i++)
+			if (s->workers[i].pid)
+				kill(s->workers[i].pid, SIGKILL);
+		return 0;
+	}
 }
 
 static int play_seeds(const struct options *o)
 {
 	struct shared *s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	unsigned running = 0;
+	bool is_ended = false;
 
 	if (s == MAP_FAILED)
 		fatal(EXIT_INTERNAL, "no memory to share: %s", strerror(errno));
+	set_mask(SIG_BLOCK);
 	for (unsigned i = 0; i < o->jobs && o->first + i <= o->last; i++, running++)
 		start_worker(o, &s->workers[i], o->first + i);
-	while (running) {
+	while (running && !is_ended) {
 		int status;
-		pid_t pid = waitpid(-1, &status, 0);
+		pid_t pid = await_worker(o, s, &status);
 
-		if (pid < 0 && errno != EINTR)
-			fatal(EXIT_INTERNAL, "processes are lost: %s", strerror(errno));
+		is_ended = !pid;
 		for (unsigned i = 0; pid > 0 && i < o->jobs; i++) {
 			struct worker *w = &s->workers[i];
 
@@ -203,12 +246,13 @@ static int play_seeds(const struct options *o)
 			start_worker(o, w, w->seed + o->jobs);
 			running++;
 		}
-		tell_progress(o, s);
 	}
-	if (isatty(STDERR_FILENO))
+	if (isatty(STDERR_FILENO)) {
+		tell_progress(o, s);
 		fputc('\n', stderr);
-	printf("seeds %" PRIu64 "-%" PRIu64 ": %" PRIu64 " played, %" PRIu64 " failed; %" PRIu64 " steps, %" PRIu64 " s of virtual time, %" PRIu64
-		" lines of histories\n", o->first, o->last, SUM(s, played), SUM(s, failed), SUM(s, steps), SUM(s, virtual_ms) / 1000, SUM(s, lines));
+	}
+	printf("%sseeds %" PRIu64 "-%" PRIu64 ": %" PRIu64 " played, %" PRIu64 " failed; %" PRIu64 " steps, %" PRIu64 " s of virtual time, %" PRIu64
+		" lines of histories\n", is_ended ? "ended before the end: " : "", o->first, o->last, SUM(s, played), SUM(s, failed), SUM(s, steps), SUM(s, virtual_ms) / 1000, SUM(s, lines));
 	return SUM(s, failed) || SUM(s, played) != o->last - o->first + 1 ? EXIT_REFUSED : EXIT_DONE;
 }
 
