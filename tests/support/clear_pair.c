@@ -32,7 +32,6 @@ int clear_pair_tear_down(void **state)
 	struct clear_pair *f = *state;
 
 	pair_close(&f->pair);
-	listener_free(&f->more);
 	if (f->raw >= 0)
 		close(f->raw);
 	loop_free(&f->pair.loop);

@@ -6,7 +6,6 @@
 /* Connections in clear on one loop, and in the client's place a plain socket as well. */
 struct clear_pair {
 	struct pair pair;
-	struct listener *more;
 	int raw;                 /* a plain socket, for misbehaviour */
 	char path[64];
 	char address[80];

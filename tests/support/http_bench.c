@@ -149,7 +149,6 @@ struct http_ask http_bench_to(struct http_bench *b, const char *path)
 
 void http_bench_ask(struct http_bench *b, struct http_bench_heard *h, const struct http_ask *what)
 {
-	h->b = b;
 	if (!h->line)
 		h->line = http_line_new(b->client);
 	http_line_ask(h->line, what, answered, h);

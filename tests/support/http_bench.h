@@ -22,7 +22,6 @@ struct http_bench {
 
 /* What a line has heard: the last answer, and how many there were. */
 struct http_bench_heard {
-	struct http_bench *b;
 	struct http_line *line;
 	unsigned count;
 	enum http_outcome outcome;
