@@ -36,7 +36,7 @@ struct fake_groupwise {
 	uint32_t send_code;              /* answered to the next sendmessage, once */
 	uint32_t next_code;              /* answered to the next of the scripted commands, once */
 	unsigned scripted;               /* how many of them came */
-	char script[2048];               /* all of them, one per line: the command and its fields, see show in fake_groupwise.c */
+	char script[2048];               /* all of them, one per line: the command and its fields, see fake_groupwise_script.c */
 	bool resequences;                /* createfolder also moves the folder Team and bob in it: they go and come in its answer */
 	bool bare;                       /* list changes are answered without their differences */
 	bool without_details;            /* the login answer names contacts and tells nothing of them */
