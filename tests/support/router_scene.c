@@ -20,20 +20,13 @@ struct router_scene router_scene;
 
 /* --- a raw peer --- */
 
-static void raw_up(void *ctx)
-{
-	struct srp_peer *raw = ctx;
-
-	raw->is_up = true;
-}
-
 static void raw_message(void *ctx, struct bytes frame)
 {
 	struct srp_peer *raw = ctx;
 
 	if (raw->came == SRP_PEER_FRAMES)
 		fail_msg("%s: more than %d frames came", raw->name, SRP_PEER_FRAMES);
-	buf_append(&raw->frames[raw->came++].bytes, frame);
+	buf_append(&raw->frames[raw->came++], frame);
 }
 
 static void raw_closed(void *ctx, enum connection_end end, const char *why)
@@ -46,7 +39,7 @@ static void raw_closed(void *ctx, enum connection_end end, const char *why)
 }
 
 static const struct connection_callbacks raw_callbacks = {
-	.up = raw_up, .split = frame_split, .message = raw_message, .closed = raw_closed,
+	.split = frame_split, .message = raw_message, .closed = raw_closed,
 };
 
 struct srp_peer *srp_peer_dial_to(const char *name, const char *address)
@@ -67,7 +60,7 @@ void srp_peer_hang_up(struct srp_peer **raw)
 {
 	connection_free(&(*raw)->c);
 	for (unsigned i = 0; i < SRP_PEER_FRAMES; i++)
-		buf_free(&(*raw)->frames[i].bytes);
+		buf_free(&(*raw)->frames[i]);
 	free(*raw);
 	*raw = NULL;
 }
@@ -104,7 +97,7 @@ struct bytes srp_peer_next_frame(struct srp_peer *raw, const char *wanted)
 			fail_msg("%s: no further frame came%s; expected: %s", raw->name, raw->is_closed ? " and it was closed" : "", wanted);
 		loop_round(router_scene.loop, 50);
 	}
-	return buf_bytes(&raw->frames[raw->taken++].bytes);
+	return buf_bytes(&raw->frames[raw->taken++]);
 }
 
 void srp_peer_expect(struct srp_peer *raw, const char *format, ...)

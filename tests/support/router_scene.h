@@ -40,9 +40,9 @@ uint64_t router_scene_number(const char *key);   /* of the Router's status */
 
 struct srp_peer {
 	struct connection *c;
-	struct { struct buf bytes; } frames[SRP_PEER_FRAMES];      /* what came, in order */
+	struct buf frames[SRP_PEER_FRAMES];      /* what came, in order */
 	unsigned came, taken;
-	bool is_up, is_closed;
+	bool is_closed;
 	const char *name;
 };
 
