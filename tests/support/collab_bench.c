@@ -231,3 +231,12 @@ uint32_t bench_ack(struct collab_bench *b, uint32_t pin, uint32_t sequence)
 	assert_int_equal(ack.sequence, sequence);
 	return ack.code;
 }
+
+void bench_expect_said(struct collab_bench *b, uint32_t pin, const char *from, const char *text, uint32_t *sequence)
+{
+	struct im_message_event event;
+
+	bench_expect(b, pin, &im_message_event_msg, sequence, &event);
+	assert_true(bytes_is(event.from, from));
+	assert_true(bytes_is(event.text, text));
+}

@@ -63,5 +63,6 @@ void bench_message(struct collab_bench *b, uint32_t pin, uint32_t session, uint3
 void bench_expect(struct collab_bench *b, uint32_t pin, const struct wire_msg *msg, uint32_t *sequence, void *out);
 uint32_t bench_forced_logout(struct collab_bench *b, uint32_t pin, uint32_t session);  /* the reason */
 uint32_t bench_ack(struct collab_bench *b, uint32_t pin, uint32_t sequence);           /* the code */
+void bench_expect_said(struct collab_bench *b, uint32_t pin, const char *from, const char *text, uint32_t *sequence);
 
 #endif
