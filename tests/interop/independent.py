@@ -4,6 +4,7 @@ import unittest
 
 import bramble
 import groupwise_server as gw
+import standing
 
 SPECIAL = "gr\u00fc\u00df dich \u20ac \u6f22 \U0001f600 & <b>bold</b> \\ {} 100% a+b=c; 'end' ~"
 ODDITIES = {
@@ -103,6 +104,4 @@ class Case(unittest.TestCase):
 
     def advance(self, seconds):
         """Moves the clocks of a lab whose clocks stand (--clock manual)."""
-        now = self.lab.ask("collab", "clock.show")["now_ms"]
-        for name in ("router", "dispatcher", "collab"):
-            self.lab.ask(name, "clock.advance", to_ms=now + int(seconds * 1000))
+        standing.advance(self.lab, self.server, seconds)
