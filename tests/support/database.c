@@ -155,20 +155,26 @@ PGconn *database_raw_postgres(const struct database *d)
 	return connect_to(d->file);
 }
 
-void database_try(const struct database *d, const char *sql)
+bool database_try(const struct database *d, const char *sql)
 {
+	bool done;
+
 	if (d->postgres) {
 		PGconn *raw = database_raw_postgres(d);
+		PGresult *result;
 
 		PQclear(PQexec(raw, "SET statement_timeout = 5000"));
-		PQclear(PQexec(raw, sql));
+		result = PQexec(raw, sql);
+		done = PQresultStatus(result) == PGRES_COMMAND_OK;
+		PQclear(result);
 		PQfinish(raw);
 	} else {
 		sqlite3 *raw = database_raw(d);
 
-		sqlite3_exec(raw, sql, NULL, NULL, NULL);
+		done = sqlite3_exec(raw, sql, NULL, NULL, NULL) == SQLITE_OK;
 		sqlite3_close(raw);
 	}
+	return done;
 }
 
 int64_t database_exec(const struct database *d, const char *sql)

@@ -35,8 +35,8 @@ struct db *database_open(struct database *d, enum db_open_mode mode, struct erro
 sqlite3 *database_raw(const struct database *d);
 PGconn *database_raw_postgres(const struct database *d);
 int64_t database_exec(const struct database *d, const char *sql);
-/* Runs SQL that may fail; nothing comes back. */
-void database_try(const struct database *d, const char *sql);
+/* Runs SQL that may fail. Whether it did not. */
+bool database_try(const struct database *d, const char *sql);
 bool database_on_postgres(void);
 
 /* Completions that keep what they were told, to be passed with their struct; NULL is fine where only the wait matters. */
