@@ -13,7 +13,7 @@ struct registration {
 	char epid[48], sid[48];
 	bool is_there;                /* at the Communications Server */
 	bool is_begun, is_over;       /* the session at the CWA server */
-	bool is_loose;                /* it ended before its session, with its link, or both did with something on its way: what became of that is not known */
+	bool is_loose;                /* it ended before its session, with its link, or with something on its way: what became of that is not known */
 	bool faulty;
 	/* Taken from the client and given to it: by the CWA server, and by the Communications Server. */
 	uint64_t accepted, delivered, communications_accepted, communications_delivered;
@@ -75,6 +75,11 @@ static void take_registered(struct check *c, const struct check_entry *e)
 			"and the Communications Server has no registration %s", r->sid, r->epid);
 }
 
+static bool has_same_messages(const struct registration *r)
+{
+	return r->accepted == r->communications_accepted && r->delivered == r->communications_delivered;
+}
+
 static void take_communications(const struct check_entry *e, struct registration *r)
 {
 	r->last = check_place(e);
@@ -89,11 +94,12 @@ static void take_communications(const struct check_entry *e, struct registration
 		r->faulty = true;
 }
 
-/* What the client has not fetched was given by the CWA server alone, and what it has not been told of was taken by the other alone. */
+/* What the client has not fetched was given by the CWA server alone, and what it has not been told of was taken by the other alone: no more than
+ * that may be unlike. */
 static bool is_something_on_its_way(const struct check_entry *e, const struct registration *r)
 {
-	return e->at_us <= r->last.at_us + CHECK_ON_ITS_WAY_CWA_US &&
-		(r->delivered > r->communications_delivered || r->accepted < r->communications_accepted);
+	return e->at_us <= r->last.at_us + CHECK_ON_ITS_WAY_CWA_US && !has_same_messages(r) &&
+		r->delivered >= r->communications_delivered && r->accepted <= r->communications_accepted;
 }
 
 static void take_session(const struct check_entry *e, struct registration *r)
@@ -142,9 +148,7 @@ static void take_begin(struct check *c, const struct check_entry *e)
 
 static bool agree(const struct registration *r)
 {
-	bool same_messages = r->accepted == r->communications_accepted && r->delivered == r->communications_delivered;
-
-	return r->is_there == !r->is_over && (same_messages || r->is_loose);
+	return r->is_there == !r->is_over && (has_same_messages(r) || r->is_loose);
 }
 
 static void judge_at_rest(struct check *c, struct registration *r)

@@ -350,18 +350,19 @@ static void take_heard(struct check *c, const struct check_entry *e)
 static void take_end(struct check *c, const struct check_entry *e)
 {
 	struct line *line = line_of(c, check_number(e, "session"));
+	uint64_t arrived_us;
 
 	if (!line)
 		return;
 	line->closed = true;
+	arrived_us = line->last.at_us + (line->is_cwa ? CHECK_ON_ITS_WAY_CWA_US : ON_ITS_WAY_US);
 	/* What a server gave may have died with it. */
-	if (!line->held_up && !(line->server && check_has_stopped(line->server)) && e->at_us > line->last.at_us + (line->is_cwa ? CHECK_ON_ITS_WAY_CWA_US : ON_ITS_WAY_US))
+	if (!line->held_up && !(line->server && check_has_stopped(line->server)) && e->at_us > arrived_us)
 		judge_at_rest(c, line);
 	line->loose = line->loose || !gave_as_heard(line) || !took_as_said(c, line);
 }
 
 /* Of the IM server itself, and of a service that says that nothing is under way. */
-
 static void take_mark(struct check *c, const struct check_entry *e)
 {
 	uint64_t sessions = check_number(e, "sessions");

@@ -189,11 +189,10 @@ static void tell_progress(const struct options *o, const struct shared *s)
 		plainly ? "\n" : " ");
 }
 
-/* The next worker that has ended; 0: all are to end, and are told so. Meanwhile it says how far they are. */
-static pid_t await_worker(const struct options *o, const struct shared *s, int *status)
+/* The next worker that has ended; 0: all are to end, and have been ended. Meanwhile it says how far they are. */
+static pid_t await_worker(const struct options *o, const struct shared *s, const sigset_t *signals, int *status)
 {
 	const struct timespec pause = { .tv_sec = isatty(STDERR_FILENO) ? TELL_S : TELL_PLAINLY_S };
-	sigset_t signals = set_mask(SIG_BLOCK);
 
 	for (;;) {
 		pid_t pid = waitpid(-1, status, WNOHANG);
@@ -203,7 +202,7 @@ static pid_t await_worker(const struct options *o, const struct shared *s, int *
 			return pid;
 		if (pid < 0 && errno != EINTR)
 			fatal(EXIT_INTERNAL, "processes are lost: %s", strerror(errno));
-		taken = sigtimedwait(&signals, NULL, &pause);
+		taken = sigtimedwait(signals, NULL, &pause);
 		if (taken < 0 && errno == EAGAIN)
 			tell_progress(o, s);
 		if (taken != SIGINT && taken != SIGTERM)
@@ -218,20 +217,17 @@ static pid_t await_worker(const struct options *o, const struct shared *s, int *
 static int play_seeds(const struct options *o)
 {
 	struct shared *s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	sigset_t signals = set_mask(SIG_BLOCK);
 	unsigned running = 0;
-	bool is_ended = false;
+	pid_t pid;
+	int status;
 
 	if (s == MAP_FAILED)
 		fatal(EXIT_INTERNAL, "no memory to share: %s", strerror(errno));
-	set_mask(SIG_BLOCK);
 	for (unsigned i = 0; i < o->jobs && o->first + i <= o->last; i++, running++)
 		start_worker(o, &s->workers[i], o->first + i);
-	while (running && !is_ended) {
-		int status;
-		pid_t pid = await_worker(o, s, &status);
-
-		is_ended = !pid;
-		for (unsigned i = 0; pid > 0 && i < o->jobs; i++) {
+	while (running && (pid = await_worker(o, s, &signals, &status)) > 0) {
+		for (unsigned i = 0; i < o->jobs; i++) {
 			struct worker *w = &s->workers[i];
 
 			if (w->pid != pid)
@@ -252,7 +248,8 @@ static int play_seeds(const struct options *o)
 		fputc('\n', stderr);
 	}
 	printf("%sseeds %" PRIu64 "-%" PRIu64 ": %" PRIu64 " played, %" PRIu64 " failed; %" PRIu64 " steps, %" PRIu64 " s of virtual time, %" PRIu64
-		" lines of histories\n", is_ended ? "ended before the end: " : "", o->first, o->last, SUM(s, played), SUM(s, failed), SUM(s, steps), SUM(s, virtual_ms) / 1000, SUM(s, lines));
+		" lines of histories\n", running ? "ended before the end: " : "", o->first, o->last, SUM(s, played), SUM(s, failed), SUM(s, steps),
+		SUM(s, virtual_ms) / 1000, SUM(s, lines));
 	return SUM(s, failed) || SUM(s, played) != o->last - o->first + 1 ? EXIT_REFUSED : EXIT_DONE;
 }
 

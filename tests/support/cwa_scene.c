@@ -85,7 +85,8 @@ void cwa_scene_serve(void *ctx, struct http_request *request)
 {
 	struct cwa_scene *s = ctx;
 	const char *path = http_request_path(request);
-	enum cwa_scene_asked kind = strstr(path, "/iwa/") ? CWA_ASKED_IWA : strstr(path, "/forms/") ? CWA_ASKED_FORMS : strstr(path, "Main") ? CWA_ASKED_COMMAND : CWA_ASKED_EVENTS;
+	enum cwa_scene_asked kind = strstr(path, "/iwa/") ? CWA_ASKED_IWA : strstr(path, "/forms/") ? CWA_ASKED_FORMS :
+		strstr(path, "Main") ? CWA_ASKED_COMMAND : CWA_ASKED_EVENTS;
 	const struct cwa_scene_plan *plan = s->plan[kind].times ? &s->plan[kind] : NULL;
 	char ticket[32];
 
